@@ -1,0 +1,26 @@
+"""KoE5 demo: try the Korean retrieval embedding model KoE5 on your own texts.
+
+    from koe5_demo import load_encoder, rank, similarity
+    hits = rank("수도는 어디인가요?", ["서울은 수도이다.", "부산은 항구이다."], load_encoder("mini"))
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from koe5_demo.ranking import rank, similarity
+
+if TYPE_CHECKING:
+    from koe5_demo.encoding.loading import load_encoder
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "load_encoder", "rank", "similarity"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the loader, and torch with it, only when it is asked for."""
+    if name == "load_encoder":
+        from koe5_demo.encoding.loading import load_encoder
+
+        return load_encoder
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

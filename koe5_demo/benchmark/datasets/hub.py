@@ -1,0 +1,160 @@
+"""A data set from the hub: the needed files of the pinned revision, through `HF_ENDPOINT`, kept in the hub's own cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import httpx
+from huggingface_hub import HfApi, constants, snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from koe5_demo.benchmark.datasets.assembly import assemble
+from koe5_demo.benchmark.datasets.folder import read_card, rows_of
+from koe5_demo.benchmark.datasets.layout import choose_split, config_files, table_files
+from koe5_demo.benchmark.datasets.question_answer import from_belebele, from_question_answer
+from koe5_demo.benchmark.datasets.records import DatasetSpec, RetrievalData
+from koe5_demo.errors import DataError
+
+_TIMEOUT_S: Final = 15.0
+_UNREACHABLE: Final = (httpx.HTTPError, HfHubHTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError, OSError)
+
+
+def read_hub(spec: DatasetSpec) -> RetrievalData:
+    """Download what is missing and read a data set of the hub.
+
+    A branch (`main`) is resolved to a commit first, and that commit is recorded in the data. With the hub out of reach
+    the files of an earlier download are used.
+
+    Raises:
+        DataError: If the set cannot be had (the message says why and what to do) or is broken.
+    """
+    commit, files = _listing(spec)
+    card_folder = _fetch(spec, commit, ["README.md"]) if "README.md" in files else None
+    card = read_card(card_folder / "README.md") if card_folder else {}
+    if spec.layout == "mteb":
+        found = {table: table_files(files, card, table, spec.subset) for table in ("corpus", "queries", "qrels")}
+        parts = {table: choose_split(splits, spec.split, spec.id)[1] for table, splits in found.items()}
+        folder = _fetch(spec, commit, [file for part in parts.values() for file in part])
+        corpus, queries, judgements = (rows_of(folder, parts[table]) for table in ("corpus", "queries", "qrels"))
+        return _assembled(spec, commit, (corpus, queries, judgements))
+    config = spec.subset.split("-")[0] if spec.layout == "belebele" else spec.subset
+    splits = config_files(files, card, config) or _named_file(files, config)
+    if not splits:
+        raise DataError("data_no_table", table=config, subset=spec.subset, found=", ".join(sorted(files)[:8]))
+    _, part = choose_split(splits, spec.split, spec.id)
+    rows = rows_of(_fetch(spec, commit, part), part)
+    return _assembled(spec, commit, from_belebele(rows) if spec.layout == "belebele" else from_question_answer(rows))
+
+
+def is_cached(spec: DatasetSpec) -> bool:
+    """Whether an earlier download of this revision lies in the hub's cache (asks no network)."""
+    return spec.hub_id is not None and _cached_commit(spec) is not None
+
+
+def _assembled(spec: DatasetSpec, commit: str, tables: tuple[object, object, object]) -> RetrievalData:
+    corpus, queries, judgements = tables
+    return assemble(
+        corpus,  # type: ignore[arg-type]  # three iterables of rows, from either layout
+        queries,  # type: ignore[arg-type]
+        judgements,  # type: ignore[arg-type]
+        name=spec.id,
+        task=spec.task,
+        subset=spec.subset,
+        split=spec.split,
+        revision=commit,
+        source=spec.hub_id or "",
+        licence=spec.licence,
+    )
+
+
+def _named_file(files: Sequence[str], config: str) -> dict[str, list[str]]:
+    """Find `data/korean.csv` for the configuration `korean` of a repository without a card."""
+    found = [file for file in files if Path(file).stem == config]
+    return {"train": found[:1]} if found else {}
+
+
+def _listing(spec: DatasetSpec) -> tuple[str, list[str]]:
+    """Return the commit of the wanted revision and its files: from the hub, else from an earlier download."""
+    try:
+        info = HfApi(endpoint=_endpoint()).dataset_info(_hub_id(spec), revision=spec.revision, timeout=_TIMEOUT_S)
+        if info.sha is None:
+            raise DataError("data_hub_broken", name=spec.id, endpoint=_endpoint())
+        return info.sha, [sibling.rfilename for sibling in info.siblings or []]
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise _not_found(spec, error) from error
+    except _UNREACHABLE as error:
+        commit = _cached_commit(spec)
+        if commit is None:
+            raise _unreachable(spec, error) from error
+        folder = _snapshot_folder(spec, commit)
+        return commit, sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def _fetch(spec: DatasetSpec, commit: str, files: Sequence[str]) -> Path:
+    """Return the snapshot folder with `files` in it."""
+    folder = _snapshot_folder(spec, commit)
+    if all((folder / file).is_file() for file in files):
+        return folder
+    try:
+        path = snapshot_download(
+            _hub_id(spec),
+            repo_type="dataset",
+            revision=commit,
+            allow_patterns=list(files),
+            endpoint=_endpoint(),
+            tqdm_class=None,
+        )
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise _not_found(spec, error) from error
+    except _UNREACHABLE as error:
+        raise _unreachable(spec, error) from error
+    missing = [file for file in files if not (Path(path) / file).is_file()]
+    if missing:
+        raise DataError("data_unreachable", name=spec.id, endpoint=_endpoint(), reason=f"{missing[0]} did not arrive")
+    return Path(path)
+
+
+def _cached_commit(spec: DatasetSpec) -> str | None:
+    """Return the commit of a complete-looking earlier download: the pinned one, or what the branch last was."""
+    ref = _repo_folder(spec) / "refs" / spec.revision
+    commit = ref.read_text().strip() if ref.is_file() else spec.revision
+    folder = _snapshot_folder(spec, commit)
+    return commit if folder.is_dir() and any(p.name != "README.md" for p in folder.rglob("*") if p.is_file()) else None
+
+
+def _repo_folder(spec: DatasetSpec) -> Path:
+    return Path(constants.HF_HUB_CACHE) / f"datasets--{_hub_id(spec).replace('/', '--')}"
+
+
+def _snapshot_folder(spec: DatasetSpec, commit: str) -> Path:
+    return _repo_folder(spec) / "snapshots" / commit
+
+
+def _hub_id(spec: DatasetSpec) -> str:
+    if spec.hub_id is None:
+        raise ValueError(f"{spec.id} is not on the hub")
+    return spec.hub_id
+
+
+def _endpoint() -> str:
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
+
+
+def _not_found(spec: DatasetSpec, error: Exception) -> DataError:
+    key = "data_gated" if isinstance(error, GatedRepoError) else "data_not_found"
+    return DataError(key, name=spec.hub_id, revision=spec.revision, endpoint=_endpoint())
+
+
+def _unreachable(spec: DatasetSpec, error: Exception) -> DataError:
+    reason = (" ".join(str(error).split()) or type(error).__name__)[:160]
+    return DataError("data_unreachable", name=spec.id, endpoint=_endpoint(), reason=reason)

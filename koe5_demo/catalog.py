@@ -1,0 +1,145 @@
+"""The models this project knows: one frozen record each, revision pinned, prompts explicit.
+
+Revisions and prompts are those of the published evaluations (`assets/published.csv`). Add a model by adding a record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from koe5_demo.records import Prompts
+
+ASSETS: Final = Path(__file__).resolve().parent.parent / "assets"
+E5_PROMPTS: Final = Prompts(query="query: ", passage="passage: ")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model that can be asked for by its short id.
+
+    Attributes:
+        id: Short name for `--model`, `KOE5_MODEL` and the page.
+        hub_id: Repository on the hub; None for the embedded model.
+        revision: Full commit; empty for the embedded model, whose content hash stands in.
+        dimensions: Width of a vector.
+        max_tokens: Longest input, prefix and special tokens included.
+        prompts: Prefixes of the model's training.
+        pooling: "mean" or "cls": how token vectors become one (exact explanations need the mean).
+        parameters: Number of parameters.
+        licence: SPDX name.
+        download_mb: Size of the files that are fetched, in 10^6 bytes.
+        weights: Name of the weight file.
+        folder: Where an embedded model lies; None for hub models.
+        summary_ko, summary_en: One sentence for people who choose.
+    """
+
+    id: str
+    hub_id: str | None
+    revision: str
+    dimensions: int
+    max_tokens: int
+    prompts: Prompts
+    pooling: str
+    parameters: int
+    licence: str
+    download_mb: int
+    summary_ko: str
+    summary_en: str
+    weights: str = "model.safetensors"
+    folder: Path | None = None
+
+
+KOE5: Final = ModelSpec(
+    id="koe5",
+    hub_id="nlpai-lab/KoE5",
+    revision="bc6d284c60fe5a973e74c1751b92594c9f581213",
+    dimensions=1024,
+    max_tokens=512,
+    prompts=E5_PROMPTS,
+    pooling="mean",
+    parameters=559_890_432,
+    licence="MIT",
+    download_mb=2_257,
+    summary_ko="이 데모의 주인공. multilingual-e5-large를 한국어 삼중항 약 70만 개로 미세 조정했습니다.",
+    summary_en="What this demo is about: multilingual-e5-large fine-tuned on some 700,000 Korean triplets.",
+)
+ME5_LARGE: Final = ModelSpec(
+    id="me5-large",
+    hub_id="intfloat/multilingual-e5-large",
+    revision="ab10c1a7f42e74530fe7ae5be82e6d4f11a719eb",
+    dimensions=1024,
+    max_tokens=512,
+    prompts=E5_PROMPTS,
+    pooling="mean",
+    parameters=559_890_432,
+    licence="MIT",
+    download_mb=2_257,
+    summary_ko="KoE5의 바탕 모델(다국어).",
+    summary_en="The multilingual model that KoE5 was made from.",
+)
+BGE_M3: Final = ModelSpec(
+    id="bge-m3",
+    hub_id="BAAI/bge-m3",
+    revision="5617a9f61b028005a4858fdac845db406aefb181",
+    dimensions=1024,
+    max_tokens=8192,
+    prompts=Prompts(),
+    pooling="cls",
+    parameters=567_754_752,
+    licence="MIT",
+    download_mb=2_288,
+    summary_ko="접두사 없이 쓰는 다국어 모델. 8,192 토큰까지 읽습니다.",
+    summary_en="A multilingual model without prefixes that reads up to 8,192 tokens.",
+    weights="pytorch_model.bin",
+)
+KURE_V1: Final = ModelSpec(
+    id="kure-v1",
+    hub_id="nlpai-lab/KURE-v1",
+    revision="d14c8a9423946e268a0c9952fecf3a7aabd73bd9",
+    dimensions=1024,
+    max_tokens=8192,
+    prompts=Prompts(),
+    pooling="cls",
+    parameters=567_754_752,
+    licence="MIT",
+    download_mb=2_288,
+    summary_ko="같은 연구실이 bge-m3를 한국어로 미세 조정한 모델.",
+    summary_en="bge-m3 fine-tuned for Korean by the laboratory that made KoE5.",
+)
+KOEN_E5_TINY: Final = ModelSpec(
+    id="koen-e5-tiny",
+    hub_id="exp-models/dragonkue-KoEn-E5-Tiny",
+    revision="292c09c78c71a3f00ed56ee0d1ed9f0d39182fc9",
+    dimensions=384,
+    max_tokens=512,
+    prompts=E5_PROMPTS,
+    pooling="mean",
+    parameters=37_000_000,
+    licence="Apache-2.0",
+    download_mb=150,
+    summary_ko="CPU에서도 빠른 작은 한국어·영어 E5.",
+    summary_en="A small Korean and English E5 that a CPU runs quickly.",
+)
+MINI: Final = ModelSpec(
+    id="mini",
+    hub_id=None,
+    revision="",
+    dimensions=1024,
+    max_tokens=2048,
+    prompts=E5_PROMPTS,
+    pooling="mean",
+    parameters=0,
+    licence="CC-BY-SA-4.0",
+    download_mb=0,
+    summary_ko="저장소에 들어 있는 작은 모델. 허브 없이 바로 돕니다. KoE5가 아닙니다.",
+    summary_en="The small model inside this repository: runs without the hub. It is not KoE5.",
+    folder=ASSETS / "mini",
+)
+
+CATALOG: Final[dict[str, ModelSpec]] = {
+    spec.id: spec for spec in (KOE5, ME5_LARGE, BGE_M3, KURE_V1, KOEN_E5_TINY, MINI)
+}
+DEFAULT_MODEL: Final = KOE5.id
+EMBEDDED_MODEL: Final = MINI.id

@@ -1,0 +1,323 @@
+"""The command line. Results go to standard output, everything else to standard error; bad input exits with 2."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import numpy as np
+
+from koe5_demo import exports, inputs
+from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
+from koe5_demo.errors import DataError, DemoError, HubError, InputError
+from koe5_demo.messages import Language
+from koe5_demo.ranking import Comparison, compare, require_top_k, similarity
+from koe5_demo.records import FloatArray, ModelInfo, Prompts, Role
+from koe5_demo.settings import DEVICES, DTYPES, Settings, load_settings
+
+if TYPE_CHECKING:
+    from koe5_demo.records import Encoder
+
+FORMATS: Final = ("json", "csv", "table")
+BAD_INPUT: Final = 2
+SHOWN_PASSAGE: Final = 60
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("koe5_demo").setLevel(logging.CRITICAL)  # the one line below says it
+    language = Language.KO
+    try:
+        settings = load_settings()
+        language = settings.language
+        options = build_parser().parse_args(arguments)
+        run: Callable[[argparse.Namespace, Settings], int] = options.func
+        return run(options, settings)
+    except DemoError as error:
+        print(error.text(language), file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:
+        return 0
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose complaint is one line, without the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the complaint and exit with 2."""
+        self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; each sets `func`, called with (options, settings)."""
+    parser = OneLineParser(prog="python -m koe5_demo", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_rank(commands)
+    _add_similarity(commands)
+    _add_encode(commands)
+    models = commands.add_parser("models", help="list the models of the catalog")
+    models.add_argument("--format", choices=FORMATS, default="table")
+    models.set_defaults(func=run_models)
+    return parser
+
+
+def _add_rank(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("rank", help="order passages by similarity to queries")
+    parser.add_argument("--query", action="append", required=True, help="may be given more than once")
+    passages = parser.add_mutually_exclusive_group(required=True)
+    passages.add_argument("--passage", action="append", help="may be given more than once")
+    passages.add_argument("--passages-file", type=Path, help=".txt (one a line), .csv, .tsv or .jsonl")
+    parser.add_argument("--column", help="column of the file that holds the passages")
+    parser.add_argument("--top-k", type=int, help="how many passages to return for a query")
+    _add_common(parser)
+    parser.set_defaults(func=run_rank)
+
+
+def _add_similarity(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("similarity", help="cosines between all pairs of texts")
+    parser.add_argument("--text", action="append", required=True, help="may be given more than once")
+    parser.add_argument("--role", choices=[role.value for role in Role], default=Role.NONE.value)
+    _add_common(parser)
+    parser.set_defaults(func=run_similarity)
+
+
+def _add_encode(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("encode", help="write the vectors of a file's texts")
+    parser.add_argument("--input", type=Path, required=True, help=".txt (one text a line), .csv, .tsv or .jsonl")
+    parser.add_argument("--column", help="column of the file that holds the texts")
+    parser.add_argument("--role", choices=[role.value for role in Role], required=True)
+    parser.add_argument("--output", type=Path, required=True, help="a .npy file: (n, dimensions) float32")
+    _add_model(parser)
+    parser.set_defaults(func=run_encode)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    parser.add_argument("--format", choices=FORMATS, default="table")
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", help="catalog id, hub id or folder (default: KOE5_MODEL or koe5)")
+    parser.add_argument("--device", choices=DEVICES)
+    parser.add_argument("--dtype", choices=DTYPES)
+    parser.add_argument("--query-prompt", help="prompt of a model outside the catalog")
+    parser.add_argument("--passage-prompt", help="prompt of a model outside the catalog")
+
+
+def run_rank(options: argparse.Namespace, settings: Settings) -> int:
+    """Print a ranking for each query."""
+    require_top_k(options.top_k)
+    queries = inputs.clean(options.query)
+    passages = _read(options.passages_file, options.column, settings) if options.passages_file else None
+    passages = passages or inputs.clean(options.passage)
+    for notice in inputs.check(queries, passages, settings.limits):
+        _tell(notice.text(settings.language))
+    encoder = open_model(options, settings)
+    comparison = compare(queries.texts, passages.texts, encoder)
+    cut = int(comparison.passage_encoded.truncated.sum() + comparison.query_encoded.truncated.sum())
+    _tell_cut(cut, encoder.info, settings)
+    writers: dict[str, Callable[[], str]] = {
+        "json": lambda: exports.to_json(exports.ranking_json(comparison, encoder.info, options.top_k)) + "\n",
+        "csv": lambda: exports.ranking_csv(comparison, encoder.info, options.top_k),
+        "table": lambda: ranking_table(comparison, encoder.info, options.top_k),
+    }
+    _print(writers[options.format]())
+    return 0
+
+
+def run_similarity(options: argparse.Namespace, settings: Settings) -> int:
+    """Print the matrix of cosines."""
+    texts = inputs.clean(options.text)
+    inputs.check(inputs.Parsed(texts.texts[:1]), texts, settings.limits) if texts.texts else _no_text()
+    for notice in texts.notices:
+        _tell(notice.text(settings.language))
+    encoder = open_model(options, settings)
+    role = Role(options.role)
+    matrix = similarity(texts.texts, encoder, role=role)
+    counts = encoder.count_tokens(texts.texts, role)
+    _tell_cut(int((counts > encoder.info.max_tokens).sum()), encoder.info, settings)
+    writers: dict[str, Callable[[], str]] = {
+        "json": lambda: exports.to_json(exports.similarity_json(texts.texts, matrix, encoder.info)) + "\n",
+        "csv": lambda: exports.similarity_csv(texts.texts, matrix, encoder.info),
+        "table": lambda: similarity_table(texts.texts, matrix, encoder.info),
+    }
+    _print(writers[options.format]())
+    return 0
+
+
+def run_encode(options: argparse.Namespace, settings: Settings) -> int:
+    """Write the vectors of a file; row n belongs to text n of the file."""
+    if options.output.suffix != ".npy":
+        raise InputError("file_kind", name=str(options.output), valid=".npy")
+    unlimited = replace(settings, limits=replace(settings.limits, file_mb=1e9))
+    table = _table(options.input, unlimited)
+    column = options.column or table.suggested_column
+    if column not in table.columns:
+        raise InputError("file_no_column", name=table.name, column=column, valid=", ".join(table.columns))
+    texts = [row[table.columns.index(column)] for row in table.rows]
+    for n, text in enumerate(texts, start=1):
+        if not text.strip():
+            raise InputError("blank_text", n=n)
+    encoder = open_model(options, settings)
+    encoded = encoder.encode(texts, Role(options.role), on_progress=_bar("encode"))
+    try:
+        with options.output.open("wb") as file:
+            np.save(file, encoded.vectors, allow_pickle=False)
+    except OSError as error:
+        raise DataError("output_failed", name=str(options.output), reason=error.strerror or str(error)) from error
+    _tell_cut(int(encoded.truncated.sum()), encoder.info, settings)
+    _tell(f"{options.output}: {encoded.vectors.shape[0]:,} x {encoded.vectors.shape[1]:,} float32, {made_by(encoder.info)}")
+    return 0
+
+
+def run_models(options: argparse.Namespace, _settings: Settings) -> int:
+    """Print the catalog."""
+    from koe5_demo.encoding.hub import cached_folder  # brings in huggingface_hub, which other commands may not need
+
+    rows = [
+        {
+            "id": spec.id,
+            "hub_id": spec.hub_id,
+            "revision": spec.revision,
+            "dimensions": spec.dimensions,
+            "max_tokens": spec.max_tokens,
+            "licence": spec.licence,
+            "cached": spec.hub_id is None or cached_folder(spec.hub_id, spec.revision) is not None,
+        }
+        for spec in CATALOG.values()
+    ]
+    cells = [["" if value is None else str(value) for value in row.values()] for row in rows]
+    writers: dict[str, Callable[[], str]] = {
+        "json": lambda: exports.to_json({"models": rows}) + "\n",
+        "csv": lambda: exports.to_csv([list(rows[0]), *cells]),
+        "table": lambda: _aligned([list(rows[0]), *cells]),
+    }
+    _print(writers[options.format]())
+    return 0
+
+
+def open_model(options: argparse.Namespace, settings: Settings) -> Encoder:
+    """Load the model that was asked for.
+
+    A model that was named is loaded or the command fails; only the unnamed default gives way to the embedded model
+    when the hub cannot be reached, and says so.
+    """
+    from koe5_demo.encoding.loading import load_encoder  # brings in torch: only when a model is needed
+
+    name = options.model or settings.model
+    device, dtype = options.device or settings.device, options.dtype or settings.dtype
+    try:
+        return load_encoder(
+            name,
+            device=device,
+            dtype=dtype,
+            prompts=_prompts(options, settings),
+            hub_timeout=settings.hub_timeout,
+            on_progress=_bar(name),
+        )
+    except HubError as error:
+        if options.model or settings.model_named:
+            raise
+        _tell(error.text(settings.language))
+        _tell(f"--model {EMBEDDED_MODEL} (KoE5가 아닙니다 / not KoE5)")
+        return load_encoder(EMBEDDED_MODEL, device=device, dtype=dtype)
+
+
+def ranking_table(comparison: Comparison, info: ModelInfo, top_k: int | None) -> str:
+    """Return rankings as text for a terminal."""
+    parts = []
+    for n, query in enumerate(comparison.queries):
+        rows = [
+            [str(hit.rank), f"{hit.score:.4f}", f"{hit.tokens}{'!' if hit.truncated else ''}", _shown(hit.passage)]
+            for hit in comparison.hits(n, top_k)
+        ]
+        parts.append(f"# {query}\n" + _aligned([["rank", "score", "tokens", "passage"], *rows]))
+    return "\n".join(parts) + f"\n{made_by(info)}\n"
+
+
+def similarity_table(texts: Sequence[str], matrix: FloatArray, info: ModelInfo) -> str:
+    """Return the matrix as text for a terminal."""
+    header = ["", *(str(n) for n in range(1, len(texts) + 1)), "text"]
+    rows = [
+        [str(n), *(f"{x:.4f}" for x in row), _shown(text)]
+        for n, (text, row) in enumerate(zip(texts, matrix, strict=True), start=1)
+    ]
+    return f"{_aligned([header, *rows])}\n{made_by(info)}\n"
+
+
+def made_by(info: ModelInfo) -> str:
+    """Return the line that says what computed the numbers above it."""
+    prompts = f"prompts {info.prompts.query!r} {info.prompts.passage!r}"
+    note = f" ({info.note})" if info.note else ""
+    return f"{info.id} @ {info.revision}, {info.engine}, {info.dtype}, {info.device}, {prompts}{note}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows with columns of even width; the last column runs free."""
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]) - 1)]
+    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _shown(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN_PASSAGE else f"{line[: SHOWN_PASSAGE - 1]}…"
+
+
+def _read(path: Path, column: str | None, settings: Settings) -> inputs.Parsed:
+    return _table(path, settings).texts(column)
+
+
+def _table(path: Path, settings: Settings) -> inputs.Table:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError("file_missing", name=str(path), reason=error.strerror or str(error)) from error
+    return inputs.read_table(content, path.name, settings.limits)
+
+
+def _no_text() -> NoReturn:
+    raise InputError("no_text")
+
+
+def _prompts(options: argparse.Namespace, settings: Settings) -> Prompts | None:
+    query = options.query_prompt if options.query_prompt is not None else settings.query_prompt
+    passage = options.passage_prompt if options.passage_prompt is not None else settings.passage_prompt
+    if query is None and passage is None:
+        return None
+    return Prompts(query=query or "", passage=passage or "")
+
+
+def _tell_cut(n: int, info: ModelInfo, settings: Settings) -> None:
+    if n:
+        from koe5_demo.records import Notice
+
+        _tell(Notice("notice_truncated", {"n": n, "limit": info.max_tokens}).text(settings.language))
+
+
+def _bar(label: str) -> Callable[[int, int], None]:
+    """Return a progress callback that rewrites one line of a terminal and is silent elsewhere."""
+
+    def report(done: int, total: int) -> None:
+        if sys.stderr.isatty() and total:
+            end = "\n" if done >= total else ""
+            print(f"\r{label}: {100 * done // total} %", end=end, file=sys.stderr, flush=True)
+
+    return report
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _print(text: str) -> None:
+    # Windows terminals and pipes may not be UTF-8; results must never die on Hangul.
+    sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+    sys.stdout.write(text)
+    sys.stdout.flush()

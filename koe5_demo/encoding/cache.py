@@ -1,0 +1,111 @@
+"""Vectors of texts already seen: a cache is itself an `Encoder`, so nothing above it changes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from threading import Lock
+
+import numpy as np
+
+from koe5_demo.records import Encoded, Encoder, FloatArray, IntArray, ModelInfo, OnProgress, Role
+
+
+@dataclass(frozen=True)
+class _Entry:
+    vector: FloatArray
+    n_tokens: int
+
+
+class VectorCache:
+    """Vectors by (model fingerprint, role, text), least recently used out first. Safe with threads.
+
+    Texts are kept as hashes only: the cache holds no word of any visitor.
+
+    Args:
+        max_bytes: Memory for the vectors; a vector that alone is larger is not kept.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def n_bytes(self) -> int:
+        """Return the bytes in use by vectors."""
+        return self._bytes
+
+    def get(self, key: bytes) -> _Entry | None:
+        """Return what is kept under `key`, now the most recently used, or None."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None:
+                self._entries.move_to_end(key)
+            return entry
+
+    def put(self, key: bytes, vector: FloatArray, n_tokens: int) -> None:
+        """Keep a copy of one vector, and let the oldest go when memory is full."""
+        if vector.nbytes > self._max_bytes:
+            return
+        with self._lock:
+            if key not in self._entries:
+                # A copy: a row would keep the whole batch it was cut from alive.
+                self._entries[key] = _Entry(vector.copy(), n_tokens)
+                self._bytes += vector.nbytes
+            while self._bytes > self._max_bytes:
+                _, oldest = self._entries.popitem(last=False)
+                self._bytes -= oldest.vector.nbytes
+
+
+class CachingEncoder:
+    """An `Encoder` that asks another one only for texts that the cache does not hold, each once.
+
+    Args:
+        inner: The encoder that computes.
+        cache: Where vectors are kept; several encoders may share one.
+    """
+
+    def __init__(self, inner: Encoder, cache: VectorCache) -> None:
+        self._inner = inner
+        self._cache = cache
+
+    @property
+    def info(self) -> ModelInfo:
+        """Return what the inner encoder is."""
+        return self._inner.info
+
+    @property
+    def inner(self) -> Encoder:
+        """Return the encoder that computes."""
+        return self._inner
+
+    def encode(self, texts: Sequence[str], role: Role, *, on_progress: OnProgress | None = None) -> Encoded:
+        """Encode texts; `n_computed` of the result says how many the inner encoder had to compute."""
+        keys = [self._key(text, role) for text in texts]
+        found = {key: entry for key in set(keys) if (entry := self._cache.get(key)) is not None}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if missing:
+            fresh = self._inner.encode(list(missing.values()), role, on_progress=on_progress)
+            for key, vector, n_tokens in zip(missing, fresh.vectors, fresh.n_tokens, strict=True):
+                found[key] = _Entry(vector, int(n_tokens))
+                self._cache.put(key, vector, int(n_tokens))
+        vectors = np.empty((len(texts), self.info.dimensions), dtype=np.float32)
+        for row, key in enumerate(keys):
+            vectors[row] = found[key].vector
+        n_tokens_all = np.array([found[key].n_tokens for key in keys], dtype=np.int64)
+        return Encoded(vectors, n_tokens_all, self.info.max_tokens, n_computed=len(missing))
+
+    def count_tokens(self, texts: Sequence[str], role: Role) -> IntArray:
+        """Count through the inner encoder: cheaper than a look-up would be."""
+        return self._inner.count_tokens(texts, role)
+
+    def _key(self, text: str, role: Role) -> bytes:
+        head = f"{self.info.fingerprint}\0{role.value}\0".encode()
+        return blake2b(head + text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

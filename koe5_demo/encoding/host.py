@@ -1,0 +1,205 @@
+"""The models of a running page: the embedded one at once, others loaded or downloaded in the background.
+
+Holds no visitor's data. One host is made in `app.py` and passed in.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from threading import Event, Lock, Thread
+
+from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
+from koe5_demo.encoding import loading
+from koe5_demo.encoding.cache import CachingEncoder, VectorCache
+from koe5_demo.errors import DemoError, ModelLoadError, UnknownModelError
+from koe5_demo.records import Encoder, Prompts, Role
+from koe5_demo.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Phase(str, Enum):
+    """Where a model is on its way to serving."""
+
+    ABSENT = "absent"
+    DOWNLOADING = "downloading"
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """What the page tells about one model.
+
+    Attributes:
+        id: The name it was asked for by.
+        phase: Where it is.
+        done, total: Bytes of a download.
+        error: Why it failed.
+    """
+
+    id: str
+    phase: Phase
+    done: int = 0
+    total: int = 0
+    error: DemoError | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Return whether nothing is under way."""
+        return self.phase in (Phase.ABSENT, Phase.READY, Phase.FAILED)
+
+
+class ModelHost:
+    """Loads models on request, keeps a bounded number of them, and tells how far each is. Safe with threads.
+
+    Args:
+        settings: Device, dtype, limits and the model that should serve.
+        cache: Shared by all models; keys carry the model's fingerprint.
+    """
+
+    def __init__(self, settings: Settings, cache: VectorCache) -> None:
+        self._settings = settings
+        self._cache = cache
+        self._lock = Lock()
+        self._load_lock = Lock()
+        self._states: dict[str, ModelState] = {}
+        self._encoders: OrderedDict[str, CachingEncoder] = OrderedDict()
+
+    @property
+    def wanted(self) -> str:
+        """Return the model that the operator chose to serve."""
+        return self._settings.model
+
+    @property
+    def names(self) -> list[str]:
+        """Return the models a visitor may choose: the operator's first, then the catalog."""
+        return list(dict.fromkeys([self.wanted, *CATALOG]))
+
+    def start(self, wait: float) -> None:
+        """Load the embedded model, then the wanted one in the background.
+
+        Args:
+            wait: Seconds to wait for the wanted model if it is on this machine; the page then opens with it.
+        """
+        self._load(EMBEDDED_MODEL)
+        if self.wanted != EMBEDDED_MODEL:
+            finished = self.request(self.wanted)
+            if self.state(self.wanted).phase is not Phase.DOWNLOADING:
+                finished.wait(wait)
+
+    def request(self, name: str) -> Event:
+        """Begin to load a model unless it is ready or under way; the event is set when that is over.
+
+        Raises:
+            UnknownModelError: If visitors may not open such a model.
+        """
+        self.require_allowed(name)
+        finished = Event()
+        with self._lock:
+            state = self._states.get(name)
+            if state is not None and state.phase in (Phase.READY, Phase.LOADING, Phase.DOWNLOADING):
+                finished.set()
+                return finished
+            self._states[name] = ModelState(name, Phase.LOADING)
+        on_disk = Event()
+        thread = Thread(target=self._run, args=(name, on_disk, finished), daemon=True, name=f"load-{name}")
+        thread.start()
+        on_disk.wait(2.0)
+        return finished
+
+    def require_allowed(self, name: str) -> None:
+        """Refuse models outside the catalog unless the operator allows them or chose this one.
+
+        Raises:
+            UnknownModelError: If it is refused.
+        """
+        if name not in CATALOG and name != self.wanted and not self._settings.allow_custom_models:
+            raise UnknownModelError("custom_model_refused", valid=", ".join(CATALOG))
+
+    def state(self, name: str) -> ModelState:
+        """Return how far a model is."""
+        return self._states.get(name, ModelState(name, Phase.ABSENT))
+
+    @property
+    def serving(self) -> str:
+        """Return the name of the model that answers now: the wanted one when it is ready, else the embedded one."""
+        return self.wanted if self.state(self.wanted).phase is Phase.READY else EMBEDDED_MODEL
+
+    def encoder(self, name: str) -> Encoder:
+        """Return a model that is ready, and mark it as used.
+
+        Raises:
+            ModelLoadError: If it is not ready; its state says why.
+        """
+        with self._lock:
+            encoder = self._encoders.get(name)
+            if encoder is not None:
+                self._encoders.move_to_end(name)
+                return encoder
+        error = self.state(name).error
+        raise error if error is not None else ModelLoadError("model_not_cached", name=name)
+
+    def _run(self, name: str, on_disk: Event, finished: Event) -> None:
+        try:
+            self._load(name, on_disk)
+        except DemoError as error:
+            logger.warning("model %s: %s", name, error)
+            self._set(ModelState(name, Phase.FAILED, error=error))
+        except Exception:
+            logger.exception("model %s", name)
+            self._set(ModelState(name, Phase.FAILED, error=ModelLoadError("model_load_failed", name=name, reason="?")))
+        finally:
+            on_disk.set()
+            finished.set()
+
+    def _load(self, name: str, on_disk: Event | None = None) -> None:
+        source = loading.find_source(name)
+        files = loading.local_files(source)
+        if files is None:
+            self._set(ModelState(name, Phase.DOWNLOADING))
+            if on_disk is not None:
+                on_disk.set()
+            files = loading.fetch_files(source, timeout=self._settings.hub_timeout, on_progress=self._progress(name))
+        self._set(ModelState(name, Phase.LOADING))
+        if on_disk is not None:
+            on_disk.set()
+        with self._load_lock:
+            inner = loading.open_encoder(
+                files, device=self._settings.device, dtype=self._settings.dtype, prompts=self._prompts(name)
+            )
+            # The first forward pass allocates and compiles; a visitor should not wait for that.
+            inner.encode(["준비"], Role.QUERY)
+        self._keep(name, CachingEncoder(inner, self._cache))
+
+    def _progress(self, name: str) -> Callable[[int, int], None]:
+        def report(done: int, total: int) -> None:
+            self._set(ModelState(name, Phase.DOWNLOADING, done, total))
+
+        return report
+
+    def _prompts(self, name: str) -> Prompts | None:
+        given = (self._settings.query_prompt, self._settings.passage_prompt)
+        if name in CATALOG or given == (None, None):
+            return None
+        return Prompts(query=given[0] or "", passage=given[1] or "")
+
+    def _keep(self, name: str, encoder: CachingEncoder) -> None:
+        with self._lock:
+            self._encoders[name] = encoder
+            self._states[name] = ModelState(name, Phase.READY)
+            others = [kept for kept in self._encoders if kept not in (EMBEDDED_MODEL, name)]
+            for oldest in others[: max(0, len(others) + 1 - self._settings.models_in_memory)]:
+                del self._encoders[oldest]
+                self._states[oldest] = ModelState(oldest, Phase.ABSENT)
+
+    def _set(self, state: ModelState) -> None:
+        with self._lock:
+            self._states[state.id] = state
+
+

@@ -1,0 +1,233 @@
+"""From a model's name to an `Encoder`: the catalog, the cache, the hub, folders, and the embedded model.
+
+Nothing here falls back to another model: who asks for KoE5 gets KoE5 or an error. `host` decides what serves meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from sentence_transformers import SentenceTransformer
+
+from koe5_demo.catalog import CATALOG, ModelSpec
+from koe5_demo.encoding import hub
+from koe5_demo.encoding.fingerprint import folder_hash, with_fingerprint
+from koe5_demo.encoding.sentence_transformer import ENGINE_NAME, SentenceTransformerEncoder
+from koe5_demo.errors import ModelLoadError, SettingError, UnknownModelError
+from koe5_demo.records import Encoder, ModelInfo, OnProgress, Prompts
+from koe5_demo.settings import DEVICES, DTYPES
+
+logger = logging.getLogger(__name__)
+
+TORCH_DTYPES: Final = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+OWN_MODULES: Final = ("sentence_transformers.", "koe5_demo.")
+PASSAGE_PROMPT_NAMES: Final = ("passage", "document", "corpus")
+ANY_LENGTH: Final = 1_000_000
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model that was asked for, before its files are looked for.
+
+    Attributes:
+        id: Name to show.
+        hub_id: Hub id, or None for a folder.
+        revision: Commit, branch or tag; None means main, or a folder.
+        folder: The folder, or None for a hub model.
+        spec: The catalog's record, or None.
+    """
+
+    id: str
+    hub_id: str | None
+    revision: str | None
+    folder: Path | None
+    spec: ModelSpec | None
+
+
+@dataclass(frozen=True)
+class Files:
+    """A source whose files are on this machine, with the content name that its fingerprint starts from."""
+
+    source: Source
+    folder: Path
+    revision: str
+    content: str
+
+
+def find_source(name: str) -> Source:
+    """Tell what a model's name means: a catalog id, a folder, or a hub id (owner/name or owner/name@revision).
+
+    Raises:
+        UnknownModelError: If it is none of these.
+        ModelLoadError: If it is a folder without a model.
+    """
+    if name in CATALOG:
+        spec = CATALOG[name]
+        return Source(spec.id, spec.hub_id, spec.revision or None, spec.folder, spec)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not hub.is_complete(folder):
+            raise ModelLoadError("model_not_a_folder", path=name)
+        return Source(folder.resolve().name, None, None, folder, None)
+    hub_id, _, revision = name.partition("@")
+    owner, _, repository = hub_id.partition("/")
+    if owner and repository and "/" not in repository and not name.startswith((".", "/", "~")):
+        return Source(hub_id, hub_id, revision or None, None, None)
+    raise UnknownModelError("unknown_model", value=name, valid=", ".join(CATALOG))
+
+
+def local_files(source: Source) -> Files | None:
+    """Return the files of a source that are on this machine, or None. Makes no request."""
+    if source.folder is not None:
+        content = folder_hash(source.folder)
+        return Files(source, source.folder, content[:12], content)
+    if source.hub_id is None:
+        return None
+    folder = hub.cached_folder(source.hub_id, source.revision)
+    # A snapshot's folder is named by its commit.
+    return None if folder is None else Files(source, folder, folder.name, f"{source.hub_id}@{folder.name}")
+
+
+def fetch_files(source: Source, *, timeout: float, on_progress: OnProgress | None = None) -> Files:
+    """Return the files of a source, from this machine if they are all here, else from the hub.
+
+    Raises:
+        HubError: If the hub cannot be reached, has no such model, or breaks off.
+    """
+    files = local_files(source)
+    if files is not None:
+        return files
+    if source.hub_id is None:
+        raise ModelLoadError("model_not_a_folder", path=str(source.folder))
+    folder, commit = hub.download(source.hub_id, source.revision, timeout=timeout, on_progress=on_progress)
+    return Files(source, folder, commit, f"{source.hub_id}@{commit}")
+
+
+def open_encoder(files: Files, *, device: str = "auto", dtype: str = "auto", prompts: Prompts | None = None) -> Encoder:
+    """Load a model whose files are on this machine.
+
+    Args:
+        files: What to load.
+        device: auto, cpu, cuda or mps.
+        dtype: auto, fp32, bf16 or fp16.
+        prompts: Prompts that overrule those of the catalog and of the model's files.
+
+    Raises:
+        ModelLoadError: If the files are broken, or need code that is not ours.
+        SettingError: If device or dtype is none of the valid ones.
+    """
+    _require("device", device, DEVICES)
+    _require("dtype", dtype, DTYPES)
+    _refuse_foreign_code(files)
+    chosen = _device(device)
+    torch_dtype = TORCH_DTYPES.get(dtype, torch.float32)
+    try:
+        model = SentenceTransformer(
+            str(files.folder), device=chosen, local_files_only=True, model_kwargs={"dtype": torch_dtype}
+        )
+        model.eval()
+        info = _describe(files, model, prompts, torch_dtype)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        logger.exception("loading %s failed", files.source.id)
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise ModelLoadError("model_load_failed", name=files.source.id, reason=reason) from error
+    model.max_seq_length = info.max_tokens
+    return SentenceTransformerEncoder(model, info)
+
+
+def load_encoder(
+    name: str = "koe5",
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    prompts: Prompts | None = None,
+    hub_timeout: float = 5.0,
+    on_progress: OnProgress | None = None,
+) -> Encoder:
+    """Load a model by name, from this machine if it is here, else from the hub.
+
+    Args:
+        name: Catalog id, hub id (owner/name or owner/name@revision) or folder.
+        device: auto, cpu, cuda or mps.
+        dtype: auto, fp32, bf16, fp16 or int8.
+        prompts: Prompts that overrule those of the catalog and of the model's files.
+        hub_timeout: Seconds to wait for the hub's first answer.
+        on_progress: Called with (bytes here, bytes in all) while files are fetched.
+
+    Raises:
+        UnknownModelError: If the name means nothing.
+        HubError: If the files are not here and cannot be fetched.
+        ModelLoadError: If the files cannot be loaded.
+    """
+    files = fetch_files(find_source(name), timeout=hub_timeout, on_progress=on_progress)
+    return open_encoder(files, device=device, dtype=dtype, prompts=prompts)
+
+
+def _describe(files: Files, model: SentenceTransformer, prompts: Prompts | None, dtype: torch.dtype) -> ModelInfo:
+    spec = files.source.spec
+    found, note = (spec.prompts, "") if spec is not None else _found_prompts(model)
+    limit = min(int(min(model.max_seq_length or ANY_LENGTH, ANY_LENGTH)), spec.max_tokens if spec else ANY_LENGTH)
+    dimensions = model.get_embedding_dimension()
+    if dimensions is None:
+        raise ValueError("the model does not tell the width of its vectors")
+    info = ModelInfo(
+        id=files.source.id,
+        hub_id=files.source.hub_id,
+        revision=files.revision,
+        engine=ENGINE_NAME,
+        dtype=str(dtype).removeprefix("torch."),
+        device=str(model.device),
+        dimensions=dimensions,
+        max_tokens=limit,
+        prompts=found if prompts is None else prompts,
+        fingerprint="",
+        note="" if prompts is not None else note,
+    )
+    return with_fingerprint(info, files.content)
+
+
+def _found_prompts(model: SentenceTransformer) -> tuple[Prompts, str]:
+    """Return the prompts that a model's files register, and a note where they register none."""
+    registered: dict[str, Any] = model.prompts or {}
+    passage = next((registered[name] for name in PASSAGE_PROMPT_NAMES if registered.get(name)), "")
+    prompts = Prompts(query=registered.get("query") or "", passage=passage)
+    if prompts == Prompts():
+        return prompts, "no prompts registered in the model's files, none added"
+    return prompts, ""
+
+
+def _refuse_foreign_code(files: Files) -> None:
+    """Refuse a model whose modules.json names classes that are neither sentence-transformers' nor ours.
+
+    sentence-transformers 5 would import such classes from a local folder without asking.
+    """
+    listing = files.folder / "modules.json"
+    if not listing.is_file():
+        return
+    try:
+        modules = [str(module["type"]) for module in json.loads(listing.read_text("utf-8"))]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelLoadError("model_load_failed", name=files.source.id, reason="modules.json is broken") from error
+    for module in modules:
+        if not module.startswith(OWN_MODULES):
+            raise ModelLoadError("model_foreign_code", name=files.source.id, module=module)
+
+
+def _device(device: str) -> str:
+    if device != "auto":
+        return device
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _require(name: str, value: str, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise SettingError("bad_option", name=name, value=value, valid=", ".join(valid))
+
+

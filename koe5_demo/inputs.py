@@ -1,0 +1,287 @@
+"""What a visitor typed or uploaded, as clean lists of texts. Knows encodings and file kinds; no models, no page.
+
+Nothing is dropped in silence: whatever was skipped, removed or replaced comes back as a `Notice`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from koe5_demo.errors import InputError
+from koe5_demo.records import Notice
+from koe5_demo.settings import Limits
+
+BLANK_BLOCK: Final = re.compile(r"\n[^\S\n]*\n\s*")
+TEXT_COLUMNS: Final = ("text", "passage", "document", "content", "본문", "내용", "문단", "문서")
+SHOWN_DUPLICATES: Final = 5
+csv.field_size_limit(16_000_000)
+
+
+class Layout(str, Enum):
+    """How passages are parted in a text box."""
+
+    LINES = "lines"
+    BLOCKS = "blocks"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Texts that were read, and what the visitor should know about the reading."""
+
+    texts: tuple[str, ...]
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """An uploaded file as columns of text.
+
+    Attributes:
+        name: Name of the file.
+        encoding: How its bytes were read.
+        columns: Column names in file order; one, "text", for a plain text file.
+        rows: One tuple a row, as wide as `columns`.
+    """
+
+    name: str
+    encoding: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def suggested_column(self) -> str:
+        """Return the column that most likely holds passages: a known name, else the one with the longest texts."""
+        for column in self.columns:
+            if column.strip().lower() in TEXT_COLUMNS:
+                return column
+        lengths = [sum(len(row[i]) for row in self.rows[:200]) for i in range(len(self.columns))]
+        return self.columns[lengths.index(max(lengths))]
+
+    def texts(self, column: str | None = None) -> Parsed:
+        """Return the non-blank texts of one column, the suggested one when None.
+
+        Raises:
+            InputError: If there is no such column, or it holds no text.
+        """
+        chosen = self.suggested_column if column is None else column
+        if chosen not in self.columns:
+            raise InputError("file_no_column", name=self.name, column=chosen, valid=", ".join(self.columns))
+        place = self.columns.index(chosen)
+        parsed = clean(row[place] for row in self.rows)
+        if not parsed.texts:
+            raise InputError("file_no_text", name=self.name, column=chosen)
+        return parsed
+
+
+def clean(raw: Iterable[str]) -> Parsed:
+    """Strip texts, drop blank ones, control characters and unpaired surrogates, and say how many."""
+    texts: list[str] = []
+    blank = controls = surrogates = 0
+    for item in raw:
+        kept = "".join(char for char in item if not _is_control(char))
+        controls += len(item) - len(kept)
+        surrogates += sum("\ud800" <= char <= "\udfff" for char in kept)
+        text = re.sub(r"[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", kept).strip()
+        if text:
+            texts.append(text)
+        else:
+            blank += 1
+    counted = (
+        ("notice_blank_skipped", blank),
+        ("notice_controls_removed", controls),
+        ("notice_surrogates_replaced", surrogates),
+    )
+    return Parsed(tuple(texts), tuple(Notice(key, {"n": n}) for key, n in counted if n))
+
+
+def parse_text(text: str, layout: Layout) -> Parsed:
+    """Part a text box into texts: one a line, or blocks parted by blank lines. Nothing typed gives no text."""
+    unified = re.sub(r"\r\n?|\u2028|\u2029|\x85", "\n", text)
+    if not unified.strip():
+        return Parsed(())
+    if layout is Layout.BLOCKS:
+        return clean(BLANK_BLOCK.split(unified.strip()))
+    return clean(unified.strip("\n").split("\n"))
+
+
+def read_table(content: bytes, name: str, limits: Limits) -> Table:
+    """Read an uploaded file.
+
+    Args:
+        content: The bytes of the file.
+        name: Its name; the ending says how it is read (.txt, .csv, .tsv, .jsonl, .ndjson).
+        limits: Largest size and number of columns.
+
+    Raises:
+        InputError: If it is empty, too big, of an unknown kind, in an unknown encoding, or broken.
+    """
+    megabytes = len(content) / 1e6
+    if megabytes > limits.file_mb:
+        raise InputError("file_too_big", name=name, mb=megabytes, limit=limits.file_mb)
+    ending = name.rsplit(".", 1)[-1].lower() if "." in name else ""
+    if ending not in READERS:
+        raise InputError("file_kind", name=name, valid=", ".join(f".{kind}" for kind in READERS))
+    text, encoding = decode(content, name)
+    if not text.strip():
+        raise InputError("file_empty", name=name)
+    columns, rows = READERS[ending](text, name)
+    if len(columns) > limits.columns:
+        raise InputError("file_too_many_columns", name=name, n=len(columns), limit=limits.columns)
+    return Table(name, encoding, columns, rows)
+
+
+def decode(content: bytes, name: str) -> tuple[str, str]:
+    """Return (text, encoding): a byte order mark decides, else UTF-8, else CP949 as Korean spreadsheets write it.
+
+    Raises:
+        InputError: If neither fits.
+    """
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        candidates = ["utf-16"]
+    else:
+        candidates = ["utf-8-sig" if content.startswith(b"\xef\xbb\xbf") else "utf-8", "cp949"]
+    for encoding in candidates:
+        try:
+            return content.decode(encoding), encoding
+        except UnicodeDecodeError:
+            continue
+    raise InputError("file_encoding", name=name)
+
+
+def check(queries: Parsed, passages: Parsed, limits: Limits) -> list[Notice]:
+    """Check what is to be ranked against the limits, and collect what the visitor should know.
+
+    Raises:
+        InputError: If there is no query or no passage, or a limit is passed.
+    """
+    if not queries.texts:
+        raise InputError("no_query")
+    if not passages.texts:
+        raise InputError("no_passage")
+    if len(queries.texts) > limits.queries:
+        raise InputError("too_many_queries", n=len(queries.texts), limit=limits.queries)
+    if len(passages.texts) > limits.passages:
+        raise InputError("too_many_passages", n=len(passages.texts), limit=limits.passages)
+    check_lengths((*queries.texts, *passages.texts), limits)
+    notices = [*queries.notices, *passages.notices]
+    if len(passages.texts) == 1:
+        notices.append(Notice("notice_one_passage"))
+    pairs = _duplicates(passages.texts)
+    if pairs:
+        notices.append(Notice("notice_duplicates", {"pairs": pairs}))
+    return notices
+
+
+def check_lengths(texts: Sequence[str], limits: Limits) -> None:
+    """Refuse texts that are too long, alone or together.
+
+    Raises:
+        InputError: Naming the text, counted from 1, its length and the limit.
+    """
+    for n, text in enumerate(texts, start=1):
+        if len(text) > limits.chars_per_text:
+            raise InputError("text_too_long", n=n, chars=len(text), limit=limits.chars_per_text)
+    in_all = sum(map(len, texts))
+    if in_all > limits.chars_in_all:
+        raise InputError("too_much_text", chars=in_all, limit=limits.chars_in_all)
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) == "Cc" and char not in "\t\n\r"
+
+
+def _duplicates(texts: Sequence[str]) -> str:
+    places: dict[str, list[int]] = defaultdict(list)
+    for n, text in enumerate(texts, start=1):
+        places[text].append(n)
+    groups = ["=".join(map(str, group)) for group in places.values() if len(group) > 1]
+    more = f", … (+{len(groups) - SHOWN_DUPLICATES})" if len(groups) > SHOWN_DUPLICATES else ""
+    return ", ".join(groups[:SHOWN_DUPLICATES]) + more
+
+
+Rows = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
+
+
+def _read_text(text: str, _name: str) -> Rows:
+    return ("text",), tuple((line,) for line in text.strip("\r\n").splitlines())
+
+
+def _read_separated(text: str, name: str, separator: str) -> Rows:
+    reader = csv.reader(io.StringIO(text.replace("\x00", ""), newline=""), delimiter=separator, strict=True)
+    rows: list[list[str]] = []
+    try:
+        rows.extend(row for row in reader if any(cell.strip() for cell in row))
+    except csv.Error as error:
+        raise InputError("file_broken_csv", name=name, line=reader.line_num, reason=str(error)) from error
+    if not rows:
+        raise InputError("file_empty", name=name)
+    header = _unique(rows[0])
+    for line, row in enumerate(rows[1:], start=2):
+        if len(row) > len(header):
+            reason = f"{len(row)} > {len(header)} columns"
+            raise InputError("file_broken_csv", name=name, line=line, reason=reason)
+    width = len(header)
+    return header, tuple(tuple(row + [""] * (width - len(row))) for row in rows[1:])
+
+
+def _read_csv(text: str, name: str) -> Rows:
+    first = text.lstrip("\r\n").split("\n", 1)[0]
+    separator = max(",;\t", key=first.count)
+    return _read_separated(text, name, separator)
+
+
+def _read_tsv(text: str, name: str) -> Rows:
+    return _read_separated(text, name, "\t")
+
+
+def _read_jsonl(text: str, name: str) -> Rows:
+    records: list[dict[str, Any]] = []
+    for line, raw in enumerate(text.splitlines(), start=1):
+        if not raw.strip():
+            continue
+        try:
+            record = json.loads(raw)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise InputError("file_broken_jsonl", name=name, line=line) from error
+        if isinstance(record, str):
+            record = {"text": record}
+        if not isinstance(record, dict) or not record:
+            raise InputError("file_broken_jsonl", name=name, line=line)
+        records.append(record)
+    columns = tuple(dict.fromkeys(key for record in records for key in record))
+    return columns, tuple(tuple(_as_text(record.get(column)) for column in columns) for record in records)
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _unique(header: Sequence[str]) -> tuple[str, ...]:
+    """Name nameless columns by their place and number repeated names, so that each can be chosen."""
+    names: list[str] = []
+    for place, raw in enumerate(header, start=1):
+        name = raw.strip() or f"column {place}"
+        while name in names:
+            name += f" ({place})"
+        names.append(name)
+    return tuple(names)
+
+
+READERS: Final[dict[str, Callable[[str, str], Rows]]] = {
+    "txt": _read_text,
+    "csv": _read_csv,
+    "tsv": _read_tsv,
+    "jsonl": _read_jsonl,
+    "ndjson": _read_jsonl,
+}

@@ -1,0 +1,154 @@
+"""Frozen records and protocols that the other modules share. No torch, no gradio, no files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from koe5_demo.messages import Language, message
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+OnProgress = Callable[[int, int], None]
+"""Called with (done, total) in tokens or bytes or texts, whichever the caller documents."""
+
+
+class Role(str, Enum):
+    """What a text is to the model: it decides the prompt."""
+
+    QUERY = "query"
+    PASSAGE = "passage"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Prefixes that a model was trained with; an empty string means none."""
+
+    query: str = ""
+    passage: str = ""
+
+    def of(self, role: Role) -> str:
+        """Return the prefix of `role`."""
+        return {Role.QUERY: self.query, Role.PASSAGE: self.passage, Role.NONE: ""}[role]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What made a number: shown beside every result.
+
+    Attributes:
+        id: Catalog id, or the hub id or folder name of a model outside the catalog.
+        hub_id: Hub id; None for a folder and for the embedded model.
+        revision: Full commit on the hub; for a folder the first 12 digits of its content hash.
+        engine: Name of the code that computed the vectors.
+        dtype: Arithmetic of the dense layers: float32, bfloat16, ...
+        device: cpu, cuda:0, mps, or the address of a server.
+        dimensions: Width of a vector.
+        max_tokens: Longest input, prefix and special tokens included.
+        prompts: Prefixes that the encoder adds.
+        fingerprint: Changes whenever the vectors could: key of caches and calibrations.
+        note: Why this engine or dtype runs when it is not the one asked for; empty otherwise.
+    """
+
+    id: str
+    hub_id: str | None
+    revision: str
+    engine: str
+    dtype: str
+    device: str
+    dimensions: int
+    max_tokens: int
+    prompts: Prompts
+    fingerprint: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Vectors of n texts, in input order.
+
+    Attributes:
+        vectors: (n, dimensions) float32, rows of length 1.
+        n_tokens: (n,) int64, what each text has with prefix and special tokens, before any cut.
+        max_tokens: The limit at which texts were cut.
+        n_computed: How many texts went through the model for this; None means all (no cache was asked).
+    """
+
+    vectors: FloatArray
+    n_tokens: IntArray
+    max_tokens: int
+    n_computed: int | None = None
+
+    @property
+    def tokens_used(self) -> IntArray:
+        """(n,) int64, what the model saw."""
+        return np.minimum(self.n_tokens, self.max_tokens)
+
+    @property
+    def truncated(self) -> npt.NDArray[np.bool_]:
+        """(n,) bool, whether the end of a text was lost."""
+        return self.n_tokens > self.max_tokens
+
+    def without_vectors(self) -> Encoded:
+        """Return the counts alone: what is kept for a visitor once the scores are known."""
+        return replace(self, vectors=np.empty((len(self.n_tokens), 0), dtype=np.float32))
+
+
+class Encoder(Protocol):
+    """Text to unit vectors: all that ranking and the benchmark know of a model."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Return what this encoder is."""
+
+    def encode(self, texts: Sequence[str], role: Role, *, on_progress: OnProgress | None = None) -> Encoded:
+        """Encode bare texts; the encoder adds its model's prompt of `role` exactly once.
+
+        Args:
+            texts: Any number of texts, none needs to be unique. No text at all gives (0, dimensions).
+            role: Which prompt to add.
+            on_progress: Called with (tokens or texts done, all).
+        """
+
+    def count_tokens(self, texts: Sequence[str], role: Role) -> IntArray:
+        """Return (n,) int64 token counts with prompt and special tokens, uncut, without encoding."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One passage in a ranking.
+
+    Attributes:
+        rank: Counted from 1.
+        index: Position in the passages as given, counted from 0.
+        score: Cosine similarity in [-1, 1].
+        tokens: Tokens the model saw.
+        truncated: Whether the passage's end was lost.
+        passage: The text as given.
+    """
+
+    rank: int
+    index: int
+    score: float
+    tokens: int
+    truncated: bool
+    passage: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the visitor should know about what was read or computed."""
+
+    key: str
+    values: dict[str, object] = field(default_factory=dict)
+
+    def text(self, language: Language) -> str:
+        """Return the notice in `language`."""
+        return message(self.key, language, **self.values)

@@ -1,0 +1,165 @@
+"""Every environment variable of the project: documented, parsed and checked here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from koe5_demo.catalog import DEFAULT_MODEL
+from koe5_demo.errors import SettingError
+from koe5_demo.messages import Language
+
+DEVICES: Final = ("auto", "cpu", "cuda", "mps")
+DTYPES: Final = ("auto", "fp32", "bf16", "fp16", "int8")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one visitor may send at once; shown on the page.
+
+    Attributes:
+        queries: Queries in one run.
+        passages: Passages in one run.
+        chars_per_text: Characters of one text.
+        chars_in_all: Characters of all texts together.
+        file_mb: Size of an uploaded file, in 10^6 bytes.
+        columns: Columns of an uploaded table.
+    """
+
+    queries: int = 50
+    passages: int = 1_000
+    chars_per_text: int = 100_000
+    chars_in_all: int = 2_000_000
+    file_mb: float = 20.0
+    columns: int = 1_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the operator chose.
+
+    Attributes:
+        model: KOE5_MODEL: catalog id, hub id (owner/name or owner/name@revision) or folder.
+        model_named: Whether KOE5_MODEL or --model named it; a default may be replaced by the embedded model.
+        host: KOE5_HOST: address the page listens on.
+        port: KOE5_PORT: its port.
+        device: KOE5_DEVICE: auto, cpu, cuda or mps.
+        dtype: KOE5_DTYPE: auto, fp32, bf16, fp16 or int8.
+        language: KOE5_LANG: language of the command line and of the page's first view (ko or en).
+        query_prompt, passage_prompt: KOE5_QUERY_PROMPT, KOE5_PASSAGE_PROMPT: prompts of a model outside the catalog.
+        cache_mb: KOE5_CACHE_MB: memory for vectors of texts already seen, in 10^6 bytes.
+        models_in_memory: KOE5_MODELS_IN_MEMORY: how many models stay loaded beside the embedded one.
+        hub_timeout: KOE5_HUB_TIMEOUT: seconds to wait for a first answer of the hub.
+        data_dir: KOE5_DATA_DIR: where benchmark vectors and runs are kept.
+        disk_cache_mb: KOE5_DISK_CACHE_MB: size of the vectors kept on disk, in 10^6 bytes.
+        allow_custom_models: KOE5_ALLOW_CUSTOM_MODELS: whether a visitor of the page may name models outside the
+            catalog. The command line always may.
+        limits: KOE5_MAX_QUERIES, KOE5_MAX_PASSAGES, KOE5_MAX_CHARS, KOE5_MAX_TOTAL_CHARS, KOE5_MAX_FILE_MB.
+    """
+
+    model: str = DEFAULT_MODEL
+    model_named: bool = False
+    host: str = "127.0.0.1"
+    port: int = 7860
+    device: str = "auto"
+    dtype: str = "auto"
+    language: Language = Language.KO
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+    cache_mb: int = 256
+    models_in_memory: int = 2
+    hub_timeout: float = 5.0
+    data_dir: Path = Path.home() / ".cache" / "koe5-demo"
+    disk_cache_mb: int = 4_096
+    allow_custom_models: bool = False
+    limits: Limits = Limits()
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from environment variables; an empty variable counts as not set.
+
+    Raises:
+        SettingError: If a variable holds a value that cannot be used; the message says which are valid.
+    """
+    env = {name: value for name, value in (os.environ if environ is None else environ).items() if value != ""}
+    values: dict[str, Any] = {}
+    for field, (name, parse) in _VARIABLES.items():
+        if name in env:
+            values[field] = parse(name, env[name])
+    limits = {field: parse(name, env[name]) for field, (name, parse) in _LIMITS.items() if name in env}
+    return Settings(**values, model_named="KOE5_MODEL" in env, limits=Limits(**limits))
+
+
+def _text(_name: str, value: str) -> str:
+    return value
+
+
+def _path(_name: str, value: str) -> Path:
+    return Path(value).expanduser()
+
+
+def _whole(low: int, high: int) -> Callable[[str, str], int]:
+    def parse(name: str, value: str) -> int:
+        if not value.strip().isdecimal() or not low <= int(value) <= high:
+            raise SettingError("bad_setting", name=name, value=value, rule=f"{low:,} - {high:,}")
+        return int(value)
+
+    return parse
+
+
+def _positive(high: float) -> Callable[[str, str], float]:
+    def parse(name: str, value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if not 0 < number <= high:
+            raise SettingError("bad_setting", name=name, value=value, rule=f"0 < x <= {high:g}")
+        return number
+
+    return parse
+
+
+def _one_of(*valid: str) -> Callable[[str, str], str]:
+    def parse(name: str, value: str) -> str:
+        if value.lower() not in valid:
+            raise SettingError("bad_setting", name=name, value=value, rule=" | ".join(valid))
+        return value.lower()
+
+    return parse
+
+
+def _language(name: str, value: str) -> Language:
+    return Language(_one_of(*(language.value for language in Language))(name, value))
+
+
+def _switch(name: str, value: str) -> bool:
+    return _one_of("0", "1", "true", "false")(name, value) in ("1", "true")
+
+
+_VARIABLES: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
+    "model": ("KOE5_MODEL", _text),
+    "host": ("KOE5_HOST", _text),
+    "port": ("KOE5_PORT", _whole(1, 65_535)),
+    "device": ("KOE5_DEVICE", _one_of(*DEVICES)),
+    "dtype": ("KOE5_DTYPE", _one_of(*DTYPES)),
+    "language": ("KOE5_LANG", _language),
+    "query_prompt": ("KOE5_QUERY_PROMPT", _text),
+    "passage_prompt": ("KOE5_PASSAGE_PROMPT", _text),
+    "cache_mb": ("KOE5_CACHE_MB", _whole(1, 1_000_000)),
+    "models_in_memory": ("KOE5_MODELS_IN_MEMORY", _whole(1, 16)),
+    "hub_timeout": ("KOE5_HUB_TIMEOUT", _positive(60)),
+    "data_dir": ("KOE5_DATA_DIR", _path),
+    "disk_cache_mb": ("KOE5_DISK_CACHE_MB", _whole(1, 100_000_000)),
+    "allow_custom_models": ("KOE5_ALLOW_CUSTOM_MODELS", _switch),
+}
+_LIMITS: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
+    "queries": ("KOE5_MAX_QUERIES", _whole(1, 10_000)),
+    "passages": ("KOE5_MAX_PASSAGES", _whole(1, 1_000_000)),
+    "chars_per_text": ("KOE5_MAX_CHARS", _whole(1, 10_000_000)),
+    "chars_in_all": ("KOE5_MAX_TOTAL_CHARS", _whole(1, 1_000_000_000)),
+    "file_mb": ("KOE5_MAX_FILE_MB", _positive(10_000)),
+}

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import torch
 from sentence_transformers import SentenceTransformer
+from transformers.utils import logging as transformers_logging
 
 from koe5_demo.catalog import CATALOG, ModelSpec
 from koe5_demo.encoding import hub
@@ -126,6 +127,7 @@ def open_encoder(files: Files, *, device: str = "auto", dtype: str = "auto", pro
     _refuse_foreign_code(files)
     chosen = _device(device)
     torch_dtype = TORCH_DTYPES.get(dtype, torch.float32)
+    transformers_logging.disable_progress_bar()  # it would draw over the command line's own words
     try:
         model = SentenceTransformer(
             str(files.folder), device=chosen, local_files_only=True, model_kwargs={"dtype": torch_dtype}

@@ -131,9 +131,11 @@ def run(form: Form, encoder: Encoder, limits: Limits, *, on_progress: OnProgress
     comparison = compare(queries.texts, passages.texts, encoder, on_progress=on_progress)
     milliseconds = (perf_counter() - start) * 1_000
     notices += _run_notices(comparison, encoder)
+    drawn = best_passages(comparison.scores, MOST_DRAWN - len(queries.texts))
     return Outcome(
         comparison=_without_vectors(comparison),
-        pairs=_pairs(comparison),
+        pairs=_pairs(comparison, drawn),
+        pair_passages=drawn,
         info=encoder.info,
         notices=tuple(notices),
         n_computed=_n_computed(comparison),
@@ -144,13 +146,20 @@ def run(form: Form, encoder: Encoder, limits: Limits, *, on_progress: OnProgress
 def drawing(outcome: Outcome, view: HeatmapView, scale: ScaleChoice) -> Drawing:
     """Return what the heatmap shows: at most `MOST_DRAWN` columns, those with the best scores."""
     comparison = outcome.comparison
-    if view is HeatmapView.PAIRS and outcome.pairs is not None:
-        texts = (*comparison.queries, *comparison.passages)
-        return Drawing(outcome.pairs, texts, texts, "#", "#", _scale(outcome.pairs, scale), len(texts))
-    best = np.sort(np.argsort(-comparison.scores.max(axis=0), kind="stable")[:MOST_DRAWN])
+    if view is HeatmapView.PAIRS:
+        texts = (*comparison.queries, *(comparison.passages[place] for place in outcome.pair_passages))
+        n_texts = len(comparison.queries) + len(comparison.passages)
+        return Drawing(outcome.pairs, texts, texts, "#", "#", _scale(outcome.pairs, scale), n_texts)
+    best = list(best_passages(comparison.scores, MOST_DRAWN))
     scores = comparison.scores[:, best]
     columns = tuple(comparison.passages[place] for place in best)
     return Drawing(scores, comparison.queries, columns, "Q", "P", _scale(scores, scale), len(comparison.passages))
+
+
+def best_passages(scores: FloatArray, most: int) -> tuple[int, ...]:
+    """Return, in their own order, the positions of the passages with the best score under any query."""
+    order = np.argsort(-scores.max(axis=0), kind="stable")[:most]
+    return tuple(int(place) for place in np.sort(order))
 
 
 def model_line(state: ModelState, language: Language) -> str:
@@ -199,9 +208,10 @@ def _without_vectors(comparison: Comparison) -> Comparison:
     )
 
 
-def _pairs(comparison: Comparison) -> FloatArray | None:
-    vectors = np.concatenate([comparison.query_encoded.vectors, comparison.passage_encoded.vectors])
-    return cosines(vectors, vectors) if len(vectors) <= MOST_DRAWN else None
+def _pairs(comparison: Comparison, drawn: Sequence[int]) -> FloatArray:
+    passages = comparison.passage_encoded.vectors[list(drawn)]
+    vectors = np.concatenate([comparison.query_encoded.vectors, passages])
+    return cosines(vectors, vectors)
 
 
 def _scale(scores: FloatArray, choice: ScaleChoice) -> figures.Scale:

@@ -32,7 +32,8 @@ class Outcome:
 
     Attributes:
         comparison: Texts, scores and token counts; its vectors are dropped.
-        pairs: (n, n) cosines between all texts, queries first; None above `MOST_DRAWN` texts.
+        pairs: (n, n) cosines between all queries and the `pair_passages`, queries first; n <= `MOST_DRAWN`.
+        pair_passages: Positions of those passages: all of them, or the best where there are too many.
         info: What computed it.
         notices: What the visitor should know.
         n_computed: Texts that went through the model; the rest came from the cache.
@@ -40,7 +41,8 @@ class Outcome:
     """
 
     comparison: Comparison
-    pairs: FloatArray | None
+    pairs: FloatArray
+    pair_passages: tuple[int, ...]
     info: ModelInfo
     notices: tuple[Notice, ...]
     n_computed: int

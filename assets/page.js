@@ -1,0 +1,72 @@
+// What the page does in the browser: keys, sorting, dark mode, downloads, the document's language.
+(() => {
+  const sortTable = (button) => {
+    const table = button.closest("table");
+    const column = Number(button.dataset.sort);
+    const heading = button.closest("th");
+    const descending = heading.getAttribute("aria-sort") === "ascending";
+    const rows = [...table.tBodies[0].rows];
+    const key = (row) => {
+      const cell = row.cells[column];
+      return cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value);
+    };
+    rows.sort((a, b) => {
+      const [x, y] = [key(a), key(b)];
+      const order = typeof x === "number" ? x - y : x.localeCompare(y, "ko");
+      return descending ? -order : order;
+    });
+    table.tBodies[0].append(...rows);
+    table.querySelectorAll("th[aria-sort]").forEach((other) => other.removeAttribute("aria-sort"));
+    heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
+  };
+
+  const download = (name, text, type) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  };
+
+  const toggleDark = () => {
+    const dark = document.body.classList.toggle("dark");
+    try {
+      localStorage.setItem("koe5-dark", dark ? "1" : "0");
+    } catch {
+      // Private windows may refuse storage; the choice then lasts as long as the page.
+    }
+  };
+
+  const restoreDark = () => {
+    try {
+      const kept = localStorage.getItem("koe5-dark");
+      if (kept !== null) document.body.classList.toggle("dark", kept === "1");
+    } catch {
+      // As above.
+    }
+  };
+
+  const followLanguage = () => {
+    const header = document.querySelector(".k-header");
+    if (!header) return;
+    document.documentElement.lang = header.dataset.language;
+    document.title = header.dataset.title;
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("button[data-sort]");
+    if (button) sortTable(button);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      document.querySelector("#run")?.click();
+    }
+  });
+  window.addEventListener("load", () => {
+    restoreDark();
+    followLanguage();
+    new MutationObserver(followLanguage).observe(document.body, { childList: true, subtree: true });
+  });
+  window.koe5 = { download, toggleDark };
+})();

@@ -1,0 +1,95 @@
+"""Where the page's plain functions meet gradio: errors, progress and words that change with the language."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
+
+import gradio as gr
+
+from koe5_demo.errors import DemoError
+from koe5_demo.messages import Language
+from koe5_demo.records import OnProgress
+from koe5_demo.ui.text import t
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C", bound=gr.components.Component | gr.blocks.BlockContext)
+ERROR_SECONDS: Final = 20
+Maker = Callable[[Language], Any]
+
+
+def guarded(handler: Callable[P, R]) -> Callable[P, R]:
+    """Turn errors into what gradio shows: a DemoError in the visitor's language, a bug as a number to look up.
+
+    The handler's last positional argument must be the language.
+    """
+
+    @wraps(handler)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        language = Language(args[-1])
+        try:
+            return handler(*args, **kwargs)
+        except DemoError as error:
+            raise gr.Error(error.text(language), duration=ERROR_SECONDS, print_exception=False) from error
+        except gr.Error:
+            raise
+        except Exception as error:
+            number = secrets.token_hex(4)
+            logger.exception("unexpected error %s", number)
+            text = t("unexpected", language, id=number)
+            raise gr.Error(text, duration=ERROR_SECONDS, print_exception=False) from error
+
+    return wrapper
+
+
+def reporter(progress: gr.Progress, language: Language) -> OnProgress:
+    """Return a library progress callback that moves gradio's bar."""
+
+    def report(done: int, total: int) -> None:
+        if total:
+            progress(min(done / total, 1.0), desc=t("running", language))
+
+    return report
+
+
+class Words:
+    """Components whose words change with the language.
+
+    Args:
+        language: Language of the first view.
+    """
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self._made: list[tuple[Any, dict[str, Maker]]] = []
+
+    def make(self, kind: Callable[..., C], makers: dict[str, Maker], **fixed: Any) -> C:
+        """Build a component whose properties in `makers` come from the language; the others are fixed."""
+        component = kind(**{name: maker(self.language) for name, maker in makers.items()}, **fixed)
+        self._made.append((component, makers))
+        return component
+
+    @property
+    def components(self) -> list[Any]:
+        """Return what `updates` updates, in its order."""
+        return [component for component, _ in self._made]
+
+    def updates(self, language: Language) -> list[dict[str, Any]]:
+        """Return one gradio update a component."""
+        return [gr.update(**{name: maker(language) for name, maker in makers.items()}) for _, makers in self._made]
+
+
+def label(key: str, **values: object) -> Maker:
+    """Return a maker of one text of `koe5_demo.ui.text`."""
+    return lambda language: t(key, language, **values)
+
+
+def choices(pairs: Iterable[tuple[str, str]]) -> Maker:
+    """Return a maker of choices from (text key, value) pairs."""
+    fixed = tuple(pairs)
+    return lambda language: [(t(key, language), value) for key, value in fixed]

@@ -1,0 +1,95 @@
+"""The strip above the tabs: which model answers, how far the wanted one is, and the switch to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import gradio as gr
+
+from koe5_demo.catalog import EMBEDDED_MODEL
+from koe5_demo.encoding.host import ModelHost, ModelState, Phase
+from koe5_demo.messages import Language
+from koe5_demo.ui import handlers, render
+from koe5_demo.ui.boundary import Words, guarded, label
+from koe5_demo.ui.text import t
+
+TICK_SECONDS: Final = 1.0
+KINDS: Final = {Phase.READY: "ok", Phase.FAILED: "bad"}
+
+
+@dataclass(frozen=True)
+class ModelBar:
+    """The components that other parts of the page reach for."""
+
+    model: gr.Dropdown
+    timer: gr.Timer
+    outputs: tuple[Any, ...]
+
+
+def build_model_bar(host: ModelHost, words: Words, language: gr.Radio) -> ModelBar:
+    """Lay out the strip and wire its events. Must be called inside a gr.Blocks context."""
+    with gr.Row(elem_classes="k-model", equal_height=False):
+        model = words.make(
+            gr.Dropdown,
+            {"label": label("model"), "info": label("model_hint")},
+            choices=host.names,
+            value=host.serving,
+            scale=1,
+            min_width=220,
+            elem_id="model",
+        )
+        with gr.Column(scale=3, min_width=320):
+            banner = gr.HTML(elem_id="banner", padding=False, apply_default_css=False)
+            with gr.Row():
+                switch = gr.Button(visible=False, variant="primary", size="sm", elem_id="switch-model")
+                retry = words.make(
+                    gr.Button, {"value": label("model_retry")}, visible=False, size="sm", elem_id="retry-model"
+                )
+    timer = gr.Timer(TICK_SECONDS, active=True)
+    outputs = (banner, switch, retry, timer)
+
+    def on_tick(chosen: str, tongue: str) -> list[Any]:
+        return _show(host, chosen, Language(tongue))
+
+    def on_choose(chosen: str, tongue: str) -> list[Any]:
+        host.request(chosen)
+        return _show(host, chosen, Language(tongue))
+
+    def on_switch(tongue: str) -> list[Any]:
+        return [host.wanted, *_show(host, host.wanted, Language(tongue))]
+
+    def on_retry(chosen: str, tongue: str) -> list[Any]:
+        host.request(_focus(host, chosen).id)
+        return _show(host, chosen, Language(tongue))
+
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+    timer.tick(guarded(on_tick), [model, language], outputs, **quiet)
+    model.input(guarded(on_choose), [model, language], outputs, **quiet)
+    switch.click(guarded(on_switch), [language], [model, *outputs], **quiet)
+    retry.click(guarded(on_retry), [model, language], outputs, **quiet)
+    language.change(guarded(on_tick), [model, language], outputs, **quiet)
+    return ModelBar(model, timer, outputs)
+
+
+def _focus(host: ModelHost, chosen: str) -> ModelState:
+    """Return the state worth telling: of the chosen model while it is not ready, else of the wanted one."""
+    state = host.state(chosen)
+    if state.phase is Phase.READY and chosen == EMBEDDED_MODEL and host.wanted != chosen:
+        return host.state(host.wanted)
+    return state
+
+
+def _show(host: ModelHost, chosen: str, language: Language) -> list[Any]:
+    state = _focus(host, chosen)
+    line = handlers.model_line(state, language)
+    serves_meanwhile = state.phase is not Phase.READY and chosen == EMBEDDED_MODEL
+    detail = t("model_meanwhile", language) if serves_meanwhile else ""
+    percent = 100 * state.done / state.total if state.phase is Phase.DOWNLOADING and state.total else None
+    can_switch = state.phase is Phase.READY and chosen != host.wanted and state.id == host.wanted
+    return [
+        render.banner(line, detail, KINDS.get(state.phase, "busy"), language, percent=percent),
+        gr.update(visible=can_switch, value=t("model_switch", language, id=host.wanted)),
+        gr.update(visible=state.phase is Phase.FAILED),
+        gr.Timer(active=not state.settled),
+    ]

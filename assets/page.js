@@ -49,8 +49,13 @@
   const followLanguage = () => {
     const header = document.querySelector(".k-header");
     if (!header) return;
-    document.documentElement.lang = header.dataset.language;
-    document.title = header.dataset.title;
+    const { language, title, drop } = header.dataset;
+    // Gradio words its drop area in the browser's language, not in the page's.
+    const root = document.documentElement.style;
+    const quoted = JSON.stringify(drop);
+    if (root.getPropertyValue("--k-drop") !== quoted) root.setProperty("--k-drop", quoted);
+    if (document.documentElement.lang !== language) document.documentElement.lang = language;
+    if (document.title !== title) document.title = title;
   };
 
   document.addEventListener("click", (event) => {
@@ -63,10 +68,13 @@
       document.querySelector("#run")?.click();
     }
   });
-  window.addEventListener("load", () => {
+  const start = () => {
     restoreDark();
     followLanguage();
     new MutationObserver(followLanguage).observe(document.body, { childList: true, subtree: true });
-  });
+  };
+  // Gradio inserts this script after the document has loaded; a browser that is slow may run it before.
+  if (document.readyState === "complete") start();
+  else window.addEventListener("load", start);
   window.koe5 = { download, toggleDark };
 })();

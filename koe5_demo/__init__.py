@@ -1,7 +1,7 @@
 """KoE5 demo: try the Korean retrieval embedding model KoE5 on your own texts.
 
-    from koe5_demo import load_encoder, rank, similarity
-    hits = rank("수도는 어디인가요?", ["서울은 수도이다.", "부산은 항구이다."], load_encoder("mini"))
+from koe5_demo import load_encoder, rank, similarity
+hits = rank("수도는 어디인가요?", ["서울은 수도이다.", "부산은 항구이다."], load_encoder("mini"))
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
 from koe5_demo.errors import DataError, DemoError, HubError, InputError
 from koe5_demo.messages import Language
 from koe5_demo.ranking import Comparison, compare, require_top_k, similarity
-from koe5_demo.records import FloatArray, ModelInfo, Prompts, Role
+from koe5_demo.records import FloatArray, ModelInfo, Notice, Prompts, Role
 from koe5_demo.settings import DEVICES, DTYPES, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_rank(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_rank(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser("rank", help="order passages by similarity to queries")
     parser.add_argument("--query", action="append", required=True, help="may be given more than once")
     passages = parser.add_mutually_exclusive_group(required=True)
@@ -79,7 +79,7 @@ def _add_rank(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.set_defaults(func=run_rank)
 
 
-def _add_similarity(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_similarity(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser("similarity", help="cosines between all pairs of texts")
     parser.add_argument("--text", action="append", required=True, help="may be given more than once")
     parser.add_argument("--role", choices=[role.value for role in Role], default=Role.NONE.value)
@@ -87,7 +87,7 @@ def _add_similarity(commands: argparse._SubParsersAction[argparse.ArgumentParser
     parser.set_defaults(func=run_similarity)
 
 
-def _add_encode(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_encode(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser("encode", help="write the vectors of a file's texts")
     parser.add_argument("--input", type=Path, required=True, help=".txt (one text a line), .csv, .tsv or .jsonl")
     parser.add_argument("--column", help="column of the file that holds the texts")
@@ -134,7 +134,9 @@ def run_rank(options: argparse.Namespace, settings: Settings) -> int:
 def run_similarity(options: argparse.Namespace, settings: Settings) -> int:
     """Print the matrix of cosines."""
     texts = inputs.clean(options.text)
-    inputs.check(inputs.Parsed(texts.texts[:1]), texts, settings.limits) if texts.texts else _no_text()
+    if not texts.texts:
+        raise InputError("no_text")
+    inputs.check(inputs.Parsed(texts.texts[:1]), texts, settings.limits)
     for notice in texts.notices:
         _tell(notice.text(settings.language))
     encoder = open_model(options, settings)
@@ -172,7 +174,8 @@ def run_encode(options: argparse.Namespace, settings: Settings) -> int:
     except OSError as error:
         raise DataError("output_failed", name=str(options.output), reason=error.strerror or str(error)) from error
     _tell_cut(int(encoded.truncated.sum()), encoder.info, settings)
-    _tell(f"{options.output}: {encoded.vectors.shape[0]:,} x {encoded.vectors.shape[1]:,} float32, {made_by(encoder.info)}")
+    n, dimensions = encoded.vectors.shape
+    _tell(f"{options.output}: {n:,} x {dimensions:,} float32, {made_by(encoder.info)}")
     return 0
 
 
@@ -261,7 +264,9 @@ def made_by(info: ModelInfo) -> str:
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
     """Return rows with columns of even width; the last column runs free."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]) - 1)]
-    lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
+    ]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
@@ -282,10 +287,6 @@ def _table(path: Path, settings: Settings) -> inputs.Table:
     return inputs.read_table(content, path.name, settings.limits)
 
 
-def _no_text() -> NoReturn:
-    raise InputError("no_text")
-
-
 def _prompts(options: argparse.Namespace, settings: Settings) -> Prompts | None:
     query = options.query_prompt if options.query_prompt is not None else settings.query_prompt
     passage = options.passage_prompt if options.passage_prompt is not None else settings.passage_prompt
@@ -296,8 +297,6 @@ def _prompts(options: argparse.Namespace, settings: Settings) -> Prompts | None:
 
 def _tell_cut(n: int, info: ModelInfo, settings: Settings) -> None:
     if n:
-        from koe5_demo.records import Notice
-
         _tell(Notice("notice_truncated", {"n": n, "limit": info.max_tokens}).text(settings.language))
 
 

@@ -53,7 +53,16 @@ def ranking_csv(comparison: Comparison, info: ModelInfo, top_k: int | None = Non
     """Return one row a hit; text cells are defused, numbers are not touched."""
     made_by = [defuse(str(model_json(info)[key])) for key in ("id", "revision", "engine", "dtype", "device")]
     rows = [
-        [defuse(query), hit.rank, hit.index, f"{hit.score:.6f}", hit.tokens, hit.truncated, defuse(hit.passage), *made_by]
+        [
+            defuse(query),
+            hit.rank,
+            hit.index,
+            f"{hit.score:.6f}",
+            hit.tokens,
+            hit.truncated,
+            defuse(hit.passage),
+            *made_by,
+        ]
         for n, query in enumerate(comparison.queries)
         for hit in comparison.hits(n, top_k)
     ]
@@ -69,7 +78,7 @@ def similarity_csv(texts: Sequence[str], matrix: FloatArray, info: ModelInfo) ->
 
 
 def to_csv(rows: Iterable[Sequence[object]]) -> str:
-    """Return rows as CSV text with \\r\\n line ends, as RFC 4180 has it. Cells are written as they are."""
+    """Return rows as CSV text with CRLF line ends, as RFC 4180 has it. Cells are written as they are."""
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerows(rows)
     return out.getvalue()
@@ -101,7 +110,7 @@ def snippet(comparison: Comparison, info: ModelInfo) -> str:
             "passages = [",
             *(f"    {json.dumps(text, ensure_ascii=False)}," for text in passages),
             "]",
-            "# The prompts stand in the texts already; prompt=\"\" keeps the library from adding one.",
+            '# The prompts stand in the texts already; prompt="" keeps the library from adding one.',
             'q = model.encode(queries, prompt="", normalize_embeddings=True)',
             'p = model.encode(passages, prompt="", normalize_embeddings=True)',
             "print((q @ p.T).round(4))",

@@ -18,6 +18,8 @@ HOVER_WIDTH: Final = 56
 HOVER_CHARS: Final = 900
 MOST_CELLS_WITH_TEXT: Final = 150
 CELL_PIXELS: Final = 30
+MOST_LABELLED_COLUMNS: Final = 12
+MOST_TICKS: Final = 60
 COLOURS: Final = ((0.0, "#f2f5fb"), (0.25, "#c9d8f0"), (0.5, "#86a9dc"), (0.75, "#3f6fb5"), (1.0, "#12305f"))
 
 
@@ -35,9 +37,8 @@ class Scale:
     stretched: bool
 
 
-def fixed_scale(scores: FloatArray) -> Scale:
-    """Return the scale from 0 to 1, or from -1 where a score is negative."""
-    return Scale(-1.0 if float(scores.min()) < 0 else 0.0, 1.0, stretched=False)
+FIXED_SCALE: Final = Scale(0.0, 1.0, stretched=False)
+"""From 0 to 1 whatever the scores: two heatmaps on it can be compared. Scores below 0 get its lowest colour."""
 
 
 def stretched_scale(scores: FloatArray) -> Scale:
@@ -46,7 +47,7 @@ def stretched_scale(scores: FloatArray) -> Scale:
     A matrix of equal scores gets a width of 0.01, since a scale of width 0 has no colours.
     """
     others = scores
-    if scores.ndim == 2 and scores.shape[0] == scores.shape[1] and len(scores) > 1 and np.allclose(np.diag(scores), 1):
+    if scores.shape[0] == scores.shape[1] > 1 and np.allclose(np.diag(scores), 1):
         others = scores[~np.eye(len(scores), dtype=bool)]
     low, high = float(others.min()), float(others.max())
     return Scale(low, max(high, low + 0.01), stretched=True)
@@ -84,10 +85,12 @@ def heatmap(
             colorbar={"thickness": 12, "outlinewidth": 0, "tickformat": ".2f"},
         )
     )
-    few_columns = len(columns) <= 12
-    column_labels = [label(name, text, LABEL_CHARS if few_columns else 0) for name, text in zip(column_names, columns, strict=True)]
+    few_columns = len(columns) <= MOST_LABELLED_COLUMNS
+    column_labels = [
+        label(name, text, LABEL_CHARS if few_columns else 0) for name, text in zip(column_names, columns, strict=True)
+    ]
     row_labels = [label(name, text, LABEL_CHARS) for name, text in zip(row_names, rows, strict=True)]
-    step = max(1, len(columns) // 60)
+    step = max(1, len(columns) // MOST_TICKS)
     figure.update_layout(
         template="none",
         paper_bgcolor="rgba(0,0,0,0)",
@@ -97,7 +100,7 @@ def heatmap(
         font={"family": "inherit", "size": 12},
         hoverlabel={"align": "left"},
         xaxis=_axis(column_labels, step) | {"side": "top", "tickangle": -35 if few_columns else 0},
-        yaxis=_axis(row_labels, max(1, len(rows) // 60)) | {"autorange": "reversed"},
+        yaxis=_axis(row_labels, max(1, len(rows) // MOST_TICKS)) | {"autorange": "reversed"},
     )
     return figure
 

@@ -150,10 +150,9 @@ def decode(content: bytes, name: str) -> tuple[str, str]:
     else:
         candidates = ["utf-8-sig" if content.startswith(b"\xef\xbb\xbf") else "utf-8", "cp949"]
     for encoding in candidates:
-        try:
-            return content.decode(encoding), encoding
-        except UnicodeDecodeError:
-            continue
+        text = _decoded(content, encoding)
+        if text is not None:
+            return text, encoding
     raise InputError("file_encoding", name=name)
 
 
@@ -193,6 +192,13 @@ def check_lengths(texts: Sequence[str], limits: Limits) -> None:
     in_all = sum(map(len, texts))
     if in_all > limits.chars_in_all:
         raise InputError("too_much_text", chars=in_all, limit=limits.chars_in_all)
+
+
+def _decoded(content: bytes, encoding: str) -> str | None:
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        return None
 
 
 def _is_control(char: str) -> bool:

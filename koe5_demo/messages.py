@@ -135,9 +135,9 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "{name} 모델을 받다가 끊겼습니다: {reason}. 다시 시도하면 이어서 받습니다.",
         Language.EN: "The download of {name} broke off: {reason}. Try again; it continues where it stopped.",
     },
-    "model_not_cached": {
-        Language.KO: "{name} 모델이 이 컴퓨터에 없습니다.",
-        Language.EN: "The model {name} is not on this machine.",
+    "model_not_ready": {
+        Language.KO: "{name} 모델이 아직 준비되지 않았습니다. 잠시 뒤 다시 시도하거나 다른 모델을 고르세요.",
+        Language.EN: "The model {name} is not ready yet. Try again shortly, or choose another model.",
     },
     "missing_extra": {
         Language.KO: "이 기능에는 {package} 패키지가 필요합니다: pip install -r {requirements}",
@@ -188,6 +188,314 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
     "notice_encoding": {
         Language.KO: "{name}: {encoding} 인코딩으로 읽었습니다.",
         Language.EN: "{name}: read as {encoding}.",
+    },
+    # --- training --------------------------------------------------------------------------------------------------
+    "train_no_data": {
+        Language.KO: "학습 자료 {name!r}을(를) 찾을 수 없습니다. 허브 id(조직/이름), 파일({valid}), 또는 그런 파일이 든 폴더를 주세요.",
+        Language.EN: "There is no training data {name!r}. Give a hub id (owner/name), a file ({valid}), or a folder of such.",
+    },
+    "train_hub_data": {
+        Language.KO: "허브의 자료 {name}을(를) 읽지 못했습니다: {reason}. 네트워크를 확인하거나 파일을 --data로 주세요.",
+        Language.EN: "The hub's data set {name} could not be read: {reason}. Check the network, or give a file with --data.",
+    },
+    "train_no_column": {
+        Language.KO: "{name}에 {column} 열이 없습니다. 있는 열: {valid}. --columns로 이름을 지정할 수 있습니다.",
+        Language.EN: "{name} has no column {column}. Columns: {valid}. Name them with --columns query=...,positive=...",
+    },
+    "train_not_text": {
+        Language.KO: "{name}의 {column!r} 열은 글이 아니라 {kind}입니다.",
+        Language.EN: "The column {column!r} of {name} holds {kind}, not text.",
+    },
+    "train_nothing_left": {
+        Language.KO: "{name}에 학습할 행이 남지 않았습니다. 읽은 행 {of:,}개 가운데 빈 행 {blank:,}, 부정 예 없음 "
+        "{without_negative:,}, 긍정과 부정이 같음 {contradictions:,}, 중복 {duplicates:,}.",
+        Language.EN: "No row of {name} is left to train on. Of {of:,} rows {blank:,} are blank, {without_negative:,} have no "
+        "hard negative, {contradictions:,} have the positive as negative, {duplicates:,} are duplicates.",
+    },
+    "train_no_judgements": {
+        Language.KO: "{name}에는 말뭉치에 있는 정답 문서를 가진 질의가 없습니다.",
+        Language.EN: "{name} has no query with a relevant document in the corpus.",
+    },
+    "train_output_taken": {
+        Language.KO: "{path} 폴더에 이미 학습 기록이 있습니다. 이어서 하려면 --resume, 아니면 다른 --output을 주세요.",
+        Language.EN: "The folder {path} holds a training run already. Continue it with --resume, or give another --output.",
+    },
+    "train_nothing_to_resume": {
+        Language.KO: "{path} 폴더에는 이어서 할 학습이 없습니다({name} 파일이 없거나 깨졌습니다).",
+        Language.EN: "The folder {path} holds no run to resume ({name} is missing or broken).",
+    },
+    "train_resume_differs": {
+        Language.KO: "이어서 하려면 처음과 같아야 합니다. 다른 것: {changes}. 그 값을 빼거나 새 --output으로 시작하세요.",
+        Language.EN: "A resumed run must be the run that was begun. Changed: {changes}. Drop these, or begin in a new --output.",
+    },
+    "train_bad_number": {
+        Language.KO: "{name}의 값 {value}을(를) 쓸 수 없습니다. {rule}",
+        Language.EN: "{name} cannot be {value}. {rule}",
+    },
+    "train_batch_split": {
+        Language.KO: "배치 {batch}를 장치 {world}개에 똑같이 나눌 수 없습니다.",
+        Language.EN: "A batch of {batch} cannot be shared equally by {world} devices.",
+    },
+    "train_no_device": {
+        Language.KO: "{device} 장치를 쓸 수 없습니다. 쓸 수 있는 값: {valid}.",
+        Language.EN: "The device {device} is not there. Valid: {valid}.",
+    },
+    "train_too_little_memory": {
+        Language.KO: "{need:.1f} GB가 필요한데 장치 메모리는 {have:.1f} GB입니다. 더 큰 장치나 작은 --base를 쓰세요.",
+        Language.EN: "This needs {need:.1f} GB and the device has {have:.1f} GB. Use a larger device or a smaller --base.",
+    },
+    "train_notice_triplets": {
+        Language.KO: "삼중항 {n:,}개로 학습합니다(열: {columns}).",
+        Language.EN: "Training on {n:,} triplets (columns {columns}).",
+    },
+    "train_notice_pairs": {
+        Language.KO: "질의와 문서 쌍 {n:,}개로 학습합니다(열: {columns}). 부정 예는 같은 배치의 다른 문서입니다.",
+        Language.EN: "Training on {n:,} pairs (columns {columns}); negatives are the other passages of a batch.",
+    },
+    "train_notice_blank": {
+        Language.KO: "질의나 문서가 빈 행 {n:,}개를 뺐습니다(전체 {of:,}).",
+        Language.EN: "{n:,} of {of:,} rows were left out: their query or positive is blank.",
+    },
+    "train_notice_without_negative": {
+        Language.KO: "부정 예가 빈 행 {n:,}개를 뺐습니다(전체 {of:,}).",
+        Language.EN: "{n:,} of {of:,} rows were left out: they have no hard negative.",
+    },
+    "train_notice_contradictions": {
+        Language.KO: "긍정과 부정이 같은 행 {n:,}개를 뺐습니다(전체 {of:,}).",
+        Language.EN: "{n:,} of {of:,} rows were left out: their positive is also their negative.",
+    },
+    "train_notice_duplicates": {
+        Language.KO: "앞의 것과 같은 행 {n:,}개를 뺐습니다(전체 {of:,}).",
+        Language.EN: "{n:,} of {of:,} rows were left out: an equal row came before.",
+    },
+    "train_notice_negatives_unused": {
+        Language.KO: "부정 예가 있는 행이 적어({n:,}/{of:,}) 쌍으로만 학습합니다. 그 행만 쓰려면 --negatives require.",
+        Language.EN: "Hard negatives of {n:,} of {of:,} rows are not used: too few. --negatives require uses only these rows.",
+    },
+    "train_notice_prefixed": {
+        Language.KO: "주의: 글에 접두사가 이미 적힌 행이 {n:,}개입니다(전체 {of:,}). 학습에서 한 번 더 붙습니다.",
+        Language.EN: "Caution: {n:,} of {of:,} rows carry a prefix already; training adds it a second time.",
+    },
+    "train_notice_in_evaluation": {
+        Language.KO: "주의: 평가 자료의 질의와 같은 질의가 학습 자료에 {n:,}개 있습니다. 점수를 믿을 수 없습니다.",
+        Language.EN: "Caution: {n:,} training queries are also queries of the evaluation set: its scores will flatter.",
+    },
+    "train_notice_one_gpu": {
+        Language.KO: "GPU {n}개 가운데 하나만 씁니다. 모두 쓰려면: {command}",
+        Language.EN: "Using one of {n} GPUs. For all of them: {command}",
+    },
+    "train_notice_no_bf16": {
+        Language.KO: "{device}에는 bf16이 없어 fp32로 학습합니다. 몇 배 느립니다.",
+        Language.EN: "{device} has no bf16: training in fp32, several times slower.",
+    },
+    "train_notice_mini_batch": {
+        Language.KO: "한 번에 {n}개씩 통과시킵니다(추정 {need:.1f} GB / 장치 {have} GB).",
+        Language.EN: "Mini-batches of {n} texts (estimated {need:.1f} of the device's {have} GB).",
+    },
+    "train_notice_resumed": {
+        Language.KO: "{step:,}단계 체크포인트에서 이어서 합니다.",
+        Language.EN: "Resuming from the checkpoint of step {step:,}.",
+    },
+    "train_notice_from_start": {
+        Language.KO: "완전한 체크포인트가 없어 처음부터 다시 합니다.",
+        Language.EN: "There is no complete checkpoint yet: starting from the beginning.",
+    },
+    "train_out_of_memory": {
+        Language.KO: "미니배치 {n}에서 장치 메모리가 모자랍니다. 더 작은 --mini-batch-size로 새로 시작하세요.",
+        Language.EN: "The device ran out of memory at mini-batches of {n}. Begin anew with a smaller --mini-batch-size.",
+    },
+    "train_option_not_here": {
+        Language.KO: "{option} 옵션은 {recipe} 레시피에 쓸 수 없습니다.",
+        Language.EN: "{option} does not apply to the recipe {recipe}.",
+    },
+    "train_origin_published": {
+        Language.KO: "공개된 크기; 읽지 않음",
+        Language.EN: "as published; not read",
+    },
+    "train_origin_checked": {
+        Language.KO: "읽고 확인함",
+        Language.EN: "read and checked",
+    },
+    "train_origin_assumed": {
+        Language.KO: "자료 없이 가정한 길이",
+        Language.EN: "lengths assumed: no data at hand",
+    },
+    "train_origin_guessed": {
+        Language.KO: "일부 행의 글자 수로 추정",
+        Language.EN: "guessed from the characters of sampled rows",
+    },
+    "train_origin_counted": {
+        Language.KO: "일부 행을 바탕 모델의 토크나이저로 셈",
+        Language.EN: "sampled rows, counted with the base's tokenizer",
+    },
+    "train_origin_given": {
+        Language.KO: "--rate로 준 값",
+        Language.EN: "as given with --rate",
+    },
+    "train_origin_rate": {
+        Language.KO: "가정; --rate로 잰 값을 줄 수 있습니다",
+        Language.EN: "assumed; give a measured one with --rate",
+    },
+    "train_plan": {
+        Language.KO: "학습 계획\n"
+        "  바탕 모델   {base} (파라미터 {parameters:,})\n"
+        "  자료        {data}: {rows:,}행({rows_origin}), 글 {columns}열\n"
+        "  단계        {steps:,} (배치 {batch_size:,}, 미니배치 {mini_batch_size:,}, 학습률 {learning_rate:g})\n"
+        "  토큰        {tokens}, 채움 포함 {padded_tokens} ({tokens_origin})\n"
+        "  계산량      {petaflop:,.4g} PFLOP (토큰당 8 x 행렬 파라미터 + 어텐션; 캐시 손실의 재계산 포함)\n"
+        "  메모리      {memory_gb:.1f} GB 추정, 장치 {have} GB\n"
+        "  장치        {device}, {rate} TFLOP/s ({rate_origin})\n"
+        "  예상 시간   {hours}시간\n"
+        "  다른 장치   {elsewhere} (시간; 제조사 수치의 40% 가정)",
+        Language.EN: "Training plan\n"
+        "  base        {base} ({parameters:,} parameters)\n"
+        "  data        {data}: {rows:,} rows ({rows_origin}), {columns} text columns\n"
+        "  steps       {steps:,} (batch {batch_size:,}, mini-batch {mini_batch_size:,}, learning rate {learning_rate:g})\n"
+        "  tokens      {tokens}, with padding {padded_tokens} ({tokens_origin})\n"
+        "  compute     {petaflop:,.4g} PFLOP (8 x matrix parameters a token + attention; the cached loss's second pass "
+        "included)\n"
+        "  memory      {memory_gb:.1f} GB estimated, device {have} GB\n"
+        "  device      {device}, {rate} TFLOP/s ({rate_origin})\n"
+        "  hours       {hours}\n"
+        "  elsewhere   {elsewhere} (hours; at an assumed 40% of the maker's figure)",
+    },
+    "train_progress": {
+        Language.KO: "{step:,}/{steps:,} 단계 · 손실 {loss} · 단계당 {per_step:.2f}초 · 남은 시간 {left}",
+        Language.EN: "step {step:,} of {steps:,} · loss {loss} · {per_step:.2f} s a step · {left} left",
+    },
+    "train_score": {
+        Language.KO: "{step:,}단계 평가: {name} NDCG@10 {value:.4f}",
+        Language.EN: "step {step:,}: {name} NDCG@10 {value:.4f}",
+    },
+    # --- benchmark ---------------------------------------------------------------------------------------------------
+    "unknown_dataset": {
+        Language.KO: "모르는 데이터 세트 {value!r}입니다. 쓸 수 있는 값: {valid}, 또는 BEIR 형식의 폴더.",
+        Language.EN: "Unknown data set {value!r}. Valid: {valid}, or a folder in BEIR layout.",
+    },
+    "data_no_folder": {
+        Language.KO: "{name} 폴더가 없습니다.",
+        Language.EN: "There is no folder {name}.",
+    },
+    "data_no_table": {
+        Language.KO: "{table} 표({subset})를 찾을 수 없습니다. 있는 파일: {found}. corpus, queries, qrels가 있어야 합니다.",
+        Language.EN: "No {table} table ({subset}) was found. Files: {found}. There must be corpus, queries and qrels.",
+    },
+    "data_no_split": {
+        Language.KO: "{name}에 {split!r} 분할이 없습니다. 있는 분할: {valid}.",
+        Language.EN: "{name} has no split {split!r}. Splits: {valid}.",
+    },
+    "data_no_column": {
+        Language.KO: "{name}에 {column} 열이 없습니다. 있는 열: {valid}.",
+        Language.EN: "{name} lacks the column {column}. Columns: {valid}.",
+    },
+    "data_bad_grade": {
+        Language.KO: "{name}의 등급 {value!r}은 정수가 아닙니다.",
+        Language.EN: "{name}: the grade {value!r} is no whole number.",
+    },
+    "data_broken_file": {
+        Language.KO: "{name} 파일이 깨졌습니다: {reason}",
+        Language.EN: "The file {name} is broken: {reason}",
+    },
+    "data_no_judged_query": {
+        Language.KO: "{name}의 질의 {n:,}개 가운데 판정이 있는 것이 없습니다. qrels의 질의 id를 확인하세요.",
+        Language.EN: "None of the {n:,} queries of {name} is judged. Check the query ids of the qrels.",
+    },
+    "data_no_document": {
+        Language.KO: "{name}에 문서가 하나도 없습니다.",
+        Language.EN: "{name} has no document.",
+    },
+    "data_unreachable": {
+        Language.KO: "허브({endpoint})에 닿지 않아 {name} 데이터를 받지 못했습니다: {reason}. 네트워크를 확인하거나, 허브 없이 "
+        "도는 ours나 BEIR 형식의 폴더를 고르세요.",
+        Language.EN: "The hub ({endpoint}) cannot be reached, so the data of {name} was not downloaded: {reason}. Check "
+        "the network, or choose `ours` or a folder in BEIR layout, which need no hub.",
+    },
+    "data_not_found": {
+        Language.KO: "허브({endpoint})에 {name} 데이터(판 {revision})가 없습니다.",
+        Language.EN: "The hub ({endpoint}) has no data set {name} at revision {revision}.",
+    },
+    "data_gated": {
+        Language.KO: "{name} 데이터는 약관에 동의한 계정만 받을 수 있습니다({endpoint}). 동의한 뒤 HF_TOKEN을 설정하세요.",
+        Language.EN: "The data of {name} is for accounts that accepted its terms ({endpoint}). Accept, then set HF_TOKEN.",
+    },
+    "data_hub_broken": {
+        Language.KO: "허브({endpoint})가 {name}의 커밋을 알려 주지 않았습니다. 나중에 다시 시도하세요.",
+        Language.EN: "The hub ({endpoint}) did not tell the commit of {name}. Try again later.",
+    },
+    "data_not_a_run": {
+        Language.KO: "{name}은(는) 이 프로젝트가 저장한 실행 결과가 아닙니다. benchmark --output이 쓴 폴더나 JSON을 주세요.",
+        Language.EN: "{name} is no run saved by this project. Give a folder or JSON that benchmark --output wrote.",
+    },
+    "runs_share_nothing": {
+        Language.KO: "두 실행에 같은 데이터로 잰 결과가 없어 비교할 수 없습니다(A: {a}, B: {b}).",
+        Language.EN: "The two runs share no data set with equal content (A: {a}; B: {b}).",
+    },
+    "cache_not_writable": {
+        Language.KO: "벡터 캐시 {name}에 쓸 수 없습니다: {reason}. 다른 폴더를 정하거나 자리를 비워 주세요.",
+        Language.EN: "The vector cache {name} cannot be written: {reason}. Choose another folder or free some space.",
+    },
+    "cache_vanished": {
+        Language.KO: "다른 프로그램이 벡터 캐시 {name}을(를) 계속 지우고 있습니다. 캐시 한도를 늘리거나 다른 폴더를 쓰세요.",
+        Language.EN: "Another program keeps deleting the vector cache {name}. Raise its bound or use another folder.",
+    },
+    "vectors_not_finite": {
+        Language.KO: "{name} 모델이 숫자가 아닌 벡터(NaN, 무한대)를 냈습니다. dtype을 float32로 바꿔 보세요.",
+        Language.EN: "The model {name} gave vectors with NaN or infinity. Try the dtype float32.",
+    },
+    "benchmark_nothing_ran": {
+        Language.KO: "얻은 결과가 없습니다.",
+        Language.EN: "There is no result.",
+    },
+    "data_duplicate_documents": {
+        Language.KO: "id가 겹치는 문서 {n:,}개: 마지막 것만 썼습니다.",
+        Language.EN: "{n:,} documents repeat an id: the last one counts.",
+    },
+    "data_duplicate_queries": {
+        Language.KO: "id가 겹치는 질의 {n:,}개: 마지막 것만 썼습니다.",
+        Language.EN: "{n:,} queries repeat an id: the last one counts.",
+    },
+    "data_duplicate_judgements": {
+        Language.KO: "겹치는 판정 {n:,}개: 마지막 것만 썼습니다.",
+        Language.EN: "{n:,} judgements repeat a pair: the last one counts.",
+    },
+    "data_missing_documents": {
+        Language.KO: "없는 문서를 가리키는 판정 {n:,}개: 못 찾은 정답으로 셉니다.",
+        Language.EN: "{n:,} judgements name a document that is not there: it counts as not found.",
+    },
+    "data_missing_queries": {
+        Language.KO: "판정은 있으나 글이 없는 질의 {n:,}개: 뺐습니다.",
+        Language.EN: "{n:,} judged queries have no text: left out.",
+    },
+    "data_unjudged_queries": {
+        Language.KO: "판정이 없는 질의 {n:,}개: 뺐습니다.",
+        Language.EN: "{n:,} queries have no judgement: left out.",
+    },
+    "data_unanswerable_queries": {
+        Language.KO: "정답 문서가 없는 질의 {n:,}개: 0점으로 셉니다.",
+        Language.EN: "{n:,} queries have no relevant document: they count as 0.",
+    },
+    "data_empty_documents": {
+        Language.KO: "빈 문서 {n:,}개.",
+        Language.EN: "{n:,} documents are empty.",
+    },
+    "data_empty_queries": {
+        Language.KO: "빈 질의 {n:,}개.",
+        Language.EN: "{n:,} queries are empty.",
+    },
+    # --- engines ---------------------------------------------------------------------------------------------------
+    "notice_dtype_refused": {
+        Language.KO: "{dtype} 연산은 이 모델의 점수를 바꾸어 쓰지 않습니다(시험 글 16개: 코사인이 최대 {move:.4f} 움직임, 허용 "
+        "{limit:g}; 순위가 바뀐 질의 {n}개).",
+        Language.EN: "{dtype} arithmetic is not used because it changes this model's scores (16 probe texts: a cosine "
+        "moves by up to {move:.4f}, {limit:g} is allowed; {n} queries rank differently).",
+    },
+    "notice_engine_fallback": {
+        Language.KO: "빠른 엔진이 이 모델을 지원하지 않아({reason}) sentence-transformers로 계산합니다.",
+        Language.EN: "The fast engine does not support this model ({reason}): sentence-transformers computes.",
+    },
+    "notice_dtype_unguarded": {
+        Language.KO: "{dtype} 연산을 float32와 비교하지 못해 쓰지 않습니다: {reason}",
+        Language.EN: "{dtype} arithmetic is not used because it could not be compared with float32: {reason}",
     },
 }
 

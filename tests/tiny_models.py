@@ -177,7 +177,7 @@ def _xlmr_ids(vocab_size: int, max_tokens: int) -> dict[str, Any]:
     }
 
 
-def save_model(
+def save_model(  # noqa: PLR0917
     path: Path,
     model_class: type[PreTrainedModel],
     config: Any,
@@ -211,6 +211,6 @@ def save_model(
 
 @torch.no_grad()
 def _shake_constants(network: PreTrainedModel) -> None:
-    for name, parameter in network.named_parameters():
+    for parameter in network.parameters():
         if parameter.dim() == 1:
             parameter.add_(torch.randn_like(parameter), alpha=0.1)

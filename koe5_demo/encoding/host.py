@@ -143,7 +143,7 @@ class ModelHost:
                 self._encoders.move_to_end(name)
                 return encoder
         error = self.state(name).error
-        raise error if error is not None else ModelLoadError("model_not_cached", name=name)
+        raise error if error is not None else ModelLoadError("model_not_ready", name=name)
 
     def _run(self, name: str, on_disk: Event, finished: Event) -> None:
         try:
@@ -201,5 +201,3 @@ class ModelHost:
     def _set(self, state: ModelState) -> None:
         with self._lock:
             self._states[state.id] = state
-
-

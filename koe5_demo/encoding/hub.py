@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, TimeoutError as FutureTimeoutError
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -151,7 +152,7 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     def run() -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # handed to the waiting thread as it is
+        except BaseException as error:  # noqa: BLE001 handed to the waiting thread as it is
             future.set_exception(error)
 
     Thread(target=run, daemon=True, name="hub-request").start()
@@ -184,7 +185,7 @@ class _Progress:
     def bar_class(self) -> type[Any]:
         progress = self
 
-        class Bar(tqdm):  # type: ignore[type-arg]
+        class Bar(tqdm):  # type: ignore[misc, type-arg]
             """A bar that draws nothing and counts everything."""
 
             def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -232,5 +233,3 @@ def _reason(error: Exception) -> str:
     """Return one short line about an error."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0][:160]
-
-

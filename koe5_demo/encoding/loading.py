@@ -231,5 +231,3 @@ def _device(device: str) -> str:
 def _require(name: str, value: str, valid: tuple[str, ...]) -> None:
     if value not in valid:
         raise SettingError("bad_option", name=name, value=value, valid=", ".join(valid))
-
-

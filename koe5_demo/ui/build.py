@@ -19,6 +19,7 @@ from koe5_demo.ui.text import t
 def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
     """Return the page; launch it with `koe5_demo.ui.launch.launch_options`."""
     words = Words(settings.language)
+    page: gr.Blocks
     with gr.Blocks(title=t("title", settings.language), analytics_enabled=False, fill_width=True) as page:
         with gr.Row(elem_classes="k-top"):
             with gr.Column(scale=4, min_width=300):

@@ -215,4 +215,4 @@ def _pairs(comparison: Comparison, drawn: Sequence[int]) -> FloatArray:
 
 
 def _scale(scores: FloatArray, choice: ScaleChoice) -> figures.Scale:
-    return figures.fixed_scale(scores) if choice is ScaleChoice.FIXED else figures.stretched_scale(scores)
+    return figures.FIXED_SCALE if choice is ScaleChoice.FIXED else figures.stretched_scale(scores)

@@ -10,7 +10,15 @@ from koe5_demo.catalog import ASSETS
 from koe5_demo.settings import Settings
 
 QUEUE_SIZE: Final = 64
-SANS: Final = ("KoE5 Sans", "Pretendard", "Noto Sans KR", "Apple SD Gothic Neo", "Malgun Gothic", "system-ui", "sans-serif")
+SANS: Final = (
+    "KoE5 Sans",
+    "Pretendard",
+    "Noto Sans KR",
+    "Apple SD Gothic Neo",
+    "Malgun Gothic",
+    "system-ui",
+    "sans-serif",
+)
 MONO: Final = ("ui-monospace", "SFMono-Regular", "D2Coding", "Consolas", "monospace")
 
 

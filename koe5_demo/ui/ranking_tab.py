@@ -22,6 +22,7 @@ from koe5_demo.ui.text import t
 
 MODEL_QUEUE: Final = "model"
 QUERY_LABEL_CHARS: Final = 60
+N_SHOWN: Final = 10
 PLAIN: Final[dict[str, Any]] = {"padding": False, "apply_default_css": False}
 DOWNLOADS: Final = {"csv": "text/csv;charset=utf-8", "json": "application/json"}
 
@@ -37,7 +38,9 @@ class RankingTab:
     run: gr.Button
 
 
-def build_ranking_tab(host: ModelHost, limits: Limits, words: Words, model: gr.Dropdown, language: gr.Radio) -> RankingTab:
+def build_ranking_tab(
+    host: ModelHost, limits: Limits, words: Words, model: gr.Dropdown, language: gr.Radio
+) -> RankingTab:
     """Lay out the tab and wire its events. Must be called inside a gr.Blocks context."""
     outcome = gr.State(None)
     with gr.Row(elem_classes="k-columns", equal_height=False):
@@ -56,8 +59,8 @@ def build_ranking_tab(host: ModelHost, limits: Limits, words: Words, model: gr.D
                     "label": label("passages"),
                     "info": label("passages_hint", limit=limits.passages, chars=limits.chars_per_text),
                 },
-                lines=9,
-                max_lines=18,
+                lines=10,
+                max_lines=10,
                 elem_id="passages",
             )
             layout = words.make(
@@ -87,46 +90,22 @@ def build_ranking_tab(host: ModelHost, limits: Limits, words: Words, model: gr.D
     form = [queries, passages, layout, file, column]
     view = [shown.query, shown.heatmap_view, shown.scale]
 
-    def on_count(*values: Any) -> str:
-        tongue = Language(values[-1])
-        return render.line(handlers.count_line(_form(*values[:-1]), limits, tongue), tongue)
-
-    def on_file(path: str | None, tongue: str) -> tuple[Any, Any]:
-        box = gr.update(interactive=path is None, placeholder="" if path is None else t("passages_from_file", Language(tongue)))
-        if path is None:
-            return gr.update(visible=False, choices=[], value=None), box
-        table = handlers.open_table(Path(path), limits)
-        several = len(table.columns) > 1
-        return gr.update(visible=several, choices=list(table.columns), value=table.suggested_column), box
-
-    def on_run(*values: Any, progress: gr.Progress = gr.Progress()) -> list[Any]:  # noqa: B008 gradio reads it there
-        *filled, name, view_choice, scale_choice, tongue = values
-        words_in = Language(tongue)
-        encoder = host.encoder(name)
-        result = handlers.run(_form(*filled), encoder, limits, on_progress=reporter(progress, words_in))
-        return [result, *_show(result, 0, view_choice, scale_choice, words_in)]
-
-    def on_show(result: Outcome | None, query: int | None, view_choice: str, scale_choice: str, tongue: str) -> list[Any]:
-        if result is None:
-            return [gr.skip(), gr.skip(), render.empty(Language(tongue)), *[gr.skip()] * (len(shown.outputs) - 3)]
-        return _show(result, query or 0, view_choice, scale_choice, Language(tongue))
-
-    def on_redraw(result: Outcome | None, view_choice: str, scale_choice: str, tongue: str) -> list[Any]:
-        return [gr.skip()] * 3 if result is None else _draw(result, view_choice, scale_choice, Language(tongue))
-
-    def on_query(result: Outcome | None, query: int | None, tongue: str) -> Any:
-        return gr.skip() if result is None else render.ranking(result, query or 0, Language(tongue))
-
-    counted = {"fn": guarded(on_count), "inputs": [*form, language], "outputs": count, "api_visibility": "private"}
+    events = _Events(host, limits)
+    counted: dict[str, Any] = {
+        "fn": guarded(events.on_count),
+        "inputs": [*form, language],
+        "outputs": count,
+        "api_visibility": "private",
+    }
     for changed in (queries, passages):
         changed.change(**counted, trigger_mode="always_last", show_progress="hidden", queue=False)
-    for changed in (layout, column, language):
-        changed.input(**counted, show_progress="hidden", queue=False)
+    for chosen in (layout, column, language):
+        chosen.input(**counted, show_progress="hidden", queue=False)
     file.change(
-        guarded(on_file), [file, language], [column, passages], api_visibility="private", show_progress="hidden"
+        guarded(events.on_file), [file, language], [column, passages], api_visibility="private", show_progress="hidden"
     ).then(**counted, show_progress="hidden")
-    runs = {
-        "fn": guarded(on_run),
+    runs: dict[str, Any] = {
+        "fn": guarded(events.on_run),
         "inputs": [*form, model, shown.heatmap_view, shown.scale, language],
         "outputs": [outcome, *shown.outputs],
         "api_visibility": "private",
@@ -136,21 +115,77 @@ def build_ranking_tab(host: ModelHost, limits: Limits, words: Words, model: gr.D
     run.click(**runs)
     for example, button in example_buttons:
         fill = _fill(example)
-        button.click(fill, outputs=[queries, passages, layout, file], api_visibility="private", queue=False).then(**runs)
-    shown.query.input(on_query, [outcome, shown.query, language], shown.ranking, api_visibility="private", queue=False)
+        button.click(fill, outputs=[queries, passages, layout, file], api_visibility="private", queue=False).then(
+            **runs
+        )
+    shown.query.input(_on_query, [outcome, shown.query, language], shown.ranking, api_visibility="private", queue=False)
     for choice in (shown.heatmap_view, shown.scale):
         choice.input(
-            on_redraw,
+            _on_redraw,
             [outcome, shown.heatmap_view, shown.scale, language],
             [shown.plot, shown.scale_line, shown.matrix],
             api_visibility="private",
             queue=False,
         )
     language.change(
-        on_show, [outcome, *view, language], shown.outputs, api_visibility="private", queue=False, show_progress="hidden"
+        _on_show,
+        [outcome, *view, language],
+        shown.outputs,
+        api_visibility="private",
+        queue=False,
+        show_progress="hidden",
     )
     _wire_downloads(outcome, shown)
     return RankingTab(outcome, queries, passages, layout, run)
+
+
+class _Events:
+    """What the events of the tab compute. Arguments come in the order of the components wired to them."""
+
+    def __init__(self, host: ModelHost, limits: Limits) -> None:
+        self._host = host
+        self._limits = limits
+
+    def on_count(self, *values: Any) -> str:
+        """Tell how much was read."""
+        *filled, tongue = values
+        language = Language(tongue)
+        return render.line(handlers.count_line(_form(*filled), self._limits, language), language)
+
+    def on_file(self, path: str | None, tongue: str) -> tuple[Any, Any]:
+        """Offer the columns of a new file, and rest the passage box while there is one."""
+        if path is None:
+            return gr.update(visible=False, choices=[], value=None), gr.update(interactive=True, placeholder="")
+        table = handlers.open_table(Path(path), self._limits)
+        resting = gr.update(interactive=False, placeholder=t("passages_from_file", Language(tongue)))
+        several = len(table.columns) > 1
+        return gr.update(visible=several, choices=list(table.columns), value=table.suggested_column), resting
+
+    def on_run(self, *values: Any, progress: gr.Progress = gr.Progress()) -> list[Any]:  # noqa: B008 gradio's way
+        """Rank, and show it all."""
+        *filled, name, view, scale, tongue = values
+        language = Language(tongue)
+        encoder = self._host.encoder(name)
+        outcome = handlers.run(_form(*filled), encoder, self._limits, on_progress=reporter(progress, language))
+        return [outcome, *_show(outcome, 0, view, scale, language)]
+
+
+def _on_show(outcome: Outcome | None, query: int | None, view: str, scale: str, tongue: str) -> list[Any]:
+    """Show the same outcome in another language."""
+    language = Language(tongue)
+    if outcome is None:
+        return [gr.skip(), gr.skip(), render.empty(language), *[gr.skip()] * (N_SHOWN - 3)]
+    return _show(outcome, query or 0, view, scale, language)
+
+
+def _on_redraw(outcome: Outcome | None, view: str, scale: str, tongue: str) -> list[Any]:
+    """Draw the heatmap anew."""
+    return [gr.skip()] * 3 if outcome is None else _draw(outcome, view, scale, Language(tongue))
+
+
+def _on_query(outcome: Outcome | None, query: int | None, tongue: str) -> Any:
+    """Show the ranking of another query."""
+    return gr.skip() if outcome is None else render.ranking(outcome, query or 0, Language(tongue))
 
 
 @dataclass(frozen=True)
@@ -195,7 +230,7 @@ def _examples(words: Words) -> list[tuple[handlers.Example, gr.Button]]:
                 example,
                 words.make(
                     gr.Button,
-                    {"value": lambda language, example=example: example.title[language]},
+                    {"value": example.title.__getitem__},
                     size="sm",
                     variant="secondary",
                     elem_id=f"example-{example.id}",

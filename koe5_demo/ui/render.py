@@ -27,11 +27,7 @@ def ranking(outcome: Outcome, query: int, language: Language) -> str:
     """Return the ranking of one query as a sortable table."""
     hits = outcome.comparison.hits(query)
     lost = outcome.comparison.passage_encoded.n_tokens - outcome.comparison.passage_encoded.tokens_used
-    best = max(max(hit.score for hit in hits), 1e-9)
-    rows = [
-        {"hit": hit, "lost": int(lost[hit.index]), "width": round(100 * max(hit.score, 0.0) / max(best, 1.0), 2)}
-        for hit in hits
-    ]
+    rows = [{"hit": hit, "lost": int(lost[hit.index]), "width": round(100 * max(hit.score, 0.0), 2)} for hit in hits]
     return _render("ranking.html", language, rows=rows, limit=outcome.info.max_tokens)
 
 
@@ -138,4 +134,4 @@ def _harmless(value: Any) -> Any:
     escaped = str(escape("" if value is None else value))
     for char in "{}$`":
         escaped = escaped.replace(char, f"&#{ord(char)};")
-    return Markup(escaped)
+    return Markup(escaped)  # noqa: S704 escaped above

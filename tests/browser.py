@@ -1,0 +1,126 @@
+"""A real page in real Chromium: the server runs as a program, the browser makes no request beyond it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+ROOT = Path(__file__).resolve().parents[1]
+START_SECONDS = 60
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+expect.set_options(timeout=20_000)
+
+
+def chromium() -> str:
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is not installed: the browser tests are never skipped in CI")
+        pytest.skip("Chromium is not installed")
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Use the machine's Chromium; Playwright's own is never downloaded."""
+    return {**browser_type_launch_args, "executable_path": chromium(), "args": CHROMIUM_FLAGS}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    return {**browser_context_args, "viewport": {"width": 1280, "height": 900}, "locale": "ko-KR", "accept_downloads": True}
+
+
+@contextmanager
+def run_app(**environment: str) -> Iterator[str]:
+    """Start `python app.py` on a free port and yield its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("KOE5_")}
+    env |= {"KOE5_PORT": str(port), **environment}
+    log = Path(environment.get("KOE5_TEST_LOG", os.devnull)).open("ab")  # noqa: SIM115 closed below
+    server = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        _wait(f"http://127.0.0.1:{port}/", server)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.terminate()
+        server.wait(10)
+        log.close()
+
+
+def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        assert server.poll() is None, "the server ended at its start"
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the page did not come up")
+
+
+@pytest.fixture(scope="session")
+def app() -> Iterator[str]:
+    """The page with the embedded model."""
+    with run_app(KOE5_MODEL="mini", HF_HUB_OFFLINE="1") as url:
+        yield url
+
+
+@pytest.fixture
+def opened(app: str, page: Page) -> Iterator[Page]:
+    """The page, opened; a request to anywhere else and an error in its scripts fail the test."""
+    with watched(page, app):
+        page.goto(app)
+        expect(page.locator("#run")).to_be_visible()
+        yield page
+
+
+@contextmanager
+def watched(page: Page, url: str) -> Iterator[None]:
+    """Fail on requests beyond the server and on errors of the page's own scripts."""
+    foreign: list[str] = []
+    errors: list[str] = []
+    page.on(
+        "request",
+        lambda request: foreign.append(request.url) if not request.url.startswith((url, "data:", "blob:")) else None,
+    )
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield
+    assert foreign == []
+    assert errors == []
+
+
+@pytest.fixture
+def fill(opened: Page) -> Callable[[str, str], None]:
+    """Type a query and passages, one a line."""
+
+    def type_in(queries: str, passages: str) -> None:
+        opened.locator("#queries textarea").fill(queries)
+        opened.locator("#passages textarea").fill(passages)
+
+    return type_in
+
+

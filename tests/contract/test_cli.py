@@ -1,0 +1,165 @@
+"""The command line, as its contract is written: run in this process, and once as a real program."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import use_hub
+from koe5_demo.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSAGES = ["--passage", "서울은 수도이다.", "--passage", "부산은 항구이다."]
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("KOE5_"):
+            monkeypatch.delenv(name)
+
+
+def test_rank_prints_the_json_of_the_contract(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["rank", "--query", "수도", "--query", "항구", *PASSAGES, "--model", str(tiny_folder), "--format", "json"])
+    data = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert set(data["model"]) == {"id", "hub_id", "revision", "engine", "dtype", "device"}
+    assert [result["query"] for result in data["results"]] == ["수도", "항구"]
+    for result in data["results"]:
+        assert [hit["rank"] for hit in result["hits"]] == [1, 2]
+        assert sorted(hit["index"] for hit in result["hits"]) == [0, 1]
+        scores = [hit["score"] for hit in result["hits"]]
+        assert scores == sorted(scores, reverse=True)
+        assert set(result["hits"][0]) == {"rank", "index", "score", "tokens", "truncated", "passage"}
+
+
+def test_rank_prints_csv_and_a_table(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["rank", "--query", "수도", *PASSAGES, "--model", str(tiny_folder), "--top-k", "1"]
+    assert main([*command, "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["rank"] for row in rows] == ["1"]
+    assert main([*command, "--format", "table"]) == 0
+    assert "수도" in capsys.readouterr().out
+
+
+def test_rank_reads_passages_from_a_cp949_file(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "문단.csv"
+    file.write_bytes("번호,본문\n1,서울은 수도이다.\n2,똠얌꿍\n".encode("cp949"))
+    command = ["rank", "--query", "수도", "--passages-file", str(file), "--model", str(tiny_folder), "--format", "json"]
+    assert main(command) == 0
+    hits = json.loads(capsys.readouterr().out)["results"][0]["hits"]
+    assert {hit["passage"] for hit in hits} == {"서울은 수도이다.", "똠얌꿍"}
+
+
+def test_similarity_prints_the_matrix(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["similarity", "--text", "가", "--text", "나", "--text", "다", "--role", "query"]
+    assert main([*command, "--model", str(tiny_folder), "--format", "json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert set(data) == {"model", "texts", "matrix"}
+    matrix = np.array(data["matrix"])
+    assert matrix.shape == (3, 3)
+    np.testing.assert_allclose(np.diag(matrix), 1, atol=1e-6)
+    np.testing.assert_allclose(matrix, matrix.T, atol=1e-6)
+
+
+def test_encode_writes_one_unit_row_a_line(tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, target = tmp_path / "texts.txt", tmp_path / "vectors.npy"
+    source.write_text("하나\n둘\n셋\n", "utf-8")
+    command = ["encode", "--input", str(source), "--role", "passage", "--output", str(target), "--model", str(tiny_folder)]
+    assert main(command) == 0
+    vectors = np.load(target, allow_pickle=False)
+    assert (vectors.shape, vectors.dtype) == ((3, 32), np.float32)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "3 x 32" in captured.err
+
+
+def test_models_lists_the_catalog(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "--format", "json"]) == 0
+    models = {model["id"]: model for model in json.loads(capsys.readouterr().out)["models"]}
+    assert set(models) == {"koe5", "me5-large", "bge-m3", "kure-v1", "koen-e5-tiny", "mini"}
+    assert models["koe5"]["revision"] == "bc6d284c60fe5a973e74c1751b92594c9f581213"
+    assert models["mini"]["cached"] is True
+    assert main(["models"]) == 0
+    assert "nlpai-lab/KoE5" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["rank", "--query", " ", *PASSAGES, "--model", "mini"],
+        ["rank", "--query", "가", "--passage", "", "--model", "mini"],
+        ["rank", "--query", "가", *PASSAGES, "--model", "no-such-model"],
+        ["rank", "--query", "가", *PASSAGES, "--top-k", "0", "--model", "mini"],
+        ["rank", "--query", "가", "--passages-file", "/nonexistent/x.txt", "--model", "mini"],
+        ["rank", "--query", "가", *["--passage", "나"] * 1_001, "--model", "mini"],
+        ["similarity", "--text", " ", "--model", "mini"],
+        ["encode", "--input", "/nonexistent/x.txt", "--role", "passage", "--output", "x.npy", "--model", "mini"],
+        ["encode", "--input", "x.txt", "--role", "passage", "--output", "x.bin", "--model", "mini"],
+    ],
+)
+def test_bad_input_exits_with_2_and_one_line(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [[], ["rank"], ["rank", "--query", "가"], ["similarity", "--text", "a", "--role", "x"]])
+def test_wrong_options_exit_with_2_and_one_line(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(command)
+    assert caught.value.code == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_messages_follow_the_language_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KOE5_LANG", "en")
+    main(["rank", "--query", " ", *PASSAGES])
+    assert capsys.readouterr().err.startswith("There is no query.")
+
+
+def test_a_named_model_that_cannot_be_had_is_an_error_and_never_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_hub("http://127.0.0.1:9", tmp_path, monkeypatch)
+    assert main(["rank", "--query", "가", *PASSAGES, "--model", "koe5"]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_the_default_gives_way_to_the_embedded_model_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_hub("http://127.0.0.1:9", tmp_path, monkeypatch)
+    assert main(["rank", "--query", "수도", *PASSAGES, "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["model"]["id"] == "mini"
+    assert "not KoE5" in captured.err
+
+
+def test_it_runs_as_a_program_with_clean_output() -> None:
+    command = [sys.executable, "-m", "koe5_demo", "rank", "--query", "수도", *PASSAGES, "--model", "mini", "--format", "json"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, env=environment, check=True)
+    assert json.loads(done.stdout.decode("utf-8"))["results"][0]["hits"][0]["passage"] == "서울은 수도이다."
+
+
+def test_the_package_offers_its_three_functions() -> None:
+    from koe5_demo import load_encoder, rank, similarity
+
+    encoder = load_encoder("mini")
+    assert rank("수도", ["항구 도시", "나라의 수도"], encoder)[0].index == 1
+    assert similarity(["가", "나"], encoder).shape == (2, 2)

@@ -1,0 +1,120 @@
+"""The models of a running page: who serves while a download runs, fails, or is done."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import use_hub
+from hub_stand_in import HubStandIn
+from koe5_demo import catalog
+from koe5_demo.encoding.cache import VectorCache
+from koe5_demo.encoding.host import ModelHost, Phase
+from koe5_demo.errors import ModelLoadError, UnknownModelError
+from koe5_demo.records import Role
+from koe5_demo.settings import Settings
+
+PATIENCE = 20.0
+
+
+@pytest.fixture(autouse=True)
+def tiny_mini(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tiny model stand in for the embedded one: what is tested is who serves, not how well."""
+    monkeypatch.setitem(catalog.CATALOG, "mini", dataclasses.replace(catalog.MINI, folder=tiny_folder))
+
+
+def make_host(**changes: object) -> ModelHost:
+    settings = dataclasses.replace(Settings(hub_timeout=1.0), **changes)  # type: ignore[arg-type]
+    return ModelHost(settings, VectorCache(1_000_000))
+
+
+def wait_for(host: ModelHost, name: str, *phases: Phase) -> None:
+    end = time.monotonic() + PATIENCE
+    while host.state(name).phase not in phases:
+        assert time.monotonic() < end, host.state(name)
+        time.sleep(0.01)
+
+
+def test_the_embedded_model_serves_while_koe5_downloads_and_gives_way_when_it_is_ready(hub: HubStandIn) -> None:
+    hub.delay = 0.05
+    host = make_host()
+    host.start(wait=0.0)
+    wait_for(host, "koe5", Phase.DOWNLOADING)
+    assert host.serving == "mini"
+    assert host.encoder("mini").encode(["서울"], Role.QUERY).vectors.shape == (1, 32)
+    seen = set()
+    while host.state("koe5").phase is Phase.DOWNLOADING:
+        seen.add(host.state("koe5").done)
+        time.sleep(0.005)
+    assert len(seen) > 2
+    wait_for(host, "koe5", Phase.READY)
+    assert host.serving == "koe5"
+    assert host.encoder("koe5").info.hub_id == "nlpai-lab/KoE5"
+
+
+def test_an_unreachable_hub_leaves_the_embedded_model_serving_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_hub("http://127.0.0.1:9", tmp_path, monkeypatch)
+    host = make_host()
+    host.start(wait=5.0)
+    wait_for(host, "koe5", Phase.FAILED)
+    assert host.serving == "mini"
+    error = host.state("koe5").error
+    assert error is not None
+    assert error.key == "hub_unreachable"
+    with pytest.raises(ModelLoadError):
+        host.encoder("koe5")
+
+
+def test_a_hanging_hub_does_not_hold_up_the_start(hub: HubStandIn) -> None:
+    hub.fault = "hang"
+    start = time.monotonic()
+    host = make_host(hub_timeout=3.0)
+    host.start(wait=30.0)
+    assert time.monotonic() - start < 10  # the promise of the page, not a measure of speed
+    assert host.serving == "mini"
+
+
+def test_a_failed_model_can_be_asked_for_again(hub: HubStandIn) -> None:
+    hub.fault = "500"
+    host = make_host()
+    host.start(wait=0.0)
+    wait_for(host, "koe5", Phase.FAILED)
+    hub.fault = None
+    host.request("koe5").wait(PATIENCE)
+    assert host.state("koe5").phase is Phase.READY
+
+
+def test_a_model_folder_is_open_when_the_start_returns(tiny_folder: Path) -> None:
+    host = make_host(model=str(tiny_folder))
+    host.start(wait=PATIENCE)
+    assert host.serving == str(tiny_folder)
+    assert host.names[0] == str(tiny_folder)
+
+
+def test_visitors_may_open_only_the_catalog_unless_the_operator_allows_more(tiny_folder: Path) -> None:
+    with pytest.raises(UnknownModelError, match="KOE5_ALLOW_CUSTOM_MODELS"):
+        make_host(model="mini").request(str(tiny_folder))
+    host = make_host(model="mini", allow_custom_models=True)
+    host.request(str(tiny_folder)).wait(PATIENCE)
+    assert host.state(str(tiny_folder)).phase is Phase.READY
+
+
+def test_the_least_used_model_is_let_go_and_the_embedded_one_never(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = make_host(model="mini", models_in_memory=2)
+    host.start(wait=0.0)
+    for name in ("a", "b", "c"):
+        monkeypatch.setitem(
+            catalog.CATALOG, name, dataclasses.replace(catalog.MINI, id=name, folder=tiny_folder)
+        )
+        if name == "c":
+            host.encoder("a")  # used again, so b is the one to go
+        host.request(name).wait(PATIENCE)
+    phases = {name: host.state(name).phase for name in ("mini", "a", "b", "c")}
+    assert phases == {"mini": Phase.READY, "a": Phase.READY, "b": Phase.ABSENT, "c": Phase.READY}

@@ -1,0 +1,79 @@
+"""The cache of vectors: only what changed is computed again, memory is bounded, threads are safe."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from doubles import WordCountEncoder
+from koe5_demo.encoding.cache import CachingEncoder, VectorCache
+from koe5_demo.records import Role
+
+ROW_BYTES = 5 * 4  # five words, float32
+
+
+def test_only_changed_texts_are_computed_again() -> None:
+    inner = WordCountEncoder()
+    encoder = CachingEncoder(inner, VectorCache(10_000))
+    texts = ["서울", "부산", "산"]
+    first = encoder.encode(texts, Role.PASSAGE)
+    texts[1] = "바다"
+    second = encoder.encode(texts, Role.PASSAGE)
+    assert inner.calls == [("서울", "부산", "산"), ("바다",)]
+    assert (first.n_computed, second.n_computed) == (3, 1)
+    np.testing.assert_array_equal(second.vectors, WordCountEncoder().encode(texts, Role.PASSAGE).vectors)
+    assert second.n_tokens.tolist() == [2, 2, 2]
+
+
+def test_a_repeated_text_is_computed_once() -> None:
+    inner = WordCountEncoder()
+    encoded = CachingEncoder(inner, VectorCache(10_000)).encode(["산", "서울", "산"], Role.QUERY)
+    assert inner.calls == [("산", "서울")]
+    np.testing.assert_array_equal(encoded.vectors[0], encoded.vectors[2])
+
+
+def test_roles_and_models_do_not_share_vectors() -> None:
+    cache = VectorCache(10_000)
+    first, second = WordCountEncoder(fingerprint="a"), WordCountEncoder(fingerprint="b")
+    for inner in (first, second):
+        CachingEncoder(inner, cache).encode(["산"], Role.QUERY)
+        CachingEncoder(inner, cache).encode(["산"], Role.PASSAGE)
+    assert len(first.calls) == len(second.calls) == 2
+    assert len(cache) == 4
+
+
+def test_the_least_recently_used_vector_goes_first() -> None:
+    inner = WordCountEncoder()
+    cache = VectorCache(2 * ROW_BYTES)
+    encoder = CachingEncoder(inner, cache)
+    for text in ("서울", "부산", "서울", "산"):  # 서울 was used again, so 부산 goes
+        encoder.encode([text], Role.QUERY)
+    inner.calls.clear()
+    encoder.encode(["서울", "산"], Role.QUERY)
+    assert inner.calls == []
+    encoder.encode(["부산"], Role.QUERY)
+    assert inner.calls == [("부산",)]
+
+
+def test_memory_stays_within_the_bound() -> None:
+    cache = VectorCache(10 * ROW_BYTES)
+    encoder = CachingEncoder(WordCountEncoder(), cache)
+    encoder.encode([f"글 {n}" for n in range(100)], Role.PASSAGE)
+    assert cache.n_bytes == 10 * ROW_BYTES
+    assert len(cache) == 10
+
+
+def test_no_text_gives_an_empty_result() -> None:
+    encoded = CachingEncoder(WordCountEncoder(), VectorCache(100)).encode([], Role.QUERY)
+    assert encoded.vectors.shape == (0, 5)
+    assert encoded.n_tokens.shape == (0,)
+
+
+def test_threads_get_the_right_vectors_from_one_cache() -> None:
+    encoder = CachingEncoder(WordCountEncoder(), VectorCache(8 * ROW_BYTES))
+    texts = ["서울", "부산", "수도", "바다", "산", "서울 산", "부산 바다"] * 3
+    expected = WordCountEncoder().encode(texts, Role.PASSAGE).vectors
+    with ThreadPoolExecutor(8) as pool:
+        for encoded in pool.map(lambda _: encoder.encode(texts, Role.PASSAGE), range(50)):
+            np.testing.assert_array_equal(encoded.vectors, expected)

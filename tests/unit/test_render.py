@@ -1,0 +1,78 @@
+"""HTML of the results: texts are shown, never run, whichever template language might read them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from doubles import WordCountEncoder
+from koe5_demo.inputs import Layout
+from koe5_demo.messages import Language
+from koe5_demo.settings import Limits
+from koe5_demo.ui import handlers, render
+from koe5_demo.ui.handlers import Form
+from koe5_demo.ui.state import HeatmapView, ScaleChoice
+
+NASTY = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "${alert(1)}", "{{value}}", "`${1}`", '"\' <b>']
+
+
+def outcome(passages: list[str], *, max_tokens: int = 8) -> handlers.Outcome:
+    form = Form("서울\n산", "\n".join(passages), Layout.LINES)
+    return handlers.run(form, WordCountEncoder(max_tokens=max_tokens), Limits())
+
+
+@pytest.mark.parametrize("language", Language)
+def test_markup_and_template_signs_in_texts_are_escaped(language: Language) -> None:
+    result = outcome(NASTY)
+    drawing = handlers.drawing(result, HeatmapView.PAIRS, ScaleChoice.FIXED)
+    for html in (
+        render.ranking(result, 0, language),
+        render.sent(result, language),
+        render.matrix(drawing, language),
+        render.notices(result.notices, language, warning=NASTY[0]),
+    ):
+        assert "<script" not in html
+        assert "<img" not in html
+        assert "<b>" not in html
+        assert not re.search(r"[{}$`]", html)
+
+
+def test_a_cut_passage_is_marked_with_what_was_lost() -> None:
+    html = render.ranking(outcome(["서울", "서울 산 산 산 산"], max_tokens=4), 0, Language.KO)
+    # "passage: 서울 산 산 산 산" has 6 words of which the model sees 4.
+    assert "4 / 4" in html
+    assert "잘림 −2" in html
+    assert html.count("k-cut") == 1
+
+
+def test_scores_have_four_decimals() -> None:
+    assert re.search(r">1\.0000<", render.ranking(outcome(["서울"]), 0, Language.EN))
+
+
+def test_the_made_by_line_names_model_engine_and_counts() -> None:
+    line = render.made_by(outcome(["서울", "산"]), Language.EN)
+    for part in ("words", "counting", "float32", "cpu", "4 texts", "4 computed now", "0 from the cache"):
+        assert part in line
+
+
+def test_what_was_sent_shows_the_prefix_apart_from_the_text() -> None:
+    html = render.sent(outcome(["서울"]), Language.KO)
+    assert "<mark>query: </mark>서울" in html
+    assert "<mark>passage: </mark>서울" in html
+
+
+def test_the_heatmap_draws_the_best_hundred_and_says_so() -> None:
+    result = outcome([f"글 {n}" for n in range(150)] + ["서울"])
+    cross = handlers.drawing(result, HeatmapView.CROSS, ScaleChoice.FIXED)
+    assert cross.scores.shape == (2, 100)
+    assert "서울" in cross.columns
+    assert "151" in render.heatmap_line(cross, Language.EN)
+    pairs = handlers.drawing(result, HeatmapView.PAIRS, ScaleChoice.STRETCHED)
+    assert pairs.scores.shape == (100, 100)
+
+
+def test_a_typed_prefix_and_a_cut_are_told() -> None:
+    form = Form("query: 서울", "passage: 서울 산 산 산 산 산 산 산 산", Layout.LINES)
+    keys = [notice.key for notice in handlers.run(form, WordCountEncoder(), Limits()).notices]
+    assert keys == ["notice_one_passage", "notice_truncated", "notice_prefix_typed"]

@@ -1,0 +1,55 @@
+"""Environment variables are parsed in one place, and refused with their name."""
+
+from __future__ import annotations
+
+import pytest
+
+from koe5_demo.errors import SettingError
+from koe5_demo.messages import Language
+from koe5_demo.settings import Limits, Settings, load_settings
+
+
+def test_nothing_set_gives_the_defaults() -> None:
+    assert load_settings({}) == Settings()
+    assert load_settings({"KOE5_MODEL": ""}) == Settings()
+
+
+def test_every_kind_of_variable_is_parsed() -> None:
+    settings = load_settings(
+        {
+            "KOE5_MODEL": "mini",
+            "KOE5_PORT": "80",
+            "KOE5_DTYPE": "BF16",
+            "KOE5_LANG": "en",
+            "KOE5_HUB_TIMEOUT": "2.5",
+            "KOE5_ALLOW_CUSTOM_MODELS": "1",
+            "KOE5_MAX_PASSAGES": "5",
+        }
+    )
+    assert settings.model == "mini"
+    assert settings.model_named
+    assert (settings.port, settings.dtype, settings.language) == (80, "bf16", Language.EN)
+    assert (settings.hub_timeout, settings.allow_custom_models) == (2.5, True)
+    assert settings.limits == Limits(passages=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KOE5_PORT", "0"),
+        ("KOE5_PORT", "70000"),
+        ("KOE5_PORT", "x"),
+        ("KOE5_DEVICE", "tpu"),
+        ("KOE5_DTYPE", "fp8"),
+        ("KOE5_LANG", "fr"),
+        ("KOE5_HUB_TIMEOUT", "-1"),
+        ("KOE5_HUB_TIMEOUT", "soon"),
+        ("KOE5_ALLOW_CUSTOM_MODELS", "maybe"),
+        ("KOE5_MAX_PASSAGES", "0"),
+    ],
+)
+def test_a_bad_value_is_refused_with_name_and_value(name: str, value: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        load_settings({name: value})
+    assert name in str(caught.value)
+    assert repr(value) in str(caught.value)

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import numpy as np
 
 from koe5_demo import exports, inputs
+from koe5_demo.benchmark.commands import add_parsers as add_benchmark
 from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
 from koe5_demo.errors import DataError, DemoError, HubError, InputError
 from koe5_demo.messages import Language
 from koe5_demo.ranking import Comparison, compare, require_top_k, similarity
 from koe5_demo.records import FloatArray, ModelInfo, Notice, Prompts, Role
 from koe5_demo.settings import DEVICES, DTYPES, Settings, load_settings
+from koe5_demo.training.commands import add_parsers as add_training
 
 if TYPE_CHECKING:
     from koe5_demo.records import Encoder
@@ -64,6 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list the models of the catalog")
     models.add_argument("--format", choices=FORMATS, default="table")
     models.set_defaults(func=run_models)
+    add_benchmark(commands)
+    add_training(commands)
     return parser
 
 

@@ -55,6 +55,10 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "top_k는 1 이상이어야 합니다(받은 값: {value}).",
         Language.EN: "top_k must be at least 1 (got {value}).",
     },
+    "bad_texts": {
+        Language.KO: "글은 문자열의 목록이어야 합니다(받은 것: {kind}).",
+        Language.EN: "Texts must be a list of strings (got {kind}).",
+    },
     "bad_role": {
         Language.KO: "모르는 역할 {value!r}입니다. 쓸 수 있는 값: {valid}.",
         Language.EN: "Unknown role {value!r}. Valid: {valid}.",
@@ -496,6 +500,71 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
     "notice_dtype_unguarded": {
         Language.KO: "{dtype} 연산을 float32와 비교하지 못해 쓰지 않습니다: {reason}",
         Language.EN: "{dtype} arithmetic is not used because it could not be compared with float32: {reason}",
+    },
+    # --- explanations, calibration, windows, sharing -----------------------------------------------------------------
+    "explain_unsupported": {
+        Language.KO: "{name} 모델은 점수를 낱말로 나누어 볼 수 없습니다. 토큰 벡터를 주지 않습니다.",
+        Language.EN: "The scores of the model {name} cannot be taken apart: it gives no token vectors.",
+    },
+    "notice_explain_exact": {
+        Language.KO: "{name}의 글 벡터는 토큰 벡터의 합이므로, 아래 기여를 모두 더하면 점수 {score:.4f}이(가) 됩니다.",
+        Language.EN: "A text's vector is the sum of its token vectors in {name}, so the contributions add up to the score {score:.4f}.",
+    },
+    "notice_explain_approximate": {
+        Language.KO: "{name}은(는) 토큰 벡터를 합하지 않고 글 벡터를 만듭니다. 아래 값은 낱말끼리의 유사도로, 근사이며 더해도 점수가 되지 않습니다.",
+        Language.EN: "{name} does not sum token vectors. The values are similarities of words: an approximation that does not add up to the score.",
+    },
+    "calibration_words": {
+        Language.KO: "무작위 쌍의 {random} %보다 높고, 관련 쌍의 {relevant} %보다 높습니다.",
+        Language.EN: "Higher than {random} % of random pairs and than {relevant} % of relevant pairs.",
+    },
+    "calibration_source": {
+        Language.KO: "{model} 모델로 {dataset}에서 잰 분포: 관련 쌍 {n_relevant:,}개, 무작위 쌍 {n_random:,}개, {date}.",
+        Language.EN: "Measured with {model} on {dataset}: {n_relevant:,} relevant pairs, {n_random:,} random pairs, {date}.",
+    },
+    "calibration_none": {
+        Language.KO: "{model} 모델의 점수 분포를 아직 재지 않았습니다. 재는 명령: python -m koe5_demo calibrate --model {model} --dataset FOLDER",
+        Language.EN: "The scores of {model} have not been calibrated yet. To measure: python -m koe5_demo calibrate --model {model} --dataset FOLDER",
+    },
+    "calibration_too_few": {
+        Language.KO: "{name}에서 관련 쌍 {n_relevant:,}개, 무작위 쌍 {n_random:,}개를 얻었습니다. 각각 {least:,}개 이상이어야 분포를 잽니다.",
+        Language.EN: "{name} gives {n_relevant:,} relevant and {n_random:,} random pairs; a calibration needs at least {least:,} of each.",
+    },
+    "calibration_written": {
+        Language.KO: "{path}에 저장했습니다.",
+        Language.EN: "Written to {path}.",
+    },
+    "notice_windows": {
+        Language.KO: "긴 문단 {n:,}개를 겹치는 창 {windows:,}개로 나누어, 가장 높은 창의 점수를 썼습니다(겹침 {overlap:.0%}).",
+        Language.EN: "{n:,} long passages were split into {windows:,} overlapping windows ({overlap:.0%}); the best window's score counts.",
+    },
+    "bad_overlap": {
+        Language.KO: "겹침은 0 이상 {limit:g} 이하여야 합니다(받은 값: {value}).",
+        Language.EN: "The overlap must be between 0 and {limit:g} (got {value}).",
+    },
+    "agreement_too_few": {
+        Language.KO: "두 순위를 견주려면 같은 질의와 문단으로 낸 점수가 필요합니다(A: {a}, B: {b}).",
+        Language.EN: "Two rankings can be compared only for the same queries and passages (A: {a}; B: {b}).",
+    },
+    "map_too_few": {
+        Language.KO: "지도는 글이 {least}개 이상일 때 그립니다(지금 {n}개).",
+        Language.EN: "A map needs at least {least} texts (there are {n}).",
+    },
+    "share_broken": {
+        Language.KO: "공유 링크나 상태 파일을 읽을 수 없습니다. 잘렸거나 바뀐 것 같습니다.",
+        Language.EN: "The link or state file cannot be read. It seems to be cut off or changed.",
+    },
+    "share_too_big": {
+        Language.KO: "공유 링크나 상태 파일이 너무 큽니다. {limit:,}바이트까지 읽습니다.",
+        Language.EN: "The link or state file is too large; up to {limit:,} bytes are read.",
+    },
+    "share_version": {
+        Language.KO: "이 상태는 판 {found}으로 저장되었습니다. 여기서 읽을 수 있는 판은 {known}까지입니다.",
+        Language.EN: "This state was saved in version {found}; versions up to {known} can be read here.",
+    },
+    "share_field": {
+        Language.KO: "공유된 상태의 {field} 값을 쓸 수 없습니다.",
+        Language.EN: "The shared state has an unusable value in {field}.",
     },
 }
 

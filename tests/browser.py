@@ -48,7 +48,12 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
-    return {**browser_context_args, "viewport": {"width": 1280, "height": 900}, "locale": "ko-KR", "accept_downloads": True}
+    return {
+        **browser_context_args,
+        "viewport": {"width": 1280, "height": 900},
+        "locale": "ko-KR",
+        "accept_downloads": True,
+    }
 
 
 @contextmanager
@@ -94,7 +99,7 @@ def opened(app: str, page: Page) -> Iterator[Page]:
     """The page, opened; a request to anywhere else and an error in its scripts fail the test."""
     with watched(page, app):
         page.goto(app)
-        expect(page.locator("#run")).to_be_visible()
+        expect(page.locator("#made-by")).to_be_visible()  # the first example's result is there
         yield page
 
 
@@ -118,9 +123,8 @@ def fill(opened: Page) -> Callable[[str, str], None]:
     """Type a query and passages, one a line."""
 
     def type_in(queries: str, passages: str) -> None:
+        opened.locator("#layout").get_by_text("줄마다", exact=True).click()
         opened.locator("#queries textarea").fill(queries)
         opened.locator("#passages textarea").fill(passages)
 
     return type_in
-
-

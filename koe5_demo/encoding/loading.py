@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,16 +17,15 @@ from sentence_transformers import SentenceTransformer
 from transformers.utils import logging as transformers_logging
 
 from koe5_demo.catalog import CATALOG, ModelSpec
-from koe5_demo.encoding import hub
+from koe5_demo.encoding import choice, hub
 from koe5_demo.encoding.fingerprint import folder_hash, with_fingerprint
-from koe5_demo.encoding.sentence_transformer import ENGINE_NAME, SentenceTransformerEncoder
+from koe5_demo.encoding.sentence_transformer import ENGINE_NAME
 from koe5_demo.errors import ModelLoadError, SettingError, UnknownModelError
 from koe5_demo.records import Encoder, ModelInfo, OnProgress, Prompts
 from koe5_demo.settings import DEVICES, DTYPES
 
 logger = logging.getLogger(__name__)
 
-TORCH_DTYPES: Final = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 OWN_MODULES: Final = ("sentence_transformers.", "koe5_demo.")
 PASSAGE_PROMPT_NAMES: Final = ("passage", "document", "corpus")
 ANY_LENGTH: Final = 1_000_000
@@ -110,12 +110,12 @@ def fetch_files(source: Source, *, timeout: float, on_progress: OnProgress | Non
 
 
 def open_encoder(files: Files, *, device: str = "auto", dtype: str = "auto", prompts: Prompts | None = None) -> Encoder:
-    """Load a model whose files are on this machine.
+    """Load a model whose files are on this machine, in the fastest engine that gives its own vectors.
 
     Args:
         files: What to load.
         device: auto, cpu, cuda or mps.
-        dtype: auto, fp32, bf16 or fp16.
+        dtype: auto, fp32, bf16, fp16 or int8; see `koe5_demo.encoding.precision`.
         prompts: Prompts that overrule those of the catalog and of the model's files.
 
     Raises:
@@ -125,21 +125,19 @@ def open_encoder(files: Files, *, device: str = "auto", dtype: str = "auto", pro
     _require("device", device, DEVICES)
     _require("dtype", dtype, DTYPES)
     _refuse_foreign_code(files)
-    chosen = _device(device)
-    torch_dtype = TORCH_DTYPES.get(dtype, torch.float32)
     transformers_logging.disable_progress_bar()  # it would draw over the command line's own words
+    opened = choice.ModelFiles(
+        load=partial(_load, files.folder, _device(device)),
+        describe=lambda model: _describe(files, model, prompts),
+        stamp=lambda info: with_fingerprint(info, files.content),
+        folder=files.folder,
+    )
     try:
-        model = SentenceTransformer(
-            str(files.folder), device=chosen, local_files_only=True, model_kwargs={"dtype": torch_dtype}
-        )
-        model.eval()
-        info = _describe(files, model, prompts, torch_dtype)
+        return choice.open_fast(opened, _device(device), dtype=dtype)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
         logger.exception("loading %s failed", files.source.id)
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ModelLoadError("model_load_failed", name=files.source.id, reason=reason) from error
-    model.max_seq_length = info.max_tokens
-    return SentenceTransformerEncoder(model, info)
 
 
 def load_encoder(
@@ -170,19 +168,26 @@ def load_encoder(
     return open_encoder(files, device=device, dtype=dtype, prompts=prompts)
 
 
-def _describe(files: Files, model: SentenceTransformer, prompts: Prompts | None, dtype: torch.dtype) -> ModelInfo:
+def _load(folder: Path, device: str, dtype: torch.dtype) -> SentenceTransformer:
+    model = SentenceTransformer(str(folder), device=device, local_files_only=True, model_kwargs={"dtype": dtype})
+    return model.eval()
+
+
+def _describe(files: Files, model: SentenceTransformer, prompts: Prompts | None) -> ModelInfo:
+    """Describe a loaded model; the engine fills in what it is. The model's own limit is lowered to the catalog's."""
     spec = files.source.spec
     found, note = (spec.prompts, "") if spec is not None else _found_prompts(model)
     limit = min(int(min(model.max_seq_length or ANY_LENGTH, ANY_LENGTH)), spec.max_tokens if spec else ANY_LENGTH)
     dimensions = model.get_embedding_dimension()
     if dimensions is None:
         raise ValueError("the model does not tell the width of its vectors")
-    info = ModelInfo(
+    model.max_seq_length = limit
+    return ModelInfo(
         id=files.source.id,
         hub_id=files.source.hub_id,
         revision=files.revision,
         engine=ENGINE_NAME,
-        dtype=str(dtype).removeprefix("torch."),
+        dtype="float32",
         device=str(model.device),
         dimensions=dimensions,
         max_tokens=limit,
@@ -190,7 +195,6 @@ def _describe(files: Files, model: SentenceTransformer, prompts: Prompts | None,
         fingerprint="",
         note="" if prompts is not None else note,
     )
-    return with_fingerprint(info, files.content)
 
 
 def _found_prompts(model: SentenceTransformer) -> tuple[Prompts, str]:

@@ -39,12 +39,16 @@ def guarded(handler: Callable[P, R]) -> Callable[P, R]:
         except gr.Error:
             raise
         except Exception as error:
-            number = secrets.token_hex(4)
-            logger.exception("unexpected error %s", number)
-            text = t("unexpected", language, id=number)
-            raise gr.Error(text, duration=ERROR_SECONDS, print_exception=False) from error
+            raise unexpected(error, language) from error
 
     return wrapper
+
+
+def unexpected(error: Exception, language: Language) -> gr.Error:
+    """Log a bug with its traceback under a number, and return what tells that number."""
+    number = secrets.token_hex(4)
+    logger.error("unexpected error %s", number, exc_info=error)
+    return gr.Error(t("unexpected", language, id=number), duration=ERROR_SECONDS, print_exception=False)
 
 
 def reporter(progress: gr.Progress, language: Language) -> OnProgress:

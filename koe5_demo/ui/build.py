@@ -10,9 +10,10 @@ from koe5_demo.encoding.host import ModelHost
 from koe5_demo.messages import Language
 from koe5_demo.settings import Settings
 from koe5_demo.ui import render
+from koe5_demo.ui.api import build_api
 from koe5_demo.ui.boundary import Words, label
-from koe5_demo.ui.model_bar import build_model_bar
-from koe5_demo.ui.ranking_tab import build_ranking_tab
+from koe5_demo.ui.model_bar import ModelBar, build_model_bar
+from koe5_demo.ui.ranking_tab import RankingTab, build_ranking_tab
 from koe5_demo.ui.text import t
 
 
@@ -36,10 +37,20 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
                 dark = words.make(gr.Button, {"value": label("dark")}, size="sm", elem_id="dark", min_width=90)
         bar = build_model_bar(host, words, language)
         with gr.Tabs(), words.make(gr.Tab, {"label": label("tab_ranking")}, id="ranking"):
-            build_ranking_tab(host, settings.limits, words, bar.model, language)
+            ranking = build_ranking_tab(host, settings.limits, words, bar.model, language)
         _wire_frame(words, language, dark)
-        page.load(lambda: host.serving, outputs=bar.model, api_visibility="private", queue=False)
+        build_api(host, settings)
+        _wire_load(page, host, bar, ranking)
     return page
+
+
+def _wire_load(page: gr.Blocks, host: ModelHost, bar: ModelBar, ranking: RankingTab) -> None:
+    """Show the first example's result to who has just come, by the model that serves now."""
+
+    def on_load() -> str:
+        return host.serving
+
+    page.load(on_load, outputs=bar.model, api_visibility="private", queue=False).then(**ranking.run_event)
 
 
 def _wire_frame(words: Words, language: gr.Radio, dark: gr.Button) -> None:

@@ -54,6 +54,16 @@ class Example:
     queries: tuple[str, ...]
     passages: tuple[str, ...]
 
+    @property
+    def text_of_queries(self) -> str:
+        """Return what stands in the query box."""
+        return "\n".join(self.queries)
+
+    @property
+    def text_of_passages(self) -> str:
+        """Return what stands in the passage box, parted by blank lines."""
+        return "\n\n".join(self.passages)
+
 
 @dataclass(frozen=True)
 class Drawing:

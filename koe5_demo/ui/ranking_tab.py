@@ -29,13 +29,14 @@ DOWNLOADS: Final = {"csv": "text/csv;charset=utf-8", "json": "application/json"}
 
 @dataclass(frozen=True)
 class RankingTab:
-    """The components that other parts of the page reach for."""
+    """The components that other parts of the page reach for, and the event that ranks what they hold."""
 
     outcome: gr.State
     queries: gr.Textbox
     passages: gr.Textbox
     layout: gr.Radio
     run: gr.Button
+    run_event: dict[str, Any]
 
 
 def build_ranking_tab(
@@ -43,12 +44,14 @@ def build_ranking_tab(
 ) -> RankingTab:
     """Lay out the tab and wire its events. Must be called inside a gr.Blocks context."""
     outcome = gr.State(None)
+    first = handlers.examples()[0]
     with gr.Row(elem_classes="k-columns", equal_height=False):
         with gr.Column(scale=5, min_width=320):
             example_buttons = _examples(words)
             queries = words.make(
                 gr.Textbox,
                 {"label": label("queries"), "info": label("queries_hint", limit=limits.queries)},
+                value=first.text_of_queries,
                 lines=2,
                 max_lines=6,
                 elem_id="queries",
@@ -59,6 +62,7 @@ def build_ranking_tab(
                     "label": label("passages"),
                     "info": label("passages_hint", limit=limits.passages, chars=limits.chars_per_text),
                 },
+                value=first.text_of_passages,
                 lines=10,
                 max_lines=10,
                 elem_id="passages",
@@ -69,7 +73,7 @@ def build_ranking_tab(
                     "label": label("layout"),
                     "choices": choices([("layout_lines", Layout.LINES.value), ("layout_blocks", Layout.BLOCKS.value)]),
                 },
-                value=Layout.LINES.value,
+                value=Layout.BLOCKS.value,
                 elem_id="layout",
             )
             file = words.make(
@@ -136,7 +140,7 @@ def build_ranking_tab(
         show_progress="hidden",
     )
     _wire_downloads(outcome, shown)
-    return RankingTab(outcome, queries, passages, layout, run)
+    return RankingTab(outcome, queries, passages, layout, run, runs)
 
 
 class _Events:
@@ -291,7 +295,7 @@ def _form(queries: str, passages: str, layout: str, file: str | None, column: st
 
 def _fill(example: handlers.Example) -> Any:
     def fill() -> tuple[str, str, str, None]:
-        return "\n".join(example.queries), "\n\n".join(example.passages), Layout.BLOCKS.value, None
+        return example.text_of_queries, example.text_of_passages, Layout.BLOCKS.value, None
 
     return fill
 

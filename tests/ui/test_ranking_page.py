@@ -29,6 +29,11 @@ def switch_language(page: Page, name: str) -> None:
     page.locator("#language").get_by_text(name, exact=True).click()
 
 
+def test_a_stranger_sees_the_cards_example_computed_at_once(opened: Page) -> None:
+    expect(rows(opened)).to_have_count(2)
+    expect(opened.locator("#queries textarea")).to_have_value(re.compile("헌법과 법원조직법"))
+
+
 def test_the_cards_example_puts_its_first_passage_first(opened: Page) -> None:
     opened.locator("#example-card").click()
     expect(rows(opened)).to_have_count(2)

@@ -1,0 +1,216 @@
+"""The public endpoints: the functions of the page for programs, with the JSON of the command line.
+
+The docstrings are what API users and agents read. Messages of errors are in English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
+
+import gradio as gr
+
+from koe5_demo import exports, inputs
+from koe5_demo.benchmark.datasets.registry import DATASETS
+from koe5_demo.benchmark.naming import system_sources
+from koe5_demo.benchmark.report import result_record
+from koe5_demo.benchmark.run import RunOptions, finished, run_suite
+from koe5_demo.benchmark.vector_cache import VectorCache
+from koe5_demo.catalog import CATALOG
+from koe5_demo.encoding.host import ModelHost
+from koe5_demo.errors import DemoError, InputError
+from koe5_demo.messages import Language
+from koe5_demo.prompts import with_prompts
+from koe5_demo.ranking import compare, require_top_k, similarity
+from koe5_demo.records import Encoder, Role
+from koe5_demo.settings import Settings
+from koe5_demo.ui.boundary import unexpected
+from koe5_demo.ui.ranking_tab import MODEL_QUEUE
+
+BENCHMARK_QUEUE: Final = "benchmark"
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Api:
+    """The endpoints over one host.
+
+    Args:
+        host: Where models come from.
+        settings: Limits, and where benchmark vectors are kept.
+    """
+
+    def __init__(self, host: ModelHost, settings: Settings) -> None:
+        self._host = host
+        self._settings = settings
+
+    def rank(
+        self, queries: list[str], passages: list[str], model: str = "", top_k: int | None = None
+    ) -> dict[str, Any]:
+        """Order passages by cosine similarity to each query, best first.
+
+        Args:
+            queries: Questions or phrases, without prefixes.
+            passages: Candidate passages, without prefixes.
+            model: Catalog id such as "koe5" or "mini"; empty for the model that serves now.
+            top_k: How many passages to return for a query; all when null.
+
+        Returns:
+            {"model": {...}, "results": [{"query", "hits": [{"rank", "index", "score", "tokens", "truncated",
+            "passage"}]}]}; scores are cosines in [-1, 1], index counts from 0.
+        """
+        require_top_k(top_k)
+        asked, given = inputs.clean(_strings(queries)), inputs.clean(_strings(passages))
+        inputs.check(asked, given, self._settings.limits)
+        encoder = self._encoder(model)
+        return exports.ranking_json(compare(asked.texts, given.texts, encoder), encoder.info, top_k)
+
+    def similarity(self, texts: list[str], role: str = "none", model: str = "") -> dict[str, Any]:
+        """Compute the cosine of every pair of texts.
+
+        Args:
+            texts: Texts, without prefixes.
+            role: Which prefix the model gets before each text: "query", "passage" or "none".
+            model: Catalog id; empty for the model that serves now.
+
+        Returns:
+            {"model": {...}, "texts": [...], "matrix": [[...]]}.
+        """
+        chosen, clean = _role(role), self._texts(texts)
+        encoder = self._encoder(model)
+        return exports.similarity_json(clean, similarity(clean, encoder, role=chosen), encoder.info)
+
+    def embed(self, texts: list[str], role: str = "passage", model: str = "") -> dict[str, Any]:
+        """Return the unit-length vector of each text.
+
+        Args:
+            texts: Texts, without prefixes.
+            role: "query", "passage" or "none".
+            model: Catalog id; empty for the model that serves now.
+
+        Returns:
+            {"model": {...}, "dimensions", "vectors": [[...]], "tokens": [...], "truncated": [...]}.
+        """
+        chosen, clean = _role(role), self._texts(texts)
+        encoder = self._encoder(model)
+        encoded = encoder.encode(clean, chosen)
+        return {
+            "model": exports.model_json(encoder.info),
+            "dimensions": encoder.info.dimensions,
+            "vectors": encoded.vectors.tolist(),
+            "tokens": encoded.tokens_used.tolist(),
+            "truncated": encoded.truncated.tolist(),
+        }
+
+    def tokens(self, texts: list[str], role: str = "passage", model: str = "") -> dict[str, Any]:
+        """Count the tokens of each text as the model gets it, prefix and special tokens included.
+
+        Args:
+            texts: Texts, without prefixes.
+            role: "query", "passage" or "none".
+            model: Catalog id; empty for the model that serves now.
+
+        Returns:
+            {"model": {...}, "limit", "texts": [{"sent", "tokens", "truncated"}]}; "sent" is the text with its prefix.
+        """
+        chosen, clean = _role(role), self._texts(texts)
+        encoder = self._encoder(model)
+        counts = encoder.count_tokens(clean, chosen)
+        limit = encoder.info.max_tokens
+        sent = with_prompts(clean, chosen, encoder.info.prompts)
+        rows = [
+            {"sent": text, "tokens": int(n), "truncated": bool(n > limit)} for text, n in zip(sent, counts, strict=True)
+        ]
+        return {"model": exports.model_json(encoder.info), "limit": limit, "texts": rows}
+
+    def models(self) -> dict[str, Any]:
+        """List the models that may be asked for.
+
+        Returns:
+            {"serving", "models": [{"id", "hub_id", "revision", "dimensions", "max_tokens", "licence", "state"}]}.
+        """
+        rows = [
+            {
+                "id": spec.id,
+                "hub_id": spec.hub_id,
+                "revision": spec.revision,
+                "dimensions": spec.dimensions,
+                "max_tokens": spec.max_tokens,
+                "licence": spec.licence,
+                "state": self._host.state(spec.id).phase.value,
+            }
+            for spec in CATALOG.values()
+        ]
+        return {"serving": self._host.serving, "models": rows}
+
+    def benchmark(self, dataset: str = "ours", models: list[str] | None = None) -> dict[str, Any]:
+        """Run retrieval benchmarks and return their metrics.
+
+        Args:
+            dataset: One of the data sets by name, "ours" is the small one that needs no download.
+            models: Catalog ids, "bm25", or "rrf:<id>"; null for the model that serves now and "bm25".
+
+        Returns:
+            {"runs": [{"model", "dataset", "metrics", "manifest"}], "failures": [...]}; metrics are in [0, 1].
+        """
+        if dataset not in DATASETS:
+            raise InputError("bad_option", name="dataset", value=dataset, valid=", ".join(DATASETS))
+        names = models or [self._host.serving, "bm25"]
+        cache = VectorCache(self._settings.data_dir / "vectors", self._settings.disk_cache_mb * 1_000_000)
+        done = finished(run_suite([dataset], system_sources(names, self._encoder), RunOptions(cache=cache)))
+        failures = [
+            {"dataset": failure.dataset, "model": failure.model, "error": failure.error.text(Language.EN)}
+            for failure in done.failures
+        ]
+        return {"runs": [result_record(result) for result in done.results], "failures": failures}
+
+    def _encoder(self, name: str) -> Encoder:
+        if not name:
+            return self._host.encoder(self._host.serving)
+        self._host.request(name)
+        return self._host.encoder(name)
+
+    def _texts(self, texts: list[str]) -> tuple[str, ...]:
+        clean = inputs.clean(_strings(texts))
+        if not clean.texts:
+            raise InputError("no_text")
+        inputs.check(inputs.Parsed(clean.texts[:1]), clean, self._settings.limits)
+        return clean.texts
+
+
+def build_api(host: ModelHost, settings: Settings) -> None:
+    """Name the public endpoints. Must be called inside a gr.Blocks context."""
+    api = Api(host, settings)
+    for function in (api.rank, api.similarity, api.embed, api.tokens):
+        gr.api(_open(function), api_name=function.__name__, concurrency_id=MODEL_QUEUE)
+    gr.api(_open(api.models), api_name="models", queue=False)
+    gr.api(_open(api.benchmark), api_name="benchmark", concurrency_id=BENCHMARK_QUEUE, concurrency_limit=1)
+
+
+def _open(function: Callable[P, R]) -> Callable[P, R]:
+    """Return an endpoint that tells a DemoError in English, and a bug by number."""
+
+    @wraps(function)
+    def endpoint(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except DemoError as error:
+            raise gr.Error(error.text(Language.EN), print_exception=False) from error
+        except Exception as error:
+            raise unexpected(error, Language.EN) from error
+
+    return endpoint
+
+
+def _strings(texts: Any) -> list[str]:
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise InputError("bad_texts", kind=type(texts).__name__)
+    return texts
+
+
+def _role(role: str) -> Role:
+    try:
+        return Role(role)
+    except ValueError as error:
+        raise InputError("bad_role", value=role, valid=", ".join(item.value for item in Role)) from error

@@ -566,6 +566,104 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "공유된 상태의 {field} 값을 쓸 수 없습니다.",
         Language.EN: "The shared state has an unusable value in {field}.",
     },
+    # --- endpoint --------------------------------------------------------------------------------------------------
+    "endpoint_bad_address": {
+        Language.KO: "서버 주소 {value!r}을(를) 쓸 수 없습니다: {reason}. endpoint:http://서버:포트[/경로][#모델 이름] 꼴로 적어 주세요.",
+        Language.EN: "The server address {value!r} cannot be used: {reason}. Write endpoint:http://host:port[/path][#model name].",
+    },
+    "endpoint_unreachable": {
+        Language.KO: "임베딩 서버 {url}에 닿지 않습니다({tries}번 시도): {reason}. 서버가 켜져 있는지, 주소가 맞는지 확인하세요.",
+        Language.EN: "The embedding server {url} cannot be reached ({tries} tries): {reason}. Check that it runs and the address.",
+    },
+    "endpoint_timeout": {
+        Language.KO: "임베딩 서버 {url}이(가) {seconds:g}초 동안 답하지 않았습니다({tries}번 시도).",
+        Language.EN: "The embedding server {url} did not answer within {seconds:g} s ({tries} tries).",
+    },
+    "endpoint_key_refused": {
+        Language.KO: "임베딩 서버 {url}이(가) 접근을 거절했습니다(HTTP {status}). 환경 변수 KOE5_ENDPOINT_KEY의 키를 확인하세요.",
+        Language.EN: "The embedding server {url} refused access (HTTP {status}). Check the key in KOE5_ENDPOINT_KEY.",
+    },
+    "endpoint_not_found": {
+        Language.KO: "{url}에 {name!r} 모델이나 embeddings 경로가 없습니다(HTTP 404: {reason}). 주소와 #모델 이름을 확인하세요.",
+        Language.EN: "{url} has no model {name!r} or no embeddings path (HTTP 404: {reason}). Check the address and the #name.",
+    },
+    "endpoint_refused": {
+        Language.KO: "임베딩 서버 {url}이(가) 요청을 거절했습니다(HTTP {status}: {reason}).",
+        Language.EN: "The embedding server {url} refused the request (HTTP {status}: {reason}).",
+    },
+    "endpoint_busy": {
+        Language.KO: "임베딩 서버 {url}이(가) 지금 바쁘거나 고장입니다(HTTP {status}, {tries}번 시도: {reason}). 잠시 뒤 다시 시도하세요.",
+        Language.EN: "The embedding server {url} is busy or broken (HTTP {status}, {tries} tries: {reason}). Try again later.",
+    },
+    "endpoint_wait_too_long": {
+        Language.KO: "임베딩 서버 {url}이(가) {seconds:,.0f}초 뒤에 다시 오라고 합니다(HTTP {status}). 그때 다시 시도하세요.",
+        Language.EN: "The embedding server {url} asks to come back in {seconds:,.0f} s (HTTP {status}). Try again then.",
+    },
+    "endpoint_broken_answer": {
+        Language.KO: "임베딩 서버 {url}의 답을 읽을 수 없습니다: {reason}.",
+        Language.EN: "The answer of the embedding server {url} cannot be read: {reason}.",
+    },
+    "endpoint_wrong_count": {
+        Language.KO: "임베딩 서버 {url}에 글 {expected:,}개를 보냈는데 벡터 {found:,}개가 왔습니다.",
+        Language.EN: "The embedding server {url} was sent {expected:,} texts and gave {found:,} vectors.",
+    },
+    "endpoint_wrong_dimensions": {
+        Language.KO: "임베딩 서버 {url}의 벡터가 {found}차원입니다. {expected:,}차원이어야 합니다. 다른 모델이 답하고 있는지 확인하세요.",
+        Language.EN: "The vectors of the embedding server {url} have {found} dimensions instead of {expected:,}. Another model may answer.",
+    },
+    "endpoint_bad_vectors": {
+        Language.KO: "임베딩 서버 {url}의 벡터 {n:,}개가 NaN이나 무한대이거나 0입니다.",
+        Language.EN: "{n:,} vectors of the embedding server {url} hold NaN or infinity, or are zero.",
+    },
+    "endpoint_which_model": {
+        Language.KO: "임베딩 서버 {url}에 모델이 여럿입니다({valid}). 주소 뒤에 #이름을 붙여 고르세요.",
+        Language.EN: "The embedding server {url} has several models ({valid}). Choose one with #name after the address.",
+    },
+    "endpoint_note_prompts": {
+        Language.KO: "{name!r} 모델의 접두사를 알지 못해 아무것도 붙이지 않습니다.",
+        Language.EN: "the prompts of {name!r} are not known, none added",
+    },
+    "endpoint_note_tokens_exact": {
+        Language.KO: "토큰 수는 이 컴퓨터에 있는 {name}의 토크나이저로 셌습니다.",
+        Language.EN: "tokens counted with the tokenizer of {name} on this machine",
+    },
+    "endpoint_note_tokens_measured": {
+        Language.KO: "토큰 수는 추정값입니다(서버가 시험 글에서 센 글자당 {rate:.2f}개).",
+        Language.EN: "token counts are estimates ({rate:.2f} a character, as the server counted probe texts)",
+    },
+    "endpoint_note_tokens_bound": {
+        Language.KO: "토큰 수는 추정값입니다(글자마다 하나, 글마다 둘: 실제보다 많습니다).",
+        Language.EN: "token counts are estimates (one a character and two a text: more than there are)",
+    },
+    # --- corpus ----------------------------------------------------------------------------------------------------
+    "corpus_no_parquet": {
+        Language.KO: "{name} 폴더에 행이 있는 .parquet 파일이 없습니다.",
+        Language.EN: "The folder {name} has no .parquet file with rows.",
+    },
+    "corpus_broken_file": {
+        Language.KO: "{name} 파일을 parquet으로 읽을 수 없습니다: {reason}",
+        Language.EN: "The file {name} cannot be read as parquet: {reason}",
+    },
+    "corpus_no_column": {
+        Language.KO: "{name} 파일에 글이 든 {column!r} 열이 없습니다. 글이 든 열: {valid}.",
+        Language.EN: "The file {name} has no text column {column!r}. Text columns: {valid}.",
+    },
+    "corpus_bad_number": {
+        Language.KO: "{name}은(는) 1 이상이어야 합니다(받은 값: {value}).",
+        Language.EN: "{name} must be at least 1 (got {value}).",
+    },
+    "corpus_output_differs": {
+        Language.KO: "{name} 폴더에는 다른 작업의 벡터가 있습니다({changes}). 같은 설정으로 이어서 하거나 다른 --output을 주세요.",
+        Language.EN: "The folder {name} holds vectors of another job ({changes}). Resume with the same, or give another --output.",
+    },
+    "corpus_incomplete": {
+        Language.KO: "{name} 폴더의 벡터가 {found:,}행입니다. {expected:,}행이어야 합니다. 같은 명령을 다시 실행하면 이어서 합니다.",
+        Language.EN: "The folder {name} holds vectors of {found:,} rows instead of {expected:,}. Run the same command again to resume.",
+    },
+    "corpus_workers_failed": {
+        Language.KO: "작업자가 실패했습니다: {reason}. 같은 명령을 다시 실행하면 끝난 부분 다음부터 이어서 합니다.",
+        Language.EN: "The workers failed: {reason}. Run the same command again; finished parts are kept.",
+    },
 }
 
 

@@ -124,7 +124,7 @@ def open_encoder(files: Files, *, device: str = "auto", dtype: str = "auto", pro
     """
     _require("device", device, DEVICES)
     _require("dtype", dtype, DTYPES)
-    _refuse_foreign_code(files)
+    refuse_foreign_code(files)
     transformers_logging.disable_progress_bar()  # it would draw over the command line's own words
     opened = choice.ModelFiles(
         load=partial(_load, files.folder, _device(device)),
@@ -207,10 +207,13 @@ def _found_prompts(model: SentenceTransformer) -> tuple[Prompts, str]:
     return prompts, ""
 
 
-def _refuse_foreign_code(files: Files) -> None:
+def refuse_foreign_code(files: Files) -> None:
     """Refuse a model whose modules.json names classes that are neither sentence-transformers' nor ours.
 
     sentence-transformers 5 would import such classes from a local folder without asking.
+
+    Raises:
+        ModelLoadError: If it names such a class, or is broken.
     """
     listing = files.folder / "modules.json"
     if not listing.is_file():

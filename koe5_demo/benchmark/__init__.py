@@ -1,0 +1,1 @@
+"""Run, compare and explain retrieval benchmarks. Knows encoders by their protocol only: no torch, no page."""

@@ -1,13 +1,11 @@
-"""A data set from the hub: the needed files of the pinned revision, through `HF_ENDPOINT`, kept in the hub's own cache."""
+"""A data set from the hub: the needed files of one commit, through `HF_ENDPOINT`, kept in the hub's own cache."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import httpx
 from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -26,7 +24,8 @@ from koe5_demo.benchmark.datasets.records import DatasetSpec, RetrievalData
 from koe5_demo.errors import DataError
 
 _TIMEOUT_S: Final = 15.0
-_UNREACHABLE: Final = (httpx.HTTPError, HfHubHTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError, OSError)
+_HTTP_PACKAGES: Final = frozenset({"httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3"})
+"""What `huggingface_hub` has used, by version; their errors share no base class."""
 
 
 def read_hub(spec: DatasetSpec) -> RetrievalData:
@@ -87,17 +86,20 @@ def _listing(spec: DatasetSpec) -> tuple[str, list[str]]:
     """Return the commit of the wanted revision and its files: from the hub, else from an earlier download."""
     try:
         info = HfApi(endpoint=_endpoint()).dataset_info(_hub_id(spec), revision=spec.revision, timeout=_TIMEOUT_S)
-        if info.sha is None:
-            raise DataError("data_hub_broken", name=spec.id, endpoint=_endpoint())
-        return info.sha, [sibling.rfilename for sibling in info.siblings or []]
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise _not_found(spec, error) from error
-    except _UNREACHABLE as error:
+    except Exception as error:
+        if _is_missing(error):
+            raise _not_found(spec, error) from error
+        if not _is_unreachable(error):
+            raise
         commit = _cached_commit(spec)
         if commit is None:
             raise _unreachable(spec, error) from error
         folder = _snapshot_folder(spec, commit)
         return commit, sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    if info.sha is None:
+        raise DataError("data_hub_broken", name=spec.id, endpoint=_endpoint())
+    _remember(spec, info.sha)
+    return info.sha, [sibling.rfilename for sibling in info.siblings or []]
 
 
 def _fetch(spec: DatasetSpec, commit: str, files: Sequence[str]) -> Path:
@@ -107,21 +109,38 @@ def _fetch(spec: DatasetSpec, commit: str, files: Sequence[str]) -> Path:
         return folder
     try:
         path = snapshot_download(
-            _hub_id(spec),
-            repo_type="dataset",
-            revision=commit,
-            allow_patterns=list(files),
-            endpoint=_endpoint(),
-            tqdm_class=None,
+            _hub_id(spec), repo_type="dataset", revision=commit, allow_patterns=list(files), endpoint=_endpoint()
         )
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise _not_found(spec, error) from error
-    except _UNREACHABLE as error:
+    except Exception as error:
+        if _is_missing(error):
+            raise _not_found(spec, error) from error
+        if not _is_unreachable(error):
+            raise
         raise _unreachable(spec, error) from error
     missing = [file for file in files if not (Path(path) / file).is_file()]
     if missing:
         raise DataError("data_unreachable", name=spec.id, endpoint=_endpoint(), reason=f"{missing[0]} did not arrive")
     return Path(path)
+
+
+def _remember(spec: DatasetSpec, commit: str) -> None:
+    """Note what a branch was, where `huggingface_hub` notes it too, for the day without a network."""
+    if spec.revision == commit:
+        return
+    ref = _repo_folder(spec) / "refs" / spec.revision
+    ref.parent.mkdir(parents=True, exist_ok=True)
+    ref.write_text(commit)
+
+
+def _is_missing(error: Exception) -> bool:
+    return isinstance(error, (RepositoryNotFoundError, RevisionNotFoundError))
+
+
+def _is_unreachable(error: Exception) -> bool:
+    """Whether an error is the network's or the hub's, and not a bug."""
+    if isinstance(error, (HfHubHTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError, OSError)):
+        return True
+    return type(error).__module__.split(".")[0] in _HTTP_PACKAGES
 
 
 def _cached_commit(spec: DatasetSpec) -> str | None:
@@ -147,7 +166,7 @@ def _hub_id(spec: DatasetSpec) -> str:
 
 
 def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
+    return constants.ENDPOINT
 
 
 def _not_found(spec: DatasetSpec, error: Exception) -> DataError:

@@ -48,7 +48,7 @@ def config_files(files: Sequence[str], card: Mapping[str, Any], config: str) -> 
 
 
 def choose_split(splits: Splits, wanted: str | None, name: str) -> tuple[str, list[str]]:
-    """Return the wanted split, or the only one, as MTEB does; without a wish test, dev, validation, train in this order.
+    """Return the wanted split, or the only one, as MTEB does; without a wish the first of test, dev, validation, train.
 
     Raises:
         DataError: If the wanted split is not there and there are several others.

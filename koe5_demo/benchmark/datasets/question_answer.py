@@ -42,4 +42,6 @@ def _numbered(letter: str, texts: Sequence[str]) -> dict[str, str]:
 
 
 def _judgements(pairs: Iterable[tuple[str, str]]) -> list[Row]:
-    return [{"query-id": query_id, "corpus-id": document_id, "score": 1} for query_id, document_id in dict.fromkeys(pairs)]
+    return [
+        {"query-id": query_id, "corpus-id": document_id, "score": 1} for query_id, document_id in dict.fromkeys(pairs)
+    ]

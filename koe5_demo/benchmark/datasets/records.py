@@ -1,10 +1,11 @@
-"""What a data set is: its description before it is had, and its texts and judgements after. Knows no hub and no files."""
+"""A data set: its description before it is had, its texts and judgements after. Knows no hub and no files."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal
 
@@ -146,12 +147,15 @@ class RetrievalData:
 
     def content_hash(self) -> str:
         """Return 16 hex digits that change with any id, text or grade (BLAKE2b over length-prefixed fields)."""
+        return self._content_hash
+
+    @cached_property
+    def _content_hash(self) -> str:
         digest = hashlib.blake2b(digest_size=8)
         for ids, texts in ((self.document_ids, self.documents), (self.query_ids, self.queries)):
             for id_, text in zip(ids, texts, strict=True):
-                for part in (id_, text):
-                    raw = part.encode("utf-8", "surrogatepass")
-                    digest.update(len(raw).to_bytes(8, "little") + raw)
+                raw_id, raw_text = id_.encode("utf-8", "surrogatepass"), text.encode("utf-8", "surrogatepass")
+                digest.update(b"%d %d %b%b" % (len(raw_id), len(raw_text), raw_id, raw_text))
         for query_id in self.query_ids:
             digest.update(repr(sorted(self.qrels[query_id].items())).encode())
         return digest.hexdigest()

@@ -16,7 +16,8 @@ from koe5_demo.benchmark.datasets.assembly import Row
 from koe5_demo.errors import DataError
 
 _BATCH: Final = 8192
-_JUDGEMENT_COLUMNS: Final = ("query-id", "corpus-id", "score")
+_COLUMNS: Final = {3: ("query-id", "corpus-id", "score"), 4: ("query-id", "iteration", "corpus-id", "score")}
+"""Columns of judgements without a header, by their number: BEIR's and TREC's."""
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -30,7 +31,14 @@ def read_rows(path: Path) -> Iterator[Row]:
         raise DataError("file_kind", name=path.name, valid=", ".join(READERS))
     try:
         yield from reader(path)
-    except (OSError, UnicodeDecodeError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowException) as error:
+    except (
+        OSError,
+        UnicodeDecodeError,
+        csv.Error,
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        pa.ArrowException,
+    ) as error:
         raise DataError("data_broken_file", name=path.name, reason=_one_line(error)) from error
 
 
@@ -42,7 +50,7 @@ def _parquet(path: Path) -> Iterator[Row]:
 def _jsonl(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
-            if not line.strip():
+            if line.isspace():
                 continue
             try:
                 row = json.loads(line)
@@ -71,7 +79,7 @@ def _tsv(path: Path) -> Iterator[Row]:
             if number == 0 and not _is_whole(cells[-1]):
                 header = tuple(cells)
                 continue
-            columns = header or (_JUDGEMENT_COLUMNS if len(cells) == 3 else ("query-id", "iteration", "corpus-id", "score"))
+            columns = header or _COLUMNS.get(len(cells), ())
             if len(cells) != len(columns):
                 raise DataError("data_broken_file", name=path.name, reason=f"line {number + 1}: {len(cells)} columns")
             yield dict(zip(columns, cells, strict=True))

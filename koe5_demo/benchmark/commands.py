@@ -1,0 +1,223 @@
+"""`benchmark` and `compare` on the command line. Results go to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from koe5_demo.benchmark import report
+from koe5_demo.benchmark.compare import PairedComparison, compare_runs
+from koe5_demo.benchmark.datasets.registry import DATASETS, find_dataset
+from koe5_demo.benchmark.naming import FUSIONS, LEXICAL_NAMES, LoadEncoder, system_sources
+from koe5_demo.benchmark.progress import Phase, Progress
+from koe5_demo.benchmark.results import RunResult, find_results, load_result
+from koe5_demo.benchmark.run import Event, Failure, Finished, ResultReady, RunOptions, run_suite
+from koe5_demo.benchmark.vector_cache import VectorCache
+from koe5_demo.errors import InputError
+from koe5_demo.messages import Language
+from koe5_demo.records import Encoder
+from koe5_demo.settings import DEVICES, DTYPES, Settings
+
+FORMATS: Final = ("table", "json", "csv", "md")
+SOME_FAILED: Final = 1
+NOTHING_RAN: Final = 2
+INTERRUPTED: Final = 130
+_TELL_EVERY_S: Final = 2.0
+_MEGABYTE: Final = 10**6
+
+
+def add_parsers(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the two commands; each sets `func`, called with (options, settings)."""
+    _add_benchmark(subparsers)
+    _add_compare(subparsers)
+
+
+def _add_benchmark(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser("benchmark", help="run retrieval data sets and print the table")
+    names = ", ".join(DATASETS)
+    parser.add_argument(
+        "--dataset",
+        action="append",
+        metavar="NAME_OR_FOLDER",
+        help=f"{names}, or a folder in BEIR layout; may be given more than once (default: the paper's three and ours)",
+    )
+    systems = ", ".join((*LEXICAL_NAMES, *(f"{method}:MODEL" for method in FUSIONS)))
+    parser.add_argument(
+        "--model",
+        action="append",
+        metavar="M",
+        help=f"catalog id, hub id, folder, {systems}; may be given more than once (default: KOE5_MODEL and bm25)",
+    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="keep results as DIR/<model>/<dataset>.json")
+    parser.add_argument("--resume", action="store_true", help="take results that DIR already has")
+    parser.add_argument("--dtype", choices=DTYPES)
+    parser.add_argument("--device", choices=DEVICES)
+    parser.add_argument("--format", choices=FORMATS, default="table")
+    parser.set_defaults(func=run_benchmark)
+
+
+def _add_compare(subparsers: argparse._SubParsersAction[Any]) -> None:
+    parser = subparsers.add_parser("compare", help="test whether two runs differ")
+    parser.add_argument("run_a", type=Path, metavar="RUN_A", help="DIR/<model> or one of its JSON files")
+    parser.add_argument("run_b", type=Path, metavar="RUN_B", help="the same of the other run")
+    parser.add_argument("--format", choices=FORMATS, default="table")
+    parser.set_defaults(func=run_compare)
+
+
+def run_benchmark(options: argparse.Namespace, settings: Settings, load: LoadEncoder | None = None) -> int:
+    """Run the data sets and print the table; 0, or 1 if something failed, 2 if nothing ran.
+
+    Args:
+        options: Parsed arguments.
+        settings: The operator's.
+        load: Opens an encoder by name; the project's loader when None.
+
+    Raises:
+        DataError: If a data set's name is unknown.
+        InputError: If --resume comes without --output.
+    """
+    datasets = [find_dataset(name) for name in options.dataset or _default_datasets()]
+    if options.resume and options.output is None:
+        raise InputError("bad_option", name="--resume", value="", valid="--output DIR --resume")
+    sources = system_sources(options.model or [settings.model, "bm25"], load or _loader(options, settings))
+    cache = VectorCache(settings.data_dir / "vectors", settings.disk_cache_mb * _MEGABYTE)
+    events = run_suite(datasets, sources, RunOptions(cache=cache, output=options.output, resume=options.resume))
+    outcome = _follow(events, settings.language)
+    if outcome.results:
+        print(_results(outcome.results, options.format), end="")
+    if outcome.stopped:
+        return INTERRUPTED
+    if outcome.failures:
+        return SOME_FAILED if outcome.results else NOTHING_RAN
+    return 0
+
+
+def run_compare(options: argparse.Namespace, _settings: Settings) -> int:
+    """Print the paired test of two saved runs.
+
+    Raises:
+        DataError: If a run cannot be read, or the two share no data.
+    """
+    runs = [[load_result(path) for path in find_results(where)] for where in (options.run_a, options.run_b)]
+    print(_comparisons(compare_runs(runs[0], runs[1]), options.format), end="")
+    return 0
+
+
+def _loader(options: argparse.Namespace, settings: Settings) -> LoadEncoder:
+    def load(name: str) -> Encoder:
+        encoder: Encoder = import_module("koe5_demo").load_encoder(  # by name: this package never imports torch
+            name,
+            device=options.device or settings.device,
+            dtype=options.dtype or settings.dtype,
+            hub_timeout=settings.hub_timeout,
+        )
+        return encoder
+
+    return load
+
+
+def _default_datasets() -> list[str]:
+    return [spec.id for spec in DATASETS.values() if spec.default]
+
+
+def _follow(events: Iterator[Event], language: Language) -> Finished:
+    """Tell on standard error what happens; return the last event, or what there was at an interrupt."""
+    teller = _Teller(language)
+    results: list[RunResult] = []
+    try:
+        for event in events:
+            teller.tell(event)
+            if isinstance(event, ResultReady):
+                results.append(event.result)
+            elif isinstance(event, Finished):
+                return event
+    except KeyboardInterrupt:
+        pass
+    return Finished(tuple(results), (), stopped=True)
+
+
+class _Teller:
+    """One line a phase, and one every two seconds while it lasts."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+        self._last_phase: tuple[Phase, str, str] | None = None
+        self._last_time = 0.0
+
+    def tell(self, event: Event) -> None:
+        """Say what matters."""
+        if isinstance(event, Failure):
+            where = " / ".join(filter(None, (event.dataset, event.model)))
+            _say(f"{where}: {event.error.text(self._language)}")
+        elif isinstance(event, ResultReady):
+            value = 100 * event.result.metrics["ndcg_at_10"]
+            origin = " (resumed)" if event.resumed else ""
+            _say(f"{event.result.dataset} / {event.result.model}: NDCG@10 {value:.2f}{origin}")
+            self._problems(event.result)
+        elif isinstance(event, Progress):
+            self._progress(event)
+
+    def _problems(self, result: RunResult) -> None:
+        problems = result.manifest.data["problems"]
+        if problems:
+            counts = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in problems.items())
+            _say(f"{result.dataset}: {counts}")
+
+    def _progress(self, event: Progress) -> None:
+        phase = (event.phase, event.dataset, event.model)
+        if phase == self._last_phase and time.monotonic() - self._last_time < _TELL_EVERY_S:
+            return
+        self._last_phase, self._last_time = phase, time.monotonic()
+        where = " / ".join(filter(None, (event.dataset, event.model)))
+        done = f" {event.done:,}/{event.total:,}" if event.total else ""
+        speed = f", {event.texts_per_s:.1f} texts/s" if event.texts_per_s else ""
+        left = f", {event.seconds_left:.0f} s left" if event.seconds_left else ""
+        _say(f"{where}: {event.phase.value.replace('_', ' ')}{done}{speed}{left}")
+
+
+def _results(results: Sequence[RunResult], form: str) -> str:
+    writers: dict[str, Callable[[], str]] = {
+        "json": lambda: _json({"runs": [report.result_record(result) for result in results]}),
+        "csv": lambda: report.results_csv(results),
+        "md": lambda: report.to_markdown(report.results_table(results)),
+        "table": lambda: report.to_text(report.results_table(results)),
+    }
+    return writers[form]()
+
+
+def _comparisons(comparisons: Sequence[PairedComparison], form: str) -> str:
+    table = report.comparison_table(comparisons)
+    heads = "".join(f"{c.dataset}: A = {c.model_a}, B = {c.model_b}, {c.n_queries:,} queries\n" for c in comparisons)
+    writers: dict[str, Callable[[], str]] = {
+        "json": lambda: _json({"comparisons": [asdict(comparison) for comparison in comparisons]}),
+        "csv": lambda: report.to_csv(table),
+        "md": lambda: report.to_markdown(table),
+        "table": lambda: heads + report.to_text(table) + _movers(comparisons),
+    }
+    return writers[form]()
+
+
+def _movers(comparisons: Sequence[PairedComparison]) -> str:
+    """Return the queries that moved most."""
+    head = ["data set", "query", "NDCG@10 A", "NDCG@10 B", "first of A", "first of B"]
+    rows = [
+        [comparison.dataset, mover.query_id, f"{mover.a:.4f}", f"{mover.b:.4f}", mover.top_a, mover.top_b]
+        for comparison in comparisons
+        for mover in comparison.movers
+    ]
+    return "\n" + report.to_text([head, *rows]) if rows else ""
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,214 @@
+"""Paired comparison of two results on one data set: is the difference more than noise?
+
+Resampling is scipy's: a percentile bootstrap over queries (9,999 resamples) for the 95 % interval, and a paired
+randomization test (`permutation_test`, samples swapped within a query; exact where 2^n is small, otherwise 9,999
+random ones) for the two-sided p-value. F1@k, which is made of means, is computed anew from each resample's means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from koe5_demo.benchmark.metrics import HEADLINE_METRICS
+from koe5_demo.benchmark.results import RunResult
+from koe5_demo.errors import DataError
+from koe5_demo.records import IntArray
+
+CONFIDENCE: Final = 0.95
+RESAMPLES: Final = 9_999
+MOVERS: Final = 10
+MOVER_METRIC: Final = "ndcg_at_10"
+_SEED: Final = 5
+_BATCH: Final = 1_000
+
+DoubleArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MetricDifference:
+    """One measure of two results.
+
+    Attributes:
+        metric: Name.
+        a, b: Values in [0, 1].
+        difference: b - a.
+        low, high: 95 % interval of the difference.
+        p_value: Two-sided, of no difference.
+        wins, ties, losses: Queries where b is better, equal, worse; by precision@k for F1@k, which no query has.
+    """
+
+    metric: str
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    wins: int
+    ties: int
+    losses: int
+
+
+@dataclass(frozen=True)
+class Mover:
+    """A query whose NDCG@10 differs.
+
+    Attributes:
+        query_id: Which.
+        a, b: NDCG@10.
+        top_a, top_b: The document that each put first; empty where none was found.
+    """
+
+    query_id: str
+    a: float
+    b: float
+    top_a: str
+    top_b: str
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """Two results on one data set.
+
+    Attributes:
+        dataset: Name.
+        model_a, model_b: Ids.
+        n_queries: How many queries were compared.
+        differences: One a headline measure.
+        movers: Queries that moved most, the largest first.
+    """
+
+    dataset: str
+    model_a: str
+    model_b: str
+    n_queries: int
+    differences: tuple[MetricDifference, ...]
+    movers: tuple[Mover, ...]
+
+
+def compare_results(a: RunResult, b: RunResult, metrics: Sequence[str] = HEADLINE_METRICS) -> PairedComparison:
+    """Compare two results on the same data.
+
+    Raises:
+        DataError: If the data differ.
+    """
+    if a.manifest.data["content"] != b.manifest.data["content"] or a.query_ids != b.query_ids:
+        raise DataError("runs_share_nothing", a=a.dataset, b=b.dataset)
+    return PairedComparison(
+        dataset=a.dataset,
+        model_a=a.model,
+        model_b=b.model,
+        n_queries=len(a.query_ids),
+        differences=tuple(_difference(metric, a, b) for metric in metrics),
+        movers=_movers(a, b),
+    )
+
+
+def compare_runs(a: Sequence[RunResult], b: Sequence[RunResult]) -> list[PairedComparison]:
+    """Compare the results of two runs wherever they have data of equal content.
+
+    Raises:
+        DataError: If there is none.
+    """
+    by_content = {result.manifest.data["content"]: result for result in b}
+    pairs = [(result, by_content[c]) for result in a if (c := result.manifest.data["content"]) in by_content]
+    if not pairs:
+        names = [", ".join(sorted({result.dataset for result in run})) for run in (a, b)]
+        raise DataError("runs_share_nothing", a=names[0], b=names[1])
+    return [compare_results(left, right) for left, right in pairs]
+
+
+def _difference(metric: str, a: RunResult, b: RunResult) -> MetricDifference:
+    columns, combine = _definition(metric)
+    left, right = (np.stack([run.per_query[name].astype(np.float64) for name in columns]) for run in (a, b))
+    n = left.shape[1]
+    both = np.concatenate([left, right], axis=1)  # (columns, 2n): a's queries, then b's
+
+    def value(indices: IntArray, axis: int) -> DoubleArray:
+        return combine(*(column[indices].mean(axis=axis) for column in both))
+
+    def difference(of_b: IntArray, of_a: IntArray, axis: int = -1) -> DoubleArray:
+        return value(of_b, axis) - value(of_a, axis)
+
+    rows = np.arange(n)
+    observed = float(difference(rows + n, rows))
+    low, high = _interval(difference, rows, n)
+    wins, losses = int((right[0] > left[0]).sum()), int((right[0] < left[0]).sum())
+    return MetricDifference(
+        metric=metric,
+        a=float(value(rows, -1)),
+        b=float(value(rows + n, -1)),
+        difference=observed,
+        low=low,
+        high=high,
+        p_value=_p_value(difference, rows, n),
+        wins=wins,
+        ties=n - wins - losses,
+        losses=losses,
+    )
+
+
+def _interval(difference: Callable[..., Any], rows: IntArray, n: int) -> tuple[float, float]:
+    if n == 1:
+        only = float(difference(rows + n, rows))
+        return only, only
+    found = stats.bootstrap(
+        (rows + n, rows),
+        difference,
+        paired=True,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        batch=_BATCH,
+        method="percentile",
+        confidence_level=CONFIDENCE,
+        rng=np.random.default_rng(_SEED),
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def _p_value(difference: Callable[..., Any], rows: IntArray, n: int) -> float:
+    if n == 1:
+        return 1.0
+    found = stats.permutation_test(
+        (rows + n, rows),
+        difference,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        batch=_BATCH,
+        rng=np.random.default_rng(_SEED),
+    )
+    return float(found.pvalue)
+
+
+def _definition(metric: str) -> tuple[tuple[str, ...], Callable[..., DoubleArray]]:
+    """Return the per-query columns of a measure and how their means become its value."""
+    name, _, k = metric.partition("_at_")
+    if name == "f1":
+        return (f"precision_at_{k}", f"recall_at_{k}"), _harmonic
+    return (metric,), _mean
+
+
+def _mean(mean: DoubleArray) -> DoubleArray:
+    return mean
+
+
+def _harmonic(precision: DoubleArray, recall: DoubleArray) -> DoubleArray:
+    total = np.asarray(precision + recall)
+    return 2 * precision * recall / np.where(total > 0, total, 1.0)
+
+
+def _movers(a: RunResult, b: RunResult) -> tuple[Mover, ...]:
+    left, right = a.per_query[MOVER_METRIC], b.per_query[MOVER_METRIC]
+    order = np.argsort(-np.abs(right - left), kind="stable")[:MOVERS]
+    return tuple(
+        Mover(a.query_ids[i], float(left[i]), float(right[i]), (a.hits[i] or ("",))[0], (b.hits[i] or ("",))[0])
+        for i in order.tolist()
+        if left[i] != right[i]
+    )

@@ -1,0 +1,134 @@
+"""The record beside every number: what was run on what, with which versions, when and how fast."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+from koe5_demo.benchmark.datasets.records import RetrievalData
+from koe5_demo.benchmark.metrics import TIE_RULE
+from koe5_demo.benchmark.systems import Ranked, truncated
+from koe5_demo.records import ModelInfo
+
+_PACKAGES: Final = (
+    "numpy",
+    "bm25s",
+    "kiwipiepy",
+    "pytrec_eval-terrier",
+    "sentence-transformers",
+    "transformers",
+    "torch",
+    "onnxruntime",
+)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What stands beside a result.
+
+    Attributes:
+        model: `ModelInfo` as a dictionary: id, hub_id, revision, engine, dtype, device, dimensions, max_tokens,
+            prompts, fingerprint, note.
+        data: Name, task, source, licence, subset, split, revision (a commit), content hash, sizes, problems.
+        tie_rule: How equal scores are ordered.
+        versions: Of this project, Python and the packages that matter, as installed.
+        date: When the run ended, ISO 8601, UTC.
+        seconds: By part: load_data, encode, search, score.
+        texts_encoded, texts_cached: Which vectors were computed, which came from the cache.
+        tokens_encoded, tokens_per_s: Speed of what was computed; 0 when all came from the cache.
+        queries_cut, documents_cut: Texts longer than the model reads.
+        cache_damage: Damaged cache segments that were found and encoded again.
+    """
+
+    model: dict[str, Any]
+    data: dict[str, Any]
+    tie_rule: str
+    versions: dict[str, str]
+    date: str
+    seconds: dict[str, float]
+    texts_encoded: int = 0
+    texts_cached: int = 0
+    tokens_encoded: int = 0
+    tokens_per_s: float = 0.0
+    queries_cut: int = 0
+    documents_cut: int = 0
+    cache_damage: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def identity(self) -> tuple[str, str, str]:
+        """Return what a stored result must share to stand for a new run: fingerprint, content of the data, tie rule."""
+        return str(self.model["fingerprint"]), str(self.data["content"]), self.tie_rule
+
+
+def make_manifest(
+    info: ModelInfo, data: RetrievalData, ranked: Ranked, *, load_data_s: float, score_s: float
+) -> Manifest:
+    """Collect the record of one result."""
+    queries_cut, documents_cut = truncated(ranked.lengths)
+    return Manifest(
+        model=describe_model(info),
+        data=describe_data(data),
+        tie_rule=TIE_RULE,
+        versions=installed_versions(),
+        date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        seconds={
+            "load_data": round(load_data_s, 3),
+            "encode": round(ranked.encode_s, 3),
+            "search": round(ranked.search_s, 3),
+            "score": round(score_s, 3),
+        },
+        texts_encoded=ranked.texts_encoded,
+        texts_cached=ranked.texts_cached,
+        tokens_encoded=ranked.tokens_encoded,
+        tokens_per_s=round(ranked.tokens_encoded / ranked.encode_s, 1) if ranked.encode_s > 0 else 0.0,
+        queries_cut=queries_cut,
+        documents_cut=documents_cut,
+        cache_damage=ranked.damaged,
+        notes=[info.note] if info.note else [],
+    )
+
+
+def describe_model(info: ModelInfo) -> dict[str, Any]:
+    """Return a `ModelInfo` as plain JSON values."""
+    return asdict(info)
+
+
+def describe_data(data: RetrievalData) -> dict[str, Any]:
+    """Return what identifies a data set, without its texts."""
+    return {
+        "name": data.name,
+        "task": data.task,
+        "source": data.source,
+        "licence": data.licence,
+        "subset": data.subset,
+        "split": data.split,
+        "revision": data.revision,
+        "content": data.content_hash(),
+        "n_documents": len(data.documents),
+        "n_queries": len(data.queries),
+        "n_judgements": data.n_judgements,
+        "problems": data.problems.counts(),
+    }
+
+
+@cache
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of this project, Python and the packages that matter."""
+    found = {package: _installed(package) for package in _PACKAGES}
+    return {
+        "koe5_demo": import_module("koe5_demo").__version__,  # by name: the root package also knows torch
+        "python": platform.python_version(),
+        **{package: number for package, number in found.items() if number is not None},
+    }

@@ -1,0 +1,250 @@
+"""Published results, and what can be known about the AutoRAG row that cannot be reproduced. Reads `assets/*.csv` only.
+
+The paper's AutoRAG row has NDCG@3 below NDCG@1, which one relevant document a query rules out. The tool of that time
+sorted cosine distances in descending order, so that its top-3 lists were reversed; the counts of hits by rank that
+explain its printed numbers are in `assets/autorag_ranks.csv` and give back the true NDCG@3.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from koe5_demo.benchmark.datasets.autorag import AUTORAG
+from koe5_demo.benchmark.metrics import PAPER_METRICS
+from koe5_demo.benchmark.results import RunResult
+from koe5_demo.catalog import ASSETS
+
+PAPER_NAMES: Final = {
+    "nlpai-lab/KoE5": "KoE5",
+    "BAAI/bge-m3": "BGE-m3",
+    "intfloat/multilingual-e5-large": "mE5-large",
+    "Alibaba-NLP/gte-multilingual-base": "mGTE",
+    "upskyy/kf-deberta-multitask": "kf-deberta",
+}
+"""Hub id -> name in the paper's table."""
+
+_RANK_NAMES: Final = {"nlpai-lab/KoE5": "KoE5", "BAAI/bge-m3": "bge-m3"}
+_TEXT_COLUMNS: Final = ("model", "revision", "task", "split", "subset", "mteb_version", "dataset_revision", "source")
+_OFFICIAL: Final = "embeddings-benchmark/results"
+
+
+@dataclass(frozen=True)
+class PublishedResult:
+    """One published result.
+
+    Attributes:
+        model: Hub id or maker's name.
+        revision: Of the model, as published; may be empty.
+        task, split, subset: MTEB's names.
+        metrics: Measures in [0, 1] under this project's names; only those that were published.
+        mteb_version, dataset_revision: As published.
+        source: The public collection it was taken from.
+        parameters: Size of the model, where it is known.
+    """
+
+    model: str
+    revision: str
+    task: str
+    split: str
+    subset: str
+    metrics: Mapping[str, float]
+    mteb_version: str
+    dataset_revision: str
+    source: str
+    parameters: int | None
+
+
+@dataclass(frozen=True)
+class RankCounts:
+    """How many AutoRAG queries had their answer at true rank 1, 2 and 3, as recovered from the printed table.
+
+    Attributes:
+        model: As printed.
+        queries: Number of queries.
+        at_rank: Hits at true rank 1, 2, 3.
+        reversed_fits: Whether a reversed list is what explains the printed numbers.
+    """
+
+    model: str
+    queries: int
+    at_rank: tuple[int, int, int]
+    reversed_fits: bool
+
+    @property
+    def ndcg_at_3(self) -> float:
+        """The true NDCG@3, in [0, 1]: sum of hits at rank r / log2(r + 1), over the queries."""
+        return _ndcg_at_3(self.at_rank, self.queries)
+
+    @property
+    def reversed_ndcg_at_3(self) -> float:
+        """NDCG@3 of the same lists reversed, in [0, 1]."""
+        return _ndcg_at_3(self.at_rank[::-1], self.queries)
+
+
+@dataclass(frozen=True)
+class Reversal:
+    """What reversing the top three of a live run does.
+
+    Attributes:
+        ndcg_at_1: Of the run.
+        ndcg_at_3: Of the run.
+        reversed_ndcg_at_3: Of the same top-3 lists in reversed order, scored as they then stand.
+        queries: How many queries took part.
+        example: Query id, and its top three in true order, of a query whose answer is at rank 1; None if there is none.
+    """
+
+    ndcg_at_1: float
+    ndcg_at_3: float
+    reversed_ndcg_at_3: float
+    queries: int
+    example: tuple[str, tuple[str, ...]] | None
+
+
+@cache
+def published_results() -> tuple[PublishedResult, ...]:
+    """Return every published result of `assets/published.csv`."""
+    sizes = {row["model"]: int(row["parameters"]) for row in _rows("model_sizes.csv")}
+    return tuple(
+        PublishedResult(
+            model=row["model"],
+            revision=row["revision"],
+            task=row["task"],
+            split=row["split"],
+            subset=row["subset"],
+            metrics={name: float(value) for name, value in row.items() if name not in _TEXT_COLUMNS and value != ""},
+            mteb_version=row["mteb_version"],
+            dataset_revision=row["dataset_revision"],
+            source=row["source"],
+            parameters=sizes.get(row["model"]),
+        )
+        for row in _rows("published.csv")
+    )
+
+
+def published_by_mteb(hub_id: str, task: str, split: str, revision: str = "") -> PublishedResult | None:
+    """Return a model's published result on a task: MTEB's own collection first, the same revision before others."""
+    found = [r for r in published_results() if r.model == hub_id and r.task == task and r.split == split]
+    return min(found, key=lambda r: (r.source != _OFFICIAL, r.revision != revision), default=None)
+
+
+def leaderboard(
+    task: str,
+    split: str,
+    metric: str,
+    *,
+    name_contains: str = "",
+    least_parameters: int = 0,
+    most_parameters: int | None = None,
+) -> list[PublishedResult]:
+    """Return the published results on a task, best first, one a model (MTEB's own collection first).
+
+    Args:
+        task, split: MTEB's names.
+        metric: This project's name of a measure, such as `ndcg_at_10`.
+        name_contains: Part of the model's name, in any case.
+        least_parameters, most_parameters: Bounds on the size; with either, models of unknown size are left out.
+    """
+    best: dict[str, PublishedResult] = {}
+    for result in published_results():
+        if result.task != task or result.split != split or metric not in result.metrics:
+            continue
+        if name_contains.lower() not in result.model.lower() or not _size_fits(
+            result, least_parameters, most_parameters
+        ):
+            continue
+        held = best.get(result.model)
+        if held is None or (held.source != _OFFICIAL and result.source == _OFFICIAL):
+            best[result.model] = result
+    return sorted(best.values(), key=lambda result: (-result.metrics[metric], result.model))
+
+
+@cache
+def paper_table() -> Mapping[str, Mapping[tuple[str, str], float]]:
+    """Return the paper's own table: name in the paper -> (data set, measure) -> value in [0, 1]."""
+    table: dict[str, dict[tuple[str, str], float]] = {}
+    for row in _rows("paper_table.csv"):
+        for metric in PAPER_METRICS:
+            table.setdefault(row["model"], {})[row["dataset"], metric] = round(float(row[metric]) / 100, 6)
+    return table
+
+
+@cache
+def rank_counts() -> Mapping[str, RankCounts]:
+    """Return the recovered counts by the name that was printed."""
+    return {
+        row["model"]: RankCounts(
+            model=row["model"],
+            queries=int(row["queries"]),
+            at_rank=(
+                int(row["hits_at_list_position_3"]),
+                int(row["hits_at_list_position_2"]),
+                int(row["hits_at_list_position_1"]),
+            ),
+            reversed_fits=row["reversed_order_fits"] == "True",
+        )
+        for row in _rows("autorag_ranks.csv")
+    }
+
+
+def recovered(hub_id: str) -> RankCounts | None:
+    """Return the recovered counts of a model of the paper, where the reversed reading explains its row."""
+    counts = rank_counts().get(_RANK_NAMES.get(hub_id, ""))
+    return counts if counts is not None and counts.reversed_fits else None
+
+
+def show_reversal(result: RunResult, relevant: Mapping[str, Mapping[str, int]]) -> Reversal:
+    """Reverse the top-3 lists of a live run and score them as the tool of that time did.
+
+    NDCG@3 here has gains of 1 for every relevant document and log2(rank + 1) discounts; the ideal ranking is that of
+    the query's relevant documents. With one relevant document a query the reversed value lies below NDCG@1 as soon as
+    hits at rank 1 outnumber those at rank 3 enough: then 1 becomes 1 / log2(4) = 0.5.
+
+    Args:
+        result: Any result.
+        relevant: Judgements, by query.
+    """
+    straight, backwards, first = [], [], []
+    example = None
+    for query_id, hits in zip(result.query_ids, result.hits, strict=True):
+        grades = relevant[query_id]
+        top = [int(grades.get(document_id, 0) >= 1) for document_id in hits[:3]]
+        ideal = _dcg([1] * min(3, sum(grade >= 1 for grade in grades.values())))
+        straight.append(_dcg(top) / ideal if ideal else 0.0)
+        backwards.append(_dcg(top[::-1]) / ideal if ideal else 0.0)
+        first.append(float(top[:1] == [1]))
+        if example is None and top == [1, 0, 0]:
+            example = (query_id, tuple(hits[:3]))
+    return Reversal(float(np.mean(first)), float(np.mean(straight)), float(np.mean(backwards)), len(straight), example)
+
+
+def is_autorag(result: RunResult) -> bool:
+    """Whether a result is of the set whose published row has the footnote."""
+    return result.task == AUTORAG.task
+
+
+def _dcg(gains: Sequence[int]) -> float:
+    return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, start=1))
+
+
+def _ndcg_at_3(hits: Sequence[int], queries: int) -> float:
+    return _dcg(hits) / queries
+
+
+def _size_fits(result: PublishedResult, least: int, most: int | None) -> bool:
+    if result.parameters is None:
+        return least == 0 and most is None
+    return least <= result.parameters and (most is None or result.parameters <= most)
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    path: Path = ASSETS / name
+    with path.open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)

@@ -1,0 +1,245 @@
+"""Results as tables: the paper's table with published rows beside this run's, and the forms people take away."""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from koe5_demo.benchmark.compare import PairedComparison
+from koe5_demo.benchmark.datasets.autorag import AUTORAG
+from koe5_demo.benchmark.datasets.registry import SUITE
+from koe5_demo.benchmark.metrics import HEADLINE_METRICS, PAPER_METRICS
+from koe5_demo.benchmark.published import PAPER_NAMES, paper_table, published_by_mteb, recovered
+from koe5_demo.benchmark.results import RunResult
+
+RowKind = Literal["paper", "recovered", "mteb", "run", "difference"]
+Cells = Mapping[tuple[str, str], float]
+"""(data set id, measure) -> value in [0, 1]; a difference may be negative."""
+
+LABELS: Final = {
+    "paper": "published (paper)",
+    "recovered": "recovered from the paper",
+    "mteb": "published (MTEB)",
+    "run": "this run",
+    "difference": "difference to MTEB",
+}
+METRIC_LABELS: Final = {
+    "ndcg_at_1": "NDCG@1",
+    "f1_at_1": "F1@1",
+    "ndcg_at_3": "NDCG@3",
+    "f1_at_3": "F1@3",
+    "ndcg_at_10": "NDCG@10",
+    "recall_at_10": "Recall@10",
+    "mrr_at_10": "MRR@10",
+}
+"""Measure -> how a table's head writes it, such as `NDCG@10`."""
+
+_LEFT_COLUMNS: Final = 2
+
+Table = list[list[str]]
+"""Rows of cells, the first one the head."""
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """One row of the paper's table.
+
+    Attributes:
+        kind: Where the numbers come from.
+        model: Id of the system, or the hub id for published rows.
+        cells: Three data sets x four measures; what is unknown is missing.
+        average: Mean of the twelve cells; None unless all are there.
+    """
+
+    kind: RowKind
+    model: str
+    cells: Cells
+    average: float | None
+
+
+def paper_rows(results: Sequence[RunResult], hub_id: str | None = None) -> list[PaperRow]:
+    """Return the paper's table for one system: published rows, this run, and its difference to MTEB's numbers.
+
+    Args:
+        results: Results of one system; those on other data sets are left out.
+        hub_id: The model whose published rows to show; that of the results when None.
+    """
+    run = _run_cells(results)
+    if hub_id is None:
+        hub_id = next((result.manifest.model["hub_id"] for result in results), None)
+    revision = next((str(result.manifest.model["revision"]) for result in results), "")
+    rows: list[PaperRow] = []
+    if hub_id is not None:
+        mteb = _mteb_cells(hub_id, revision)
+        counts = recovered(hub_id)
+        rows.append(_row("paper", hub_id, paper_table().get(PAPER_NAMES.get(hub_id, ""), {})))
+        rows.append(_row("recovered", hub_id, {(AUTORAG.id, "ndcg_at_3"): counts.ndcg_at_3} if counts else {}))
+        rows.append(_row("mteb", hub_id, mteb))
+    else:
+        mteb = {}
+    rows.append(_row("run", results[0].model if results else "", run))
+    rows.append(_row("difference", hub_id or "", {cell: run[cell] - mteb[cell] for cell in run if cell in mteb}))
+    return [row for row in rows if row.cells]
+
+
+def paper_table_cells(rows: Sequence[PaperRow]) -> Table:
+    """Return the paper's table as text, values times 100."""
+    columns = [(spec.id, metric) for spec in SUITE for metric in PAPER_METRICS]
+    head = ["", *(f"{dataset} {METRIC_LABELS[metric]}" for dataset, metric in columns), "average"]
+    body = [
+        [
+            f"{row.model}, {LABELS[row.kind]}",
+            *(_percent(row.cells.get(column), signed=row.kind == "difference") for column in columns),
+            _percent(row.average, signed=row.kind == "difference"),
+        ]
+        for row in rows
+    ]
+    return [head, *body]
+
+
+def results_table(results: Sequence[RunResult], *, published: bool = True) -> Table:
+    """Return one row a result, grouped by data set, values times 100; MTEB's published row below its model's.
+
+    Args:
+        results: Any results.
+        published: Whether to add published rows.
+    """
+    table: Table = [["data set", "system", *(METRIC_LABELS[metric] for metric in HEADLINE_METRICS)]]
+    for result in _grouped(results):
+        table.append([result.dataset, result.model, *(_percent(result.metrics[m]) for m in HEADLINE_METRICS)])
+        model = result.manifest.model
+        if not published or not model["hub_id"] or ":" in result.model:
+            continue
+        paper = paper_table().get(PAPER_NAMES.get(model["hub_id"], ""), {})
+        cells = [_percent(paper.get((result.dataset, metric))) for metric in HEADLINE_METRICS]
+        if any(cells):
+            table.append([result.dataset, f"  {LABELS['paper']}", *cells])
+        found = published_by_mteb(model["hub_id"], result.task, result.manifest.data["split"], model["revision"])
+        if found is not None:
+            cells = [_percent(found.metrics.get(metric)) for metric in HEADLINE_METRICS]
+            table.append([result.dataset, f"  {LABELS['mteb']}", *cells])
+    return table
+
+
+def result_record(result: RunResult) -> dict[str, Any]:
+    """Return a result as the command line's JSON has it; measures in [0, 1]."""
+    model = result.manifest.model
+    return {
+        "model": {name: model[name] for name in ("id", "hub_id", "revision", "engine", "dtype", "device")},
+        "dataset": result.dataset,
+        "metrics": result.headline(),
+        "manifest": asdict(result.manifest),
+    }
+
+
+def comparison_table(comparisons: Sequence[PairedComparison]) -> Table:
+    """Return one row a data set and measure; differences are b - a, times 100."""
+    head = ["data set", "measure", "A", "B", "B - A", "95 % low", "95 % high", "p", "wins", "ties", "losses"]
+    return [
+        head,
+        *(
+            [
+                comparison.dataset,
+                METRIC_LABELS.get(row.metric, row.metric),
+                _percent(row.a),
+                _percent(row.b),
+                *(_percent(value, signed=True) for value in (row.difference, row.low, row.high)),
+                f"{row.p_value:.4f}",
+                *(str(n) for n in (row.wins, row.ties, row.losses)),
+            ]
+            for comparison in comparisons
+            for row in comparison.differences
+        ),
+    ]
+
+
+def to_markdown(table: Table) -> str:
+    """Return a table in Markdown."""
+    rows = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in table]
+    rule = ["---", *("---:" for _ in table[0][1:])]
+    return "".join(f"| {' | '.join(row)} |\n" for row in [rows[0], rule, *rows[1:]])
+
+
+def to_csv(table: Table) -> str:
+    """Return a table as CSV."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(table)
+    return out.getvalue()
+
+
+def to_text(table: Table) -> str:
+    """Return a table with aligned columns for a terminal; Korean letters count two columns."""
+    widths = [max(_width(cell) for cell in column) for column in zip(*table, strict=True)]
+    lines = []
+    for row in table:
+        cells = [
+            cell + " " * (width - _width(cell)) if n < _LEFT_COLUMNS else " " * (width - _width(cell)) + cell
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip() + "\n")
+    return "".join(lines)
+
+
+def results_csv(results: Sequence[RunResult]) -> str:
+    """Return one line a result: model, data, measures in [0, 1], and the main facts of the manifest."""
+    facts = ("revision", "engine", "dtype", "device")
+    head = ["dataset", "model", *HEADLINE_METRICS, "data_revision", *facts, "date", "tokens_per_s"]
+    rows = [
+        [
+            result.dataset,
+            result.model,
+            *(repr(round(result.metrics[metric], 8)) for metric in HEADLINE_METRICS),
+            result.manifest.data["revision"],
+            *(str(result.manifest.model[fact]) for fact in facts),
+            result.manifest.date,
+            str(result.manifest.tokens_per_s),
+        ]
+        for result in _grouped(results)
+    ]
+    return to_csv([head, *rows])
+
+
+def _grouped(results: Iterable[RunResult]) -> list[RunResult]:
+    """Put results of one data set together, keeping the order of data sets and systems."""
+    groups: dict[str, list[RunResult]] = {}
+    for result in results:
+        groups.setdefault(result.dataset, []).append(result)
+    return [result for group in groups.values() for result in group]
+
+
+def _run_cells(results: Sequence[RunResult]) -> dict[tuple[str, str], float]:
+    ids = {spec.task: spec.id for spec in SUITE}
+    return {
+        (ids[result.task], metric): result.metrics[metric]
+        for result in results
+        if result.task in ids
+        for metric in PAPER_METRICS
+    }
+
+
+def _mteb_cells(hub_id: str, revision: str) -> dict[tuple[str, str], float]:
+    cells: dict[tuple[str, str], float] = {}
+    for spec in SUITE:
+        found = published_by_mteb(hub_id, spec.task, spec.split, revision)
+        if found is not None:
+            cells |= {(spec.id, metric): found.metrics[metric] for metric in PAPER_METRICS if metric in found.metrics}
+    return cells
+
+
+def _row(kind: RowKind, model: str, cells: Cells) -> PaperRow:
+    complete = len(cells) == len(SUITE) * len(PAPER_METRICS)
+    return PaperRow(kind, model, cells, sum(cells.values()) / len(cells) if complete else None)
+
+
+def _percent(value: float | None, *, signed: bool = False) -> str:
+    if value is None:
+        return ""
+    return f"{100 * value:+.2f}" if signed else f"{100 * value:.2f}"
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -1,0 +1,225 @@
+"""What can be ranked with: an encoder, BM25, or both fused. One protocol, so that a run knows no difference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Final, Protocol
+
+import numpy as np
+
+from koe5_demo.benchmark.datasets.records import RetrievalData
+from koe5_demo.benchmark.fusion import DENSE_WEIGHT, RRF_CONSTANT, reciprocal_rank, weighted_score
+from koe5_demo.benchmark.lexical import K1, B, Bm25Index, Tokenizer
+from koe5_demo.benchmark.metrics import DEPTH
+from koe5_demo.benchmark.progress import Phase, Progress
+from koe5_demo.benchmark.rankings import Rankings, padded, tie_priority
+from koe5_demo.benchmark.search import search
+from koe5_demo.benchmark.vector_cache import VanishedError, VectorCache
+from koe5_demo.benchmark.vectors import ShouldStop, StoppedError, store_vectors
+from koe5_demo.errors import DataError
+from koe5_demo.records import Encoder, IntArray, ModelInfo, Prompts, Role
+
+_TRIES: Final = 3
+_QUERIES_A_STEP: Final = 64
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Token counts behind a ranking, before any cut.
+
+    Attributes:
+        queries, documents: (n,) int64.
+        max_tokens: Where the model cuts.
+    """
+
+    queries: IntArray
+    documents: IntArray
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Rankings and what they took.
+
+    Attributes:
+        rankings: Up to `DEPTH` documents a query.
+        lengths: Token counts; None for lexical search, which has none.
+        encode_s, search_s: Seconds.
+        texts_encoded, tokens_encoded: What was not in the cache.
+        texts_cached: What was.
+        damaged: Damaged cache segments that were found and made good.
+    """
+
+    rankings: Rankings
+    lengths: Lengths | None = None
+    encode_s: float = 0.0
+    search_s: float = 0.0
+    texts_encoded: int = 0
+    tokens_encoded: int = 0
+    texts_cached: int = 0
+    damaged: int = 0
+
+
+class System(Protocol):
+    """Something that ranks a corpus for every query."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Return what stands beside its numbers."""
+
+    def rank(
+        self, data: RetrievalData, cache: VectorCache, should_stop: ShouldStop
+    ) -> Generator[Progress, None, Ranked]:
+        """Rank, telling the progress."""
+
+
+class DenseSystem:
+    """Cosine similarity of an encoder's vectors, exact."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+
+    @property
+    def info(self) -> ModelInfo:
+        """Return the encoder's record."""
+        return self._encoder.info
+
+    def rank(
+        self, data: RetrievalData, cache: VectorCache, should_stop: ShouldStop
+    ) -> Generator[Progress, None, Ranked]:
+        """Encode what the cache lacks, then search in chunks.
+
+        Raises:
+            StoppedError: If asked to stop.
+            DataError: If the cache cannot be used or the vectors are not finite.
+        """
+        for _ in range(_TRIES):
+            try:
+                return (yield from self._rank(data, cache, should_stop))
+            except VanishedError:  # noqa: PERF203 at most three turns
+                continue
+        raise DataError("cache_vanished", name=str(cache.folder))
+
+    def _rank(
+        self, data: RetrievalData, cache: VectorCache, should_stop: ShouldStop
+    ) -> Generator[Progress, None, Ranked]:
+        queries = yield from store_vectors(self._encoder, data.queries, Role.QUERY, cache, should_stop)
+        documents = yield from store_vectors(self._encoder, data.documents, Role.PASSAGE, cache, should_stop)
+        start = time.perf_counter()
+        total = len(data.documents)
+        yield Progress(Phase.SEARCHING, total=total)
+        rankings = search(queries.matrix(), documents.chunks(), tie_priority(data.document_ids), DEPTH)
+        yield Progress(Phase.SEARCHING, done=total, total=total)
+        both = (queries, documents)
+        encoded = sum(part.texts_encoded for part in both)
+        return Ranked(
+            rankings,
+            Lengths(queries.n_tokens, documents.n_tokens, self.info.max_tokens),
+            encode_s=sum(part.seconds for part in both),
+            search_s=time.perf_counter() - start,
+            texts_encoded=encoded,
+            tokens_encoded=sum(part.tokens_encoded for part in both),
+            texts_cached=len(set(data.queries)) + len(set(data.documents)) - encoded,
+            damaged=sum(part.damaged for part in both),
+        )
+
+
+class LexicalSystem:
+    """BM25 over the terms of a tokenizer. Rankings are kept by content of the data, for the fusions that share them."""
+
+    def __init__(self, name: str, tokenizer: Tokenizer, terms: str) -> None:
+        self._name = name
+        self._tokenizer = tokenizer
+        self._terms = terms
+        self._known: dict[str, Ranked] = {}
+
+    @property
+    def info(self) -> ModelInfo:
+        """Return the settings as a model record without dimensions."""
+        settings = f"bm25s {version('bm25s')}: Lucene BM25, k1={K1}, b={B}, {self._terms}"
+        return ModelInfo(
+            id=self._name,
+            hub_id=None,
+            revision="",
+            engine=settings,
+            dtype="float32",
+            device="cpu",
+            dimensions=0,
+            max_tokens=0,
+            prompts=Prompts(),
+            fingerprint=settings,
+        )
+
+    def rank(
+        self,
+        data: RetrievalData,
+        cache: VectorCache,  # noqa: ARG002 the protocol has it; there are no vectors
+        should_stop: ShouldStop,
+    ) -> Generator[Progress, None, Ranked]:
+        """Index the corpus and search it.
+
+        Raises:
+            StoppedError: If asked to stop.
+            MissingExtraError: If the tokenizer needs a package that is not installed.
+        """
+        content = data.content_hash()
+        if content in self._known:
+            return self._known[content]
+        start = time.perf_counter()
+        yield Progress(Phase.SEARCHING, total=len(data.queries))
+        index = Bm25Index(data.documents, self._tokenizer)
+        depth, priority = min(DEPTH, len(data.documents)), tie_priority(data.document_ids)
+        rows = []
+        for ranking in index.rankings(data.queries, priority, depth):
+            rows.append(ranking)
+            if len(rows) % _QUERIES_A_STEP == 0:
+                yield Progress(Phase.SEARCHING, done=len(rows), total=len(data.queries))
+            if should_stop():
+                raise StoppedError
+        ranked = Ranked(padded(rows, depth), search_s=time.perf_counter() - start)
+        self._known[content] = ranked
+        return ranked
+
+
+class FusedSystem:
+    """A dense and a lexical ranking made one; see `koe5_demo.benchmark.fusion`."""
+
+    def __init__(self, method: str, dense: System, lexical: System) -> None:
+        self._method = method
+        self._dense = dense
+        self._lexical = lexical
+
+    @property
+    def info(self) -> ModelInfo:
+        """Return the dense record under a name of its own, the fusion in its engine and fingerprint."""
+        dense, lexical = self._dense.info, self._lexical.info
+        rule = f"RRF k={RRF_CONSTANT}" if self._method == "rrf" else f"weighted score, dense {DENSE_WEIGHT:g}"
+        return replace(
+            dense,
+            id=f"{self._method}:{dense.id}",
+            engine=f"{dense.engine} + {lexical.id}, {rule}",
+            fingerprint=f"{dense.fingerprint}|{lexical.fingerprint}|{rule}",
+        )
+
+    def rank(
+        self, data: RetrievalData, cache: VectorCache, should_stop: ShouldStop
+    ) -> Generator[Progress, None, Ranked]:
+        """Rank with both and fuse; raises what they raise."""
+        dense = yield from self._dense.rank(data, cache, should_stop)
+        lexical = yield from self._lexical.rank(data, cache, should_stop)
+        fuse = reciprocal_rank if self._method == "rrf" else weighted_score
+        start = time.perf_counter()
+        rankings = fuse(dense.rankings, lexical.rankings, tie_priority(data.document_ids), DEPTH)
+        seconds = dense.search_s + lexical.search_s + time.perf_counter() - start
+        return replace(dense, rankings=rankings, search_s=seconds)
+
+
+def truncated(lengths: Lengths | None) -> tuple[int, int]:
+    """Return how many queries and documents were cut."""
+    if lengths is None:
+        return 0, 0
+    cut = lengths.max_tokens
+    return int(np.count_nonzero(lengths.queries > cut)), int(np.count_nonzero(lengths.documents > cut))

@@ -10,7 +10,18 @@ from threading import Lock
 
 import numpy as np
 
-from koe5_demo.records import Encoded, Encoder, FloatArray, IntArray, ModelInfo, OnProgress, Role
+from koe5_demo.errors import InputError
+from koe5_demo.records import (
+    Encoded,
+    Encoder,
+    FloatArray,
+    IntArray,
+    ModelInfo,
+    OnProgress,
+    Role,
+    TokenEncoder,
+    TokenVectors,
+)
 
 
 @dataclass(frozen=True)
@@ -105,6 +116,16 @@ class CachingEncoder:
     def count_tokens(self, texts: Sequence[str], role: Role) -> IntArray:
         """Count through the inner encoder: cheaper than a look-up would be."""
         return self._inner.count_tokens(texts, role)
+
+    def encode_tokens(self, text: str, role: Role) -> TokenVectors:
+        """Take a vector apart through the inner encoder; token vectors are not kept.
+
+        Raises:
+            InputError: If the inner encoder cannot take its vectors apart.
+        """
+        if not isinstance(self._inner, TokenEncoder):
+            raise InputError("explain_unsupported", name=self.info.id)
+        return self._inner.encode_tokens(text, role)
 
     def _key(self, text: str, role: Role) -> bytes:
         head = f"{self.info.fingerprint}\0{role.value}\0".encode()

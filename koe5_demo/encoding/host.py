@@ -13,7 +13,7 @@ from enum import Enum
 from threading import Event, Lock, Thread
 
 from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
-from koe5_demo.encoding import loading
+from koe5_demo.encoding import loading, zero_gpu
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.errors import DemoError, ModelLoadError, UnknownModelError
 from koe5_demo.records import Encoder, Prompts, Role
@@ -91,7 +91,7 @@ class ModelHost:
         if self.wanted != EMBEDDED_MODEL:
             finished = self.request(self.wanted)
             if self.state(self.wanted).phase is not Phase.DOWNLOADING:
-                finished.wait(wait)
+                finished.wait(max(wait, zero_gpu.LOAD_WAIT_S))
 
     def request(self, name: str) -> Event:
         """Begin to load a model unless it is ready or under way; the event is set when that is over.
@@ -145,6 +145,10 @@ class ModelHost:
         error = self.state(name).error
         raise error if error is not None else ModelLoadError("model_not_ready", name=name)
 
+    def ready_encoder(self, name: str) -> Encoder | None:
+        """Return a model if it is ready, else None; it does not count as used."""
+        return self._encoders.get(name)
+
     def _run(self, name: str, on_disk: Event, finished: Event) -> None:
         try:
             self._load(name, on_disk)
@@ -170,11 +174,14 @@ class ModelHost:
         if on_disk is not None:
             on_disk.set()
         with self._load_lock:
-            inner = loading.open_encoder(
-                files, device=self._settings.device, dtype=self._settings.dtype, prompts=self._prompts(name)
+            device, dtype = zero_gpu.placement(
+                self._settings.device, self._settings.dtype, small=name == EMBEDDED_MODEL
             )
-            # The first forward pass allocates and compiles; a visitor should not wait for that.
-            inner.encode(["준비"], Role.QUERY)
+            opened = loading.open_encoder(files, device=device, dtype=dtype, prompts=self._prompts(name))
+            inner = zero_gpu.lend_gpu(opened)
+            if not zero_gpu.ACTIVE:
+                # The first forward pass allocates and compiles; a visitor should not wait for that.
+                inner.encode(["준비"], Role.QUERY)
         self._keep(name, CachingEncoder(inner, self._cache))
 
     def _progress(self, name: str) -> Callable[[int, int], None]:

@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 SAFE_WEIGHTS: Final = "model.safetensors"
 PICKLED_WEIGHTS: Final = "pytorch_model.bin"
+PICKLE_ENDINGS: Final = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 SMALL_FILES: Final = ("*.json", "*.txt", "*.model")
 FOREIGN_FOLDERS: Final = ("onnx", "openvino", "coreml", "gguf")
 T = TypeVar("T")
@@ -67,7 +68,12 @@ def is_complete(folder: Path) -> bool:
 
 
 def download(
-    hub_id: str, revision: str | None, *, timeout: float, on_progress: OnProgress | None = None
+    hub_id: str,
+    revision: str | None,
+    *,
+    timeout: float,
+    on_progress: OnProgress | None = None,
+    pickles: bool = False,
 ) -> tuple[Path, str]:
     """Fetch the files that loading needs; what is in the cache already is not fetched again.
 
@@ -76,14 +82,19 @@ def download(
         revision: Commit, branch or tag; None means main.
         timeout: Seconds to wait for the hub's first answer in all, and for each later one.
         on_progress: Called with (bytes here, bytes in all).
+        pickles: Whether weights may be a Python pickle where there are no others.
 
     Returns:
         The folder and the full commit.
 
     Raises:
-        HubError: If the hub cannot be reached or has no such model, or the download breaks off.
+        HubError: If the hub cannot be reached or has no such model, its weights are a pickle, or the download breaks
+            off.
     """
     files, commit = _listing(hub_id, revision, timeout)
+    pickled = next((file.path for file in files if file.path.endswith(PICKLE_ENDINGS)), None)
+    if pickled is not None and not pickles:
+        raise HubError("model_pickled", name=hub_id, file=pickled)
     progress = _Progress(sum(file.size for file in files), on_progress)
     folder = Path()
     for file in files:

@@ -105,7 +105,13 @@ def fetch_files(source: Source, *, timeout: float, on_progress: OnProgress | Non
         return files
     if source.hub_id is None:
         raise ModelLoadError("model_not_a_folder", path=str(source.folder))
-    folder, commit = hub.download(source.hub_id, source.revision, timeout=timeout, on_progress=on_progress)
+    folder, commit = hub.download(
+        source.hub_id,
+        source.revision,
+        timeout=timeout,
+        on_progress=on_progress,
+        pickles=_may_be_pickled(source.spec),
+    )
     return Files(source, folder, commit, f"{source.hub_id}@{commit}")
 
 
@@ -125,6 +131,7 @@ def open_encoder(files: Files, *, device: str = "auto", dtype: str = "auto", pro
     _require("device", device, DEVICES)
     _require("dtype", dtype, DTYPES)
     refuse_foreign_code(files)
+    refuse_pickles(files)
     transformers_logging.disable_progress_bar()  # it would draw over the command line's own words
     opened = choice.ModelFiles(
         load=partial(_load, files.folder, _device(device)),
@@ -170,7 +177,8 @@ def load_encoder(
 
 def _load(folder: Path, device: str, dtype: torch.dtype) -> SentenceTransformer:
     model = SentenceTransformer(str(folder), device=device, local_files_only=True, model_kwargs={"dtype": dtype})
-    return model.eval()
+    model.eval()
+    return model
 
 
 def _describe(files: Files, model: SentenceTransformer, prompts: Prompts | None) -> ModelInfo:
@@ -225,6 +233,25 @@ def refuse_foreign_code(files: Files) -> None:
     for module in modules:
         if not module.startswith(OWN_MODULES):
             raise ModelLoadError("model_foreign_code", name=files.source.id, module=module)
+
+
+def refuse_pickles(files: Files) -> None:
+    """Refuse weights that are only there as a Python pickle, unless the catalog's record of the model names them.
+
+    Even those are read as plain tensors (`weights_only`).
+
+    Raises:
+        ModelLoadError: Naming the file.
+    """
+    if _may_be_pickled(files.source.spec):
+        return
+    for path in (*files.folder.glob("*"), *files.folder.glob("*/*")):
+        if path.suffix in hub.PICKLE_ENDINGS and next(path.parent.glob("*.safetensors"), None) is None:
+            raise ModelLoadError("model_pickled", name=files.source.id, file=path.name)
+
+
+def _may_be_pickled(spec: ModelSpec | None) -> bool:
+    return spec is not None and spec.weights == hub.PICKLED_WEIGHTS
 
 
 def _device(device: str) -> str:

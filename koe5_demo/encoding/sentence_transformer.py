@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
+from koe5_demo.encoding.token_vectors import model_token_vectors
 from koe5_demo.prompts import split_prompt, with_prompts
-from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Role
+from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Role, TokenVectors
 
 ENGINE_NAME: Final = "sentence-transformers"
 TEXTS_PER_STEP: Final = 64
@@ -63,6 +64,11 @@ class SentenceTransformerEncoder:
         """Return (n,) uncut token counts with prompt and special tokens."""
         with self._lock:
             return self._count(texts, role)
+
+    def encode_tokens(self, text: str, role: Role) -> TokenVectors:
+        """Take the vector of one bare text apart; see `koe5_demo.records.TokenEncoder`."""
+        with self._lock:
+            return model_token_vectors(self._model, self._info, text, role)
 
     def _groups(self, texts: Sequence[str], role: Role, n_tokens: IntArray) -> list[tuple[str, list[int]]]:
         """Part the texts by prompt, longest first so that a batch holds texts of like length, in steps of progress."""

@@ -1,0 +1,200 @@
+"""Texts a second of the fast engine against its peers, in one interleaved run on the same texts.
+
+    python -m bench.encode --workload page --tokens 0      # all 32 texts, some minutes on two cores
+    python -m bench.encode --workload corpus --format json
+    python -m bench.encode --workload mini
+    python -m bench.encode --device cuda --workload corpus --tokens 0 --repeats 5
+
+Without `--model` a model of KoE5's shape with random weights is built first. Cosine errors on random weights are larger
+than on trained ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import sentence_transformers
+import torch
+import transformers
+
+from bench.engines import DEFAULT_BATCH, KOE5_ENGINES, MINI_ENGINES, REFERENCE, Engine, Worker, choose_clock
+from bench.limits import flops_of, limit_gflops
+from bench.random_model import random_koe5
+from bench.texts import CORPUS_TEXTS, corpus_lengths, page_lengths, texts_of_lengths, within
+from koe5_demo.catalog import MINI
+
+TOKENS = 2000
+LIMIT_OF = {"float32": "fp32", "bfloat16": "bf16"}
+WARM_UP = ["가나다라 마바사아"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One engine on one workload; `batch` is None where the engine chooses."""
+
+    workload: str
+    engine: str
+    dtype: str
+    batch: int | None
+    texts_per_s: float
+    tokens_per_s: float
+    peak_mb: float
+    percent_of_limit: float | None
+    ratio_to_st_fp32: float
+    ratio_to_st_fp32_tuned: float
+    max_abs_cosine_error: float
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What is encoded, with its token counts."""
+
+    texts: list[str]
+    lengths: list[int]
+
+
+def main(argv: list[str] | None = None) -> None:
+    options = _parse(argv)
+    now = choose_clock(options.clock)
+    folder = options.model or (MINI.folder if options.workload == "mini" else random_koe5())
+    texts = _texts(options.workload, folder, options.tokens)
+    limits = limit_gflops(options.device, now)
+    engines = [e for e in (MINI_ENGINES if options.workload == "mini" else KOE5_ENGINES) if e.installed]
+    if options.engines:
+        engines = [e for e in engines if e is REFERENCE or e.label in options.engines]
+    rows = _measure(engines, folder, texts, options, limits)
+    report = {
+        "machine": machine(options.device),
+        "clock": options.clock,
+        "limit_gflops": limits,
+        "rows": [asdict(row) for row in rows],
+    }
+    if options.format == "json":
+        print(json.dumps(report, ensure_ascii=False, indent=1))
+    else:
+        _print(report, texts)
+
+
+def machine(device: str) -> dict[str, str | int]:
+    """Return the kind of machine and the versions, without names."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return {
+        "cpu": cpu,
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "gpu": torch.cuda.get_device_name() if device.startswith("cuda") else "",
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "sentence_transformers": sentence_transformers.__version__,
+    }
+
+
+def _texts(workload: str, folder: Path, tokens: int) -> Texts:
+    if workload == "mini":
+        lengths = corpus_lengths(CORPUS_TEXTS)
+        texts = texts_of_lengths(lengths, lambda texts: [len(text.split()) for text in texts])
+        return Texts(texts, [len(text.split()) for text in texts])
+    from sentence_transformers import SentenceTransformer
+
+    from koe5_demo.encoding.text_tokens import TextTokenizer
+
+    tokenizer = SentenceTransformer(str(folder), device="meta", local_files_only=True).tokenizer
+    count = TextTokenizer(tokenizer, 512).count
+    lengths = within(page_lengths() if workload == "page" else corpus_lengths(), tokens)
+    texts = texts_of_lengths(lengths, lambda texts: count(texts).tolist())
+    return Texts(texts, count(texts).tolist())
+
+
+def _measure(
+    engines: list[Engine], folder: Path, texts: Texts, options: argparse.Namespace, limits: dict[str, float]
+) -> list[Row]:
+    workers = [Worker(engine, folder, options.device, options.clock) for engine in engines]
+    ready = []
+    for worker in workers:
+        reason = worker.ready()
+        if reason is None:
+            ready.append(worker)
+        else:
+            print(f"left out: {worker.engine.label}: {reason}", file=sys.stderr)
+    seconds: dict[tuple[str, int | None], float] = {}
+    vectors: dict[tuple[str, int | None], np.ndarray] = {}
+    for worker in ready:
+        worker.encode(WARM_UP if options.workload != "mini" else texts.texts, DEFAULT_BATCH)
+    for _ in range(options.repeats):
+        for worker, batch in _turns(ready):
+            key = (worker.engine.label, batch)
+            took, vectors[key] = worker.encode(texts.texts, batch or DEFAULT_BATCH)
+            seconds[key] = min(took, seconds.get(key, math.inf))
+    ended = {worker.engine.label: worker.stop() for worker in ready}
+    reference = (REFERENCE.label, DEFAULT_BATCH)
+    tuned = min(took for (label, _), took in seconds.items() if label == REFERENCE.label)
+    expected = vectors[reference] @ vectors[reference].T
+    rows = []
+    for (label, batch), took in seconds.items():
+        engine = next(e for e in engines if e.label == label)
+        peak_mb, ran_in = ended[label]
+        limit = limits.get(LIMIT_OF.get(ran_in, ran_in))
+        got = vectors[label, batch]
+        share = None if limit is None or options.workload == "mini" else flops_of(texts.lengths) / took / limit / 1e7
+        rows.append(
+            Row(
+                workload=options.workload,
+                engine=engine.name,
+                dtype=LIMIT_OF.get(ran_in, ran_in),
+                batch=batch,
+                texts_per_s=round(len(texts.texts) / took, 3),
+                tokens_per_s=round(sum(texts.lengths) / took, 1),
+                peak_mb=round(peak_mb),
+                percent_of_limit=None if share is None else round(share, 1),
+                ratio_to_st_fp32=round(seconds[reference] / took, 2),
+                ratio_to_st_fp32_tuned=round(tuned / took, 2),
+                max_abs_cosine_error=float(f"{np.abs(got @ got.T - expected).max():.2e}"),
+            )
+        )
+    return rows
+
+
+def _turns(workers: list[Worker]) -> Iterator[tuple[Worker, int | None]]:
+    for worker in workers:
+        for batch in worker.engine.batch_sizes or (None,):
+            yield worker, batch
+
+
+def _print(report: dict, texts: Texts) -> None:
+    print(" ".join(f"{name}={value}" for name, value in report["machine"].items() if value != ""))
+    print("matrix limit, GFLOP/s:", report["limit_gflops"])
+    print(f"{len(texts.texts)} texts, {sum(texts.lengths)} tokens, {min(texts.lengths)} to {max(texts.lengths)}")
+    names = list(Row.__dataclass_fields__)
+    table = [names, *[["" if row[name] is None else str(row[name]) for name in names] for row in report["rows"]]]
+    widths = [max(len(line[i]) for line in table) for i in range(len(names))]
+    for line in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workload", choices=("page", "corpus", "mini"), default="page")
+    parser.add_argument("--tokens", type=int, default=TOKENS, help="bound of the work, 0 for all (default %(default)s)")
+    parser.add_argument("--repeats", type=int, default=1, help="rounds; the best of each engine counts")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: CPU seconds of one thread")
+    parser.add_argument("--model", type=Path, help="a sentence-transformers folder instead of random weights")
+    parser.add_argument(
+        "--engines", nargs="*", help="only these besides the reference, for example 'padding-free bf16'"
+    )
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Self-attention in a packed sequence: each text sees only itself, and no padding is computed.
+
+Three ways to the same numbers; `choose_attention` takes the one that measured best for a device and dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from koe5_demo.encoding.token_batches import Run
+
+SCORES_PER_RUN: Final = 1 << 18
+"""Scores of one head that a run may hold: 512 x 512, so that all heads' scores of a run fit the cache."""
+HEADS_PER_STEP_FROM: Final = 384
+HEADS_PER_STEP: Final = 8
+FLASH_HEAD_WIDTHS: Final = 256
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Where the texts of a packed sequence lie.
+
+    Attributes:
+        runs: Neighbours of equal length; together they cover the sequence in order.
+        bounds: (n_texts + 1,) int32 on the network's device, first token of each text and the end.
+        longest: Tokens of the longest text.
+    """
+
+    runs: tuple[Run, ...]
+    bounds: Tensor
+    longest: int
+
+
+Attention = Callable[[Tensor, Segments, int], Tensor]
+"""From (T, 3 * D) queries, keys and values side by side, the segments, and the number of heads, to (T, D)."""
+
+
+def attend_runs(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
+    """Call torch's fused attention once for each run. Works on every device."""
+    width = qkv.shape[1] // 3
+    out = qkv.new_empty(len(qkv), width)
+    for run in segments.runs:
+        query, key, value = _heads(qkv, run, n_heads).unbind(0)  # (n_texts, n_heads, length, width of a head)
+        mixed = functional.scaled_dot_product_attention(query, key, value)
+        _into(out, run, mixed, n_heads)
+    return out
+
+
+def attend_products(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
+    """Write attention out as two batched products and a softmax.
+
+    torch's fused kernel for the CPU leaves bf16 instructions half idle; oneDNN's batched product does not. Scores are
+    rounded to the dtype of `qkv`, so this is for 16-bit dtypes only. Long texts go a few heads at a time, so that the
+    scores stay in cache.
+    """
+    width = qkv.shape[1] // 3
+    out = qkv.new_empty(len(qkv), width)
+    scale = float((width // n_heads) ** -0.5)
+    for run in segments.runs:
+        heads = _heads(qkv, run, n_heads).contiguous().flatten(1, 2)  # (3, n_texts * n_heads, length, width of a head)
+        heads[0].mul_(scale)
+        mixed = torch.empty_like(heads[0])
+        step = HEADS_PER_STEP if run.length >= HEADS_PER_STEP_FROM else len(mixed)
+        for first in range(0, len(mixed), step):
+            query, key, value = heads[:, first : first + step].unbind(0)
+            weights = torch.softmax(torch.bmm(query, key.transpose(1, 2)), dim=-1)
+            torch.bmm(weights, value, out=mixed[first : first + step])
+        _into(out, run, mixed.unflatten(0, (run.n_texts, n_heads)), n_heads)
+    return out
+
+
+def attend_varlen(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
+    """Give the whole sequence to the GPU's flash attention, with the bounds of the texts."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    query, key, value = qkv.view(len(qkv), 3, n_heads, -1).unbind(1)  # (T, n_heads, width of a head)
+    bounds, longest = segments.bounds, segments.longest
+    mixed = varlen_attn(query, key, value, bounds, bounds, longest, longest)
+    if not isinstance(mixed, Tensor):
+        raise TypeError("varlen_attn gave more than was asked for")
+    return mixed.reshape(len(qkv), -1)
+
+
+def choose_attention(device: torch.device, dtype: torch.dtype, head_width: int) -> Attention:
+    """Return the fastest way for a device and a dtype."""
+    if device.type == "cpu":
+        return attend_products if dtype == torch.bfloat16 else attend_runs
+    if device.type == "cuda" and _varlen_works(device, dtype, head_width):
+        return attend_varlen
+    return attend_runs
+
+
+def _varlen_works(device: torch.device, dtype: torch.dtype, head_width: int) -> bool:
+    if dtype not in (torch.bfloat16, torch.float16) or head_width > FLASH_HEAD_WIDTHS or head_width % 8:
+        return False
+    bounds = torch.tensor([0, 2, 5], dtype=torch.int32, device=device)
+    segments = Segments((Run(0, 1, 2), Run(2, 1, 3)), bounds, 3)
+    qkv = torch.linspace(-1, 1, 5 * 3 * head_width, device=device, dtype=dtype).view(5, -1)
+    try:
+        # A trial, because the operator is new and its kernels are not in every build of torch.
+        with torch.inference_mode():
+            got, expected = attend_varlen(qkv, segments, 1), attend_runs(qkv, segments, 1)
+        return torch.allclose(got.float(), expected.float(), atol=0.02)
+    except (RuntimeError, ImportError, NotImplementedError, TypeError):
+        return False
+
+
+def _heads(qkv: Tensor, run: Run, n_heads: int) -> Tensor:
+    """Return a view `(3, n_texts, n_heads, length, width of a head)` of a run."""
+    part = qkv[run.start : run.stop].view(run.n_texts, run.length, 3, n_heads, -1)
+    return part.permute(2, 0, 3, 1, 4)
+
+
+def _into(out: Tensor, run: Run, mixed: Tensor, n_heads: int) -> None:
+    """Write `(n_texts, n_heads, length, width of a head)` to the rows of a run."""
+    out[run.start : run.stop].view(run.n_texts, run.length, n_heads, -1).copy_(mixed.transpose(1, 2))

@@ -1,0 +1,137 @@
+"""Weights straight from a model file, one at a time: no second copy, no float32 copy of what will be smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from koe5_demo.encoding.packed import WORDS, WeightSource
+
+SAFETENSORS: Final = "model.safetensors"
+TORCH: Final = "pytorch_model.bin"
+ROWS_AT_ONCE: Final = 16_384
+
+Rows = Callable[[int, int], Tensor]
+
+
+class Checkpoint:
+    """A weight file that is open for as long as one weight is read: memory mapped longer would count as the process's.
+
+    Args:
+        path: A safetensors file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def names(self) -> list[str]:
+        """Return the names of all weights."""
+        with safe_open(self._path, framework="pt") as file:
+            names: list[str] = file.keys()
+            return names
+
+    def weight(self, name: str) -> Tensor:
+        """Return a copy of one weight, in the dtype it is stored in."""
+        with safe_open(self._path, framework="pt") as file:
+            weight: Tensor = file.get_tensor(name)
+            return weight.clone()
+
+    def n_rows(self, name: str) -> int:
+        """Return the rows of one weight."""
+        with safe_open(self._path, framework="pt") as file:
+            return int(file.get_slice(name).get_shape()[0])
+
+    def rows(self, name: str, start: int, stop: int) -> Tensor:
+        """Return a copy of some rows of one weight."""
+        with safe_open(self._path, framework="pt") as file:
+            part: Tensor = file.get_slice(name)[start:stop]
+            return part.clone()
+
+
+class TorchCheckpoint:
+    """The same for a file that torch has pickled; its pages stay mapped as long as this object is there.
+
+    Args:
+        path: A file with a dictionary of weights; anything else in it is refused.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._weights: dict[str, Tensor] = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+
+    def names(self) -> list[str]:
+        """Return the names of all weights."""
+        return list(self._weights)
+
+    def weight(self, name: str) -> Tensor:
+        """Return a copy of one weight, in the dtype it is stored in."""
+        return self._weights[name].clone()
+
+    def n_rows(self, name: str) -> int:
+        """Return the rows of one weight."""
+        return len(self._weights[name])
+
+    def rows(self, name: str, start: int, stop: int) -> Tensor:
+        """Return a copy of some rows of one weight."""
+        return self._weights[name][start:stop].clone()
+
+
+class FileWeights:
+    """The weights of a BERT-like model in a folder, named as `packed` names them.
+
+    Args:
+        checkpoint: The file.
+        prefix: What stands before each name in it.
+        device: Where weights are wanted.
+    """
+
+    def __init__(self, checkpoint: Checkpoint | TorchCheckpoint, prefix: str, device: torch.device) -> None:
+        self._checkpoint = checkpoint
+        self._prefix = prefix
+        self._device = device
+
+    @classmethod
+    def find(cls, folder: Path, device: torch.device) -> FileWeights | None:
+        """Open a model's only weight file; None if there is none, or several, or one without word vectors."""
+        if (folder / SAFETENSORS).is_file():
+            checkpoint: Checkpoint | TorchCheckpoint = Checkpoint(folder / SAFETENSORS)
+        elif (folder / TORCH).is_file():
+            checkpoint = TorchCheckpoint(folder / TORCH)
+        else:
+            return None
+        prefix = next((name.removesuffix(WORDS) for name in checkpoint.names() if name.endswith(WORDS)), None)
+        return None if prefix is None else cls(checkpoint, prefix, device)
+
+    def all(self, words_dtype: torch.dtype) -> WeightSource:
+        """Return a source of all weights; the word vectors come in `words_dtype`, the others as stored."""
+
+        def words() -> Tensor:
+            name = self._prefix + WORDS
+            n_rows = self._checkpoint.n_rows(name)
+            width = self._checkpoint.rows(name, 0, 1).shape[1]
+            table = torch.empty(n_rows, width, dtype=words_dtype, device=self._device)
+            for start in range(0, n_rows, ROWS_AT_ONCE):
+                stop = min(n_rows, start + ROWS_AT_ONCE)
+                table[start:stop] = self._checkpoint.rows(name, start, stop).to(self._device)
+            return table
+
+        return self._source(words)
+
+    def with_words(self, ids: Any) -> WeightSource:
+        """Return a source whose table of word vectors has only the rows `ids`, a sorted sequence of numbers."""
+
+        def words() -> Tensor:
+            name = self._prefix + WORDS
+            return torch.cat([self._checkpoint.rows(name, int(row), int(row) + 1) for row in ids]).to(self._device)
+
+        return self._source(words)
+
+    def _source(self, words: Callable[[], Tensor]) -> WeightSource:
+        def source(name: str) -> Tensor:
+            return words() if name == WORDS else self._checkpoint.weight(self._prefix + name).to(self._device)
+
+        return source

@@ -1,0 +1,243 @@
+"""The fast engine: the vectors of sentence-transformers without the padding.
+
+Dense layers run on real tokens only, attention inside each text, batches are cut by tokens, and results come in input
+order. On a GPU a thread tokenizes the next texts while the network runs on the last ones.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from koe5_demo.encoding.model_parts import module_weights, transformer, uses_cls, why_not_packed
+from koe5_demo.encoding.packed import Arithmetic, PackedNetwork, WeightSource, build_network
+from koe5_demo.encoding.precision import Precision, detect
+from koe5_demo.encoding.text_tokens import TextTokenizer, TokenizedTexts
+from koe5_demo.encoding.token_batches import cut_batches
+from koe5_demo.prompts import split_prompt, with_prompts
+from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Role, TokenVectors
+
+ENGINE_NAME: Final = "padding-free"
+CPU_TOKENS_PER_BATCH: Final = 768
+"""Enough that reading the weights from memory costs nothing, few enough that activations stay in cache."""
+GPU_TOKENS_PER_BATCH: Final = 32_768
+TEXTS_PER_WINDOW: Final = 4096
+"""Texts tokenized together on a GPU, while the window before is computed; a CPU takes all texts as one window."""
+BATCHES_IN_FLIGHT: Final = 2
+
+
+def supports(model: SentenceTransformer) -> str | None:
+    """Return in a few words why this engine can not run `model`, or None if it can."""
+    return why_not_packed(model)
+
+
+def arithmetic_of(precision: Precision, device: torch.device) -> Arithmetic:
+    """Return in which dtype each part of the network runs on a device."""
+    if precision is Precision.INT8:
+        attention = torch.bfloat16 if detect(device).bf16 else torch.float32
+        return Arithmetic(dense=torch.float32, attention=attention, int8=True)
+    dtype = {Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}.get(precision, torch.float32)
+    return Arithmetic(dense=dtype, attention=dtype)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Texts that were tokenized together: those from `start` on."""
+
+    start: int
+    tokens: TokenizedTexts
+
+
+class PaddingFreeEncoder:
+    """An `Encoder` on a packed network. Safe with threads: batches of several callers take turns.
+
+    Args:
+        network: The network.
+        tokenizer: Makes the tokens.
+        info: What the model is.
+        tokens_per_batch: Bound of a batch; a measured default for the device when None.
+    """
+
+    def __init__(
+        self, network: PackedNetwork, tokenizer: TextTokenizer, info: ModelInfo, *, tokens_per_batch: int | None = None
+    ) -> None:
+        self._network = network
+        self._tokenizer = tokenizer
+        self._info = info
+        self._on_gpu = network.device.type == "cuda"
+        self._tokens_per_batch = tokens_per_batch or (GPU_TOKENS_PER_BATCH if self._on_gpu else CPU_TOKENS_PER_BATCH)
+        self._turn = Lock()
+
+    @classmethod
+    def from_model(
+        cls,
+        model: SentenceTransformer,
+        info: ModelInfo,
+        *,
+        precision: Precision = Precision.FP32,
+        release: bool = True,
+        tokens_per_batch: int | None = None,
+    ) -> PaddingFreeEncoder:
+        """Take over a loaded model.
+
+        Args:
+            model: A model for which `supports` returns None.
+            info: What the model is; its engine and dtype should name this engine and `precision`.
+            precision: Arithmetic. For bf16 load the model in bf16, so that it never is in memory in float32.
+            release: Empty the model's own weights as they are taken, so that they are in memory once. It can not run
+                by itself any more then.
+            tokens_per_batch: See the class.
+
+        Raises:
+            ValueError: If `supports` has a reason against the model.
+        """
+        reason = supports(model)
+        if reason is not None:
+            raise ValueError(f"the padding-free engine cannot run this model: {reason}")
+        source = module_weights(transformer(model), release=release)
+        return cls.from_weights(
+            source, model, info, model.device, precision=precision, tokens_per_batch=tokens_per_batch
+        )
+
+    @classmethod
+    def from_weights(
+        cls,
+        source: WeightSource,
+        model: SentenceTransformer,
+        info: ModelInfo,
+        device: torch.device,
+        *,
+        precision: Precision = Precision.FP32,
+        tokens_per_batch: int | None = None,
+    ) -> PaddingFreeEncoder:
+        """Make an encoder of weights that come from elsewhere, for example from a file.
+
+        Args:
+            source: The weights.
+            model: A model for which `supports` returns None; only its modules' settings and its tokenizer are used, so
+                its own weights may be on the meta device.
+            info: What the model is.
+            device: Where it runs.
+            precision: Arithmetic.
+            tokens_per_batch: See the class.
+        """
+        arithmetic = arithmetic_of(precision, device)
+        network = build_network(source, transformer(model).config, arithmetic, device, cls=uses_cls(model))
+        return cls(network, TextTokenizer(model.tokenizer, info.max_tokens), info, tokens_per_batch=tokens_per_batch)
+
+    @property
+    def info(self) -> ModelInfo:
+        """Return what this encoder is."""
+        return self._info
+
+    def encode(self, texts: Sequence[str], role: Role, *, on_progress: OnProgress | None = None) -> Encoded:
+        """Encode bare texts; see `koe5_demo.records.Encoder`.
+
+        Progress counts tokens. While texts are still being tokenized (on a GPU), the total is an estimate.
+        """
+        vectors = np.zeros((len(texts), self._info.dimensions), dtype=np.float32)
+        n_tokens = np.zeros(len(texts), dtype=np.int64)
+        progress = _Progress(len(texts), on_progress)
+        pending: deque[tuple[IntArray, Tensor, int, Any]] = deque()
+
+        def collect() -> None:
+            places, rows, done, event = pending.popleft()
+            if event is not None:
+                event.synchronize()
+            vectors[places] = rows.numpy()
+            progress.advance(done)
+
+        for window in self._windows(with_prompts(texts, role, self._info.prompts)):
+            n_tokens[window.start : window.start + len(window.tokens.ids)] = window.tokens.n_tokens
+            lengths = window.tokens.lengths
+            progress.announce(len(lengths), int(lengths.sum()))
+            for places in cut_batches(lengths, self._tokens_per_batch):
+                rows, event = self._run([window.tokens.ids[place] for place in places])
+                pending.append((places + window.start, rows, int(lengths[places].sum()), event))
+                while len(pending) > (BATCHES_IN_FLIGHT if self._on_gpu else 0):
+                    collect()
+        while pending:
+            collect()
+        return Encoded(vectors, n_tokens, self._info.max_tokens)
+
+    def count_tokens(self, texts: Sequence[str], role: Role) -> IntArray:
+        """Return (n,) uncut token counts with prompt and special tokens."""
+        return self._tokenizer.count(with_prompts(texts, role, self._info.prompts))
+
+    def token_vectors(self, text: str, role: Role) -> tuple[list[str], FloatArray]:
+        """Return what the mean is taken of: the pieces of one text and their last-layer vectors, (T, D) float32.
+
+        Special tokens and the prompt are among them; the end that the model does not see is not.
+        """
+        ids = self._tokenizer.tokenize(with_prompts([text], role, self._info.prompts)).ids
+        with self._turn:
+            hidden = self._network.hidden(self._network.pack(ids))
+        return self._tokenizer.pieces(ids[0]), hidden.cpu().numpy()
+
+    def encode_tokens(self, text: str, role: Role) -> TokenVectors:
+        """Take the vector of one bare text apart; see `koe5_demo.records.TokenEncoder`."""
+        prompt, body = split_prompt(text, role, self._info.prompts)
+        tokens = self._tokenizer.locate(prompt + body)
+        with self._turn:
+            hidden = self._network.hidden(self._network.pack([tokens.ids])).cpu().numpy()
+        exact = self._network.takes_mean
+        return TokenVectors(prompt + body, len(prompt), tokens.n_seen_chars, tokens.spans, hidden, exact)
+
+    def _windows(self, sent: list[str]) -> Iterator[_Window]:
+        if not self._on_gpu:
+            if sent:
+                yield _Window(0, self._tokenizer.tokenize(sent))
+            return
+        starts = range(0, len(sent), TEXTS_PER_WINDOW)
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokenize") as pool:
+            ahead: deque[Any] = deque()
+            for start in starts:
+                ahead.append((start, pool.submit(self._tokenizer.tokenize, sent[start : start + TEXTS_PER_WINDOW])))
+            while ahead:
+                start, tokens = ahead.popleft()
+                yield _Window(start, tokens.result())
+
+    def _run(self, ids: list[list[int]]) -> tuple[Tensor, Any]:
+        """Return the vectors of a batch on the CPU, and the event after which they are there (None: now)."""
+        with self._turn:
+            vectors = self._network.pooled(self._network.pack(ids))
+            if not self._on_gpu:
+                return vectors.cpu(), None
+            rows = torch.empty(vectors.shape, dtype=vectors.dtype, pin_memory=True)
+            rows.copy_(vectors, non_blocking=True)
+            event = torch.cuda.Event()
+            event.record()
+            return rows, event
+
+
+class _Progress:
+    """Reports tokens done of all; the tokens of texts not yet tokenized are estimated from the others.
+
+    What is done never goes back and never passes the total.
+    """
+
+    def __init__(self, n_texts: int, report: OnProgress | None) -> None:
+        self._n_texts = n_texts
+        self._report = report
+        self._texts_known = 0
+        self._tokens_known = 0
+        self._done = 0
+
+    def announce(self, n_texts: int, n_tokens: int) -> None:
+        self._texts_known += n_texts
+        self._tokens_known += n_tokens
+
+    def advance(self, n_tokens: int) -> None:
+        self._done += n_tokens
+        if self._report is not None:
+            total = self._tokens_known * self._n_texts // self._texts_known
+            self._report(self._done, max(total, self._done))

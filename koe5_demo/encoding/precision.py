@@ -1,0 +1,169 @@
+"""In which arithmetic a model should run here, and the guard that a cheaper one must pass.
+
+`auto` tries what the hardware computes natively, fastest first. A cheaper arithmetic is taken only if the 16 probe
+texts of `probes_ko.txt` come out as in float32: no cosine between two of them may move by more than 0.01, and no query
+may rank the passages differently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from koe5_demo.encoding.dense import int8_works
+from koe5_demo.records import FloatArray, Notice, Role
+
+PROBES_FILE: Final = Path(__file__).with_name("probes_ko.txt")
+LARGEST_MOVE: Final = 0.01
+TIE: Final = 0.001
+"""Two passages whose float32 cosines to a query are closer than this count as tied: the page shows three digits.
+A new best passage counts whatever the distance."""
+BF16_CAPABILITY: Final = (8, 0)
+FP16_CAPABILITY: Final = (7, 0)
+
+
+class Precision(str, Enum):
+    """An arithmetic of the dense layers, as `--dtype` names it."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+    FP16 = "fp16"
+    INT8 = "int8"
+
+    @property
+    def label(self) -> str:
+        """Return the name shown beside results."""
+        return {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "int8": "int8"}[self.value]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a device computes natively, as torch tells it.
+
+    Attributes:
+        device: Kind of device: cpu, cuda, mps.
+        bf16, fp16, int8: Whether dense layers gain by it.
+    """
+
+    device: str
+    bf16: bool = False
+    fp16: bool = False
+    int8: bool = False
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A built-in text of the guard."""
+
+    text: str
+    role: Role
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How far an arithmetic is from float32 on the probes.
+
+    Attributes:
+        largest_move: Largest change of a cosine between two probes.
+        n_changed: Queries whose ranking of the passages changed.
+    """
+
+    largest_move: float
+    n_changed: int
+
+    @property
+    def passed(self) -> bool:
+        """Return whether the arithmetic may be used."""
+        # Written so that NaN fails.
+        return self.largest_move <= LARGEST_MOVE and self.n_changed == 0
+
+
+def detect(device: torch.device) -> Hardware:
+    """Ask torch what `device` computes natively."""
+    if device.type == "cuda":
+        capability = torch.cuda.get_device_capability(device)
+        return Hardware("cuda", bf16=capability >= BF16_CAPABILITY, fp16=capability >= FP16_CAPABILITY)
+    if device.type == "cpu":
+        bf16 = _cpu_has("_is_avx512_bf16_supported") or _cpu_has("_is_amx_tile_supported")
+        return Hardware("cpu", bf16=bf16, fp16=_cpu_has("_is_amx_fp16_supported"), int8=_cpu_int8())
+    return Hardware(device.type)
+
+
+def candidates(asked: str, hardware: Hardware) -> tuple[Precision, ...]:
+    """Return the precisions to try, in order; the last is always fp32, which needs no guard.
+
+    Args:
+        asked: auto, fp32, bf16, fp16 or int8. One that is asked for by name is tried even where it is slow, except
+            int8, which cannot run without its instructions.
+        hardware: Of the device.
+    """
+    native = {Precision.INT8: hardware.int8, Precision.BF16: hardware.bf16}
+    if hardware.device == "cuda":
+        native[Precision.FP16] = hardware.fp16 and not hardware.bf16
+    cheaper = [precision for precision, has in native.items() if has]
+    if asked == "auto":
+        return (*cheaper, Precision.FP32)
+    wanted = Precision(asked)
+    if wanted is Precision.FP32 or (wanted is Precision.INT8 and not hardware.int8):
+        return (Precision.FP32,)
+    return (wanted, Precision.FP32)
+
+
+@lru_cache
+def probes() -> tuple[Probe, ...]:
+    """Return the built-in probe texts, 4 queries and 12 passages from 5 to some 300 tokens."""
+    roles = {"Q": Role.QUERY, "P": Role.PASSAGE}
+    lines = (line.split("\t", 1) for line in PROBES_FILE.read_text("utf-8").splitlines())
+    return tuple(Probe(text, roles[kind]) for kind, text in lines)
+
+
+def judge(reference: FloatArray, cheaper: FloatArray, queries: npt.NDArray[np.bool_]) -> Verdict:
+    """Compare the probes' vectors in a cheaper arithmetic with those in float32.
+
+    Args:
+        reference: (n, D) unit rows in float32.
+        cheaper: (n, D) unit rows of the same texts.
+        queries: (n,) which of the texts are queries; the others are what they rank.
+
+    Returns:
+        The verdict. A ranking has changed if its best passage is another one, or if two passages that float32 holds
+        apart by `TIE` or more have swapped.
+    """
+    expected, got = reference @ reference.T, cheaper @ cheaper.T
+    largest_move = float(np.max(np.abs(expected - got), initial=0.0))
+    rows = np.ix_(queries, ~queries)
+    changed = [_ranking_changed(old, new) for old, new in zip(expected[rows], got[rows], strict=True)]
+    return Verdict(largest_move, sum(changed))
+
+
+def notice_of(precision: Precision, verdict: Verdict) -> Notice:
+    """Say why a precision was refused."""
+    values: dict[str, object] = {"dtype": precision.value, "move": verdict.largest_move, "limit": LARGEST_MOVE}
+    return Notice("notice_dtype_refused", {**values, "n": verdict.n_changed})
+
+
+def _ranking_changed(expected: FloatArray, got: FloatArray) -> bool:
+    if len(expected) == 0:
+        return False
+    if int(np.argmax(expected)) != int(np.argmax(got)):
+        return True
+    held_apart = expected[:, None] - expected[None, :] >= TIE
+    swapped = got[:, None] < got[None, :]
+    return bool(np.any(held_apart & swapped))
+
+
+def _cpu_has(query: str) -> bool:
+    # torch has no public name for these yet; where one is missing, the answer is no.
+    ask = getattr(torch.cpu, query, None)
+    return bool(ask is not None and ask())
+
+
+def _cpu_int8() -> bool:
+    return _cpu_has("_is_vnni_supported") and int8_works()

@@ -1,0 +1,192 @@
+"""The fast engines against sentence-transformers' own `encode` on any mix of lengths, and the guard that picks them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from sentence_transformers import SentenceTransformer
+from tiny_models import build_tiny_bert, build_tiny_roberta, build_tiny_xlmr
+
+from koe5_demo.encoding.checkpoint import SAFETENSORS
+from koe5_demo.encoding.choice import ModelFiles, open_fast, probe_queries, probe_vectors
+from koe5_demo.encoding.dense import int8_works
+from koe5_demo.encoding.padding_free import PaddingFreeEncoder
+from koe5_demo.encoding.precision import Hardware, Precision
+from koe5_demo.records import ModelInfo, Prompts, Role
+
+SHAPES = {
+    "e5": lambda path: build_tiny_xlmr(path, pooling="mean"),
+    "bge-m3": lambda path: build_tiny_xlmr(path, pooling="cls", hidden=64, layers=3, normalize=False),
+    "small-e5": lambda path: build_tiny_bert(path, pooling="mean", hidden=48),
+    "roberta": lambda path: build_tiny_roberta(path, pooling="cls"),
+}
+# Lengths in characters: a token each, so up to 512 tokens and beyond, with many short ones.
+LENGTHS = st.lists(st.one_of(st.integers(0, 12), st.integers(0, 511), st.integers(500, 600)), min_size=1, max_size=12)
+MOST_COSINE_ERROR = 1e-5
+
+
+def describe(model, prompts=Prompts("query: ", "passage: ")):  # noqa: B008
+    dimensions = model.get_embedding_dimension()
+    return ModelInfo("tiny", None, "1", "?", "?", "cpu", dimensions, 512, prompts, "f")
+
+
+def load(folder, dtype=torch.float32):
+    return SentenceTransformer(str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": dtype})
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def pair(request, tmp_path_factory):
+    folder = SHAPES[request.param](tmp_path_factory.mktemp(request.param) / "model")
+    model = load(folder)
+    return load(folder), PaddingFreeEncoder.from_model(model, describe(model), tokens_per_batch=300)
+
+
+def written(lengths):
+    story = "서울은 한국의 수도이고 부산은 바다가 가까운 도시이다 가나다 abc 12 <pad> " * 12
+    return [story[3 * place :][:length] for place, length in enumerate(lengths)]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lengths=LENGTHS)
+def test_vectors_equal_the_reference_on_any_mix_of_lengths(pair, lengths):
+    reference, encoder = pair
+    texts = written(lengths)
+    expected = reference.encode(texts, prompt="passage: ", normalize_embeddings=True)
+    got = encoder.encode(texts, Role.PASSAGE)
+    assert np.abs(got.vectors @ got.vectors.T - expected @ expected.T).max() <= MOST_COSINE_ERROR
+    np.testing.assert_allclose(got.vectors, expected, atol=MOST_COSINE_ERROR)
+    np.testing.assert_allclose(np.linalg.norm(got.vectors, axis=1), 1, atol=1e-6)
+    uncut = reference.tokenizer(["passage: " + text for text in texts], truncation=False)["input_ids"]
+    assert got.n_tokens.tolist() == [len(ids) for ids in uncut]
+
+
+# --- the guard -------------------------------------------------------------------------------------------------------
+
+
+def files_of(folder: Path) -> ModelFiles:
+    return ModelFiles(
+        load=lambda dtype: load(folder, dtype),
+        describe=describe,
+        stamp=lambda info: replace(info, fingerprint=f"{info.engine}-{info.dtype}"),
+        folder=folder,
+    )
+
+
+@pytest.fixture
+def bf16_processor(monkeypatch):
+    monkeypatch.setattr("koe5_demo.encoding.precision.detect", lambda _: Hardware("cpu", bf16=True))
+
+
+def spoil(folder: Path) -> None:
+    """Make bf16 lose what tells texts apart: a large constant in every word vector swallows the differences."""
+    weights = load_file(folder / SAFETENSORS)
+    name = next(name for name in weights if name.endswith("word_embeddings.weight"))
+    weights[name] = weights[name] + 64.0
+    save_file(weights, folder / SAFETENSORS, metadata={"format": "pt"})
+
+
+def test_the_guard_refuses_weights_that_bf16_breaks(tmp_path, bf16_processor):
+    folder = build_tiny_xlmr(tmp_path / "model")
+    spoil(folder)
+    encoder = open_fast(files_of(folder), "cpu")
+    assert encoder.info.dtype == "float32"
+    assert "bf16" in encoder.info.note
+    expected = load(folder).encode(["passage: 서울"], normalize_embeddings=True)
+    np.testing.assert_allclose(encoder.encode(["서울"], Role.PASSAGE).vectors, expected, atol=1e-5)
+
+
+def test_auto_takes_bf16_where_it_changes_nothing(tmp_path, bf16_processor):
+    encoder = open_fast(files_of(build_tiny_xlmr(tmp_path / "model")), "cpu")
+    assert encoder.info.dtype == "bfloat16"
+    assert encoder.info.engine == "padding-free"
+    assert encoder.info.note == ""
+    assert encoder.info.fingerprint == "padding-free-bfloat16"
+
+
+def test_the_streamed_reference_is_the_float32_model(tmp_path, bf16_processor, monkeypatch):
+    seen = []
+
+    def judge(reference, cheaper, queries):
+        seen.append(reference)
+        return real(reference, cheaper, queries)
+
+    from koe5_demo.encoding import precision
+
+    real = precision.judge
+    monkeypatch.setattr(precision, "judge", judge)
+    folder = build_tiny_xlmr(tmp_path / "model", pooling="cls")
+    open_fast(files_of(folder), "cpu")
+    model = load(folder)
+    exact = PaddingFreeEncoder.from_model(model, describe(model))
+    np.testing.assert_allclose(seen[0], probe_vectors(exact), atol=1e-6)
+    assert probe_queries().sum() == 4
+
+
+def test_float32_needs_no_guard(tmp_path, bf16_processor, monkeypatch):
+    monkeypatch.setattr("koe5_demo.encoding.choice.probe_vectors", None)
+    encoder = open_fast(files_of(build_tiny_xlmr(tmp_path / "model")), "cpu", dtype="fp32")
+    assert encoder.info.dtype == "float32"
+
+
+def test_a_model_that_does_not_fit_runs_in_sentence_transformers_and_says_so(tmp_path, bf16_processor):
+    folder = build_tiny_xlmr(tmp_path / "model", pooling="max")
+    encoder = open_fast(files_of(folder), "cpu")
+    assert encoder.info.engine == "sentence-transformers"
+    assert encoder.info.dtype == "float32"
+    assert "pooling max" in encoder.info.note
+    expected = load(folder).encode(["passage: 서울"], normalize_embeddings=True)
+    np.testing.assert_allclose(encoder.encode(["서울"], Role.PASSAGE).vectors, expected, atol=1e-5)
+
+
+def test_int8_falls_back_step_by_step(tmp_path, monkeypatch):
+    if not int8_works():
+        pytest.skip("no int8 here")
+    monkeypatch.setattr("koe5_demo.encoding.precision.detect", lambda _: Hardware("cpu", bf16=True, int8=True))
+    folder = build_tiny_xlmr(tmp_path / "model")
+    spoil(folder)
+    encoder = open_fast(files_of(folder), "cpu")
+    assert encoder.info.dtype == "float32"
+    assert encoder.info.note.index("int8") < encoder.info.note.index("bf16")
+
+
+def test_a_pickled_checkpoint_is_read_too(tmp_path, bf16_processor):
+    folder = build_tiny_xlmr(tmp_path / "model")
+    expected = load(folder).encode(["passage: 서울"], normalize_embeddings=True)
+    torch.save(load_file(folder / SAFETENSORS), folder / "pytorch_model.bin")
+    (folder / SAFETENSORS).unlink()
+    encoder = open_fast(files_of(folder), "cpu", dtype="fp32")
+    assert encoder.info.engine == "padding-free"
+    np.testing.assert_allclose(encoder.encode(["서울"], Role.PASSAGE).vectors, expected, atol=1e-5)
+
+
+def test_without_accelerate_the_model_opens_all_the_same(tmp_path, bf16_processor, monkeypatch):
+    folder = build_tiny_xlmr(tmp_path / "model")
+
+    def refuse(*_, **__):
+        raise ValueError("requires `accelerate`")
+
+    monkeypatch.setattr("koe5_demo.encoding.choice.SentenceTransformer", refuse)
+    encoder = open_fast(files_of(folder), "cpu")
+    assert encoder.info.engine == "padding-free"
+    assert encoder.encode(["서울"], Role.QUERY).vectors.shape == (1, 32)
+
+
+def test_threads_get_their_own_results(pair):
+    from concurrent.futures import ThreadPoolExecutor
+
+    _, encoder = pair
+    texts = [["가" * (n + 1)] * 3 for n in range(16)]
+    expected = [encoder.encode(each, Role.QUERY).vectors for each in texts]
+    with ThreadPoolExecutor(4) as pool:
+        got = list(pool.map(lambda each: encoder.encode(each, Role.QUERY).vectors, texts))
+    for one, other in zip(got, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_precision_labels_are_torch_names():
+    assert [precision.label for precision in Precision] == ["float32", "bfloat16", "float16", "int8"]

@@ -1,0 +1,257 @@
+import numpy as np
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Dense, Pooling
+from tiny_models import build_tiny_bert, build_tiny_xlmr
+
+from koe5_demo.encoding.attention import Segments, attend_products, attend_runs
+from koe5_demo.encoding.dense import Int8Dense, PlainDense, PrepackedDense, int8_works, prepacking_works, quantize_rows
+from koe5_demo.encoding.packed import token_positions
+from koe5_demo.encoding.padding_free import PaddingFreeEncoder, supports
+from koe5_demo.encoding.precision import Precision
+from koe5_demo.encoding.text_tokens import TextTokenizer
+from koe5_demo.encoding.threads import cgroup_cores, usable_threads
+from koe5_demo.encoding.token_batches import Run, cut_batches, equal_runs
+from koe5_demo.records import ModelInfo, Prompts, Role
+
+E5 = Prompts("query: ", "passage: ")
+
+
+def describe(prompts=E5, max_tokens=512):
+    return ModelInfo("tiny", None, "1", "padding-free", "float32", "cpu", 32, max_tokens, prompts, "f")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return build_tiny_xlmr(tmp_path_factory.mktemp("xlmr") / "model")
+
+
+def load(folder):
+    return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+
+
+@pytest.fixture(scope="module")
+def encoder(folder):
+    return PaddingFreeEncoder.from_model(load(folder), describe(), tokens_per_batch=64)
+
+
+# --- batches ---------------------------------------------------------------------------------------------------------
+
+
+def test_batches_hold_every_place_once_and_at_most_the_bound():
+    lengths = np.array([5, 60, 1, 33, 64, 7, 7, 12])
+    batches = cut_batches(lengths, 64)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(8))
+    assert all(lengths[batch].sum() <= 64 for batch in batches)
+
+
+def test_a_text_longer_than_a_batch_gets_its_own():
+    assert [batch.tolist() for batch in cut_batches(np.array([3, 100, 4]), 10)] == [[1], [2, 0]]
+
+
+def test_no_text_makes_no_batch():
+    assert cut_batches(np.zeros(0, dtype=np.int64), 10) == []
+
+
+def test_batches_are_about_equally_full():
+    # 11 tokens in batches of 10: 6 + 5 rather than 10 + 1.
+    batches = cut_batches(np.ones(11, dtype=np.int64), 10)
+    assert [len(batch) for batch in batches] == [6, 5]
+
+
+def test_runs_join_neighbours_of_equal_length():
+    runs = list(equal_runs(np.array([4, 4, 4, 2, 1, 1]), max_scores=1000))
+    assert runs == [Run(0, 3, 4), Run(12, 1, 2), Run(14, 2, 1)]
+
+
+def test_a_run_is_cut_where_its_scores_would_leave_the_cache():
+    # 3 texts of 4 tokens have 48 scores; 32 allow two texts.
+    assert list(equal_runs(np.array([4, 4, 4]), max_scores=32)) == [Run(0, 2, 4), Run(8, 1, 4)]
+
+
+# --- parts of the network --------------------------------------------------------------------------------------------
+
+
+def test_bert_positions_start_anew_with_each_text():
+    assert token_positions(np.array([9, 9, 9, 9, 9]), np.array([2, 3]), None).tolist() == [0, 1, 0, 1, 2]
+
+
+def test_roberta_positions_skip_a_padding_token_that_was_typed():
+    # transformers: cumsum(id != pad) * (id != pad) + pad. Texts [9, 1, 9] and [1, 9].
+    assert token_positions(np.array([9, 1, 9, 1, 9]), np.array([3, 2]), 1).tolist() == [2, 1, 3, 1, 2]
+
+
+def test_attention_written_out_is_the_fused_one():
+    torch.manual_seed(0)
+    qkv = torch.randn(3 * 5 + 400, 3 * 32)
+    segments = Segments((Run(0, 3, 5), Run(15, 1, 400)), torch.tensor([0, 5, 10, 15, 415], dtype=torch.int32), 400)
+    torch.testing.assert_close(attend_products(qkv, segments, 4), attend_runs(qkv, segments, 4), atol=1e-5, rtol=1e-4)
+
+
+def test_texts_do_not_see_each_other():
+    torch.manual_seed(0)
+    qkv = torch.randn(10, 3 * 32)
+    alone = attend_runs(qkv[:4], Segments((Run(0, 1, 4),), torch.tensor([0, 4]), 4), 4)
+    both = attend_runs(qkv, Segments((Run(0, 1, 4), Run(4, 1, 6)), torch.tensor([0, 4, 10]), 6), 4)
+    torch.testing.assert_close(both[:4], alone)
+
+
+@pytest.mark.parametrize("gelu", [True, False])
+def test_a_prepacked_layer_gives_what_torch_gives(gelu):
+    if not prepacking_works(torch.float32):
+        pytest.skip("no oneDNN here")
+    torch.manual_seed(0)
+    weight, bias, x = torch.randn(48, 64), torch.randn(48), torch.randn(7, 64)
+    with torch.inference_mode():
+        got, expected = PrepackedDense(weight, bias, gelu)(x), PlainDense(weight, bias, gelu)(x)
+    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_rows_are_rounded_each_with_its_own_scale():
+    quantized, scales = quantize_rows(torch.tensor([[127.0, -127.0, 0.0], [0.5, 0.25, 0.0]]))
+    # Second row: scale 0.5 / 127, so 0.25 is 63.5 steps, which rounds to even, 64.
+    assert quantized.tolist() == [[255, 1, 128], [255, 192, 128]]
+    assert scales.flatten().tolist() == pytest.approx([1.0, 0.5 / 127])
+
+
+def test_a_row_of_zeros_stays_zero():
+    quantized, scales = quantize_rows(torch.zeros(1, 4))
+    assert quantized.tolist() == [[128] * 4]
+    assert torch.isfinite(scales).all()
+
+
+def test_an_int8_layer_is_close_whatever_the_size_of_a_row():
+    if not int8_works():
+        pytest.skip("no int8 here")
+    torch.manual_seed(0)
+    weight, bias = torch.randn(64, 128), torch.zeros(64)
+    x = torch.randn(5, 128) * torch.tensor([1e-3, 1.0, 10.0, 1e3, 1.0])[:, None]
+    with torch.inference_mode():
+        got, expected = Int8Dense(weight, bias, gelu=False)(x), PlainDense(weight, bias, gelu=False)(x)
+    assert ((got - expected).norm(dim=1) / expected.norm(dim=1)).max() < 0.02
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_long_text_is_cut_as_the_tokenizer_cuts_it(folder):
+    tokenizer = load(folder).tokenizer
+    text = "서울은 한국의 수도이다. " * 60
+    tokens = TextTokenizer(tokenizer, 100).tokenize([text])
+    assert tokens.ids == [tokenizer(text, truncation=True, max_length=100)["input_ids"]]
+    assert tokens.n_tokens.tolist() == [len(tokenizer(text)["input_ids"])]
+
+
+def test_tokens_can_be_counted_by_hand(encoder):
+    # <s> ▁ query : ▁ 서 울 </s>
+    assert encoder.count_tokens(["서울"], Role.QUERY).tolist() == [8]
+    # <s> ▁ 서 울 </s>
+    assert encoder.count_tokens(["서울"], Role.NONE).tolist() == [5]
+
+
+# --- the encoder -----------------------------------------------------------------------------------------------------
+
+
+def test_results_come_in_input_order(encoder):
+    texts = ["서울", "부산은 바다가 있는 도시이다", "한 글", "아주 긴 글 " * 30, "둘"]
+    together = encoder.encode(texts, Role.PASSAGE).vectors
+    alone = np.concatenate([encoder.encode([text], Role.PASSAGE).vectors for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_no_text_gives_no_rows(encoder):
+    encoded = encoder.encode([], Role.QUERY)
+    assert encoded.vectors.shape == (0, 32)
+    assert encoded.n_tokens.shape == (0,)
+
+
+def test_the_prompt_is_added_once(encoder):
+    bare, typed = encoder.encode(["서울", "query: 서울"], Role.QUERY).vectors
+    np.testing.assert_allclose(bare, typed, atol=1e-6)
+    assert np.abs(bare - encoder.encode(["서울"], Role.PASSAGE).vectors[0]).max() > 1e-3
+
+
+def test_truncation_is_told(encoder):
+    encoded = encoder.encode(["가" * 600, "가"], Role.NONE)
+    assert encoded.n_tokens.tolist() == [603, 4]
+    assert encoded.truncated.tolist() == [True, False]
+
+
+def test_progress_counts_tokens_and_never_goes_back(encoder):
+    seen = []
+    texts = ["가" * n for n in (60, 3, 17, 41, 8, 25)]
+    encoder.encode(texts, Role.NONE, on_progress=lambda done, total: seen.append((done, total)))
+    total = sum(n + 3 for n in (60, 3, 17, 41, 8, 25))
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == (total, total)
+    assert len(seen) > 2
+
+
+def test_the_mean_of_the_token_vectors_is_the_vector(encoder):
+    pieces, hidden = encoder.token_vectors("서울", Role.QUERY)
+    assert pieces == ["<s>", "▁", "query", ":", "▁", "서", "울", "</s>"]
+    mean = hidden.mean(axis=0)
+    vector = encoder.encode(["서울"], Role.QUERY).vectors[0]
+    np.testing.assert_allclose(mean / np.linalg.norm(mean), vector, atol=1e-6)
+
+
+def test_weights_are_in_memory_once(folder):
+    model = load(folder)
+    PaddingFreeEncoder.from_model(model, describe())
+    assert model[0].model.encoder.layer[0].intermediate.dense.weight.numel() == 0
+    assert model[0].model.embeddings.word_embeddings.weight.numel() == 0
+
+
+def test_bf16_is_loaded_straight_and_stays_close(folder):
+    exact = PaddingFreeEncoder.from_model(load(folder), describe())
+    half = SentenceTransformer(str(folder), device="cpu", model_kwargs={"dtype": torch.bfloat16})
+    cheap = PaddingFreeEncoder.from_model(half, describe(), precision=Precision.BF16)
+    texts = ["서울", "부산은 바다가 있는 도시이다"]
+    got, expected = (engine.encode(texts, Role.PASSAGE).vectors for engine in (cheap, exact))
+    assert np.abs(got @ got.T - expected @ expected.T).max() < 0.01
+
+
+# --- which models ----------------------------------------------------------------------------------------------------
+
+
+def test_other_modules_are_refused_with_the_reason(folder):
+    model = load(folder)
+    assert supports(model) is None
+    widened = SentenceTransformer(modules=[model[0], model[1], Dense(32, 16)], device="cpu")
+    assert "Dense" in supports(widened)
+    with pytest.raises(ValueError, match="Dense"):
+        PaddingFreeEncoder.from_model(widened, describe())
+
+
+def test_another_pooling_is_refused(folder):
+    model = load(folder)
+    assert "max" in supports(SentenceTransformer(modules=[model[0], Pooling(32, "max")], device="cpu"))
+
+
+def test_another_activation_is_refused(tmp_path):
+    model = load(build_tiny_bert(tmp_path / "bert"))
+    model[0].model.config.hidden_act = "relu"
+    assert "relu" in supports(model)
+
+
+# --- threads ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_container_limit_is_read(tmp_path):
+    (tmp_path / "cpu.max").write_text("150000 100000\n")
+    assert cgroup_cores(tmp_path) == 1.5
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert cgroup_cores(tmp_path) is None
+
+
+def test_the_old_kind_of_container_limit_is_read(tmp_path):
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu/cpu.cfs_quota_us").write_text("50000")
+    (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000")
+    assert cgroup_cores(tmp_path) == 0.5
+    assert usable_threads(tmp_path, {}) == 1
+
+
+def test_an_explicit_number_of_threads_is_obeyed(tmp_path):
+    assert usable_threads(tmp_path, {"OMP_NUM_THREADS": "3"}) == 3

@@ -54,13 +54,50 @@
     const root = document.documentElement.style;
     const quoted = JSON.stringify(drop);
     if (root.getPropertyValue("--k-drop") !== quoted) root.setProperty("--k-drop", quoted);
-    if (document.documentElement.lang !== language) document.documentElement.lang = language;
+    if (document.documentElement.lang !== language) {
+      document.documentElement.lang = language;
+      // The server words its refusals (a full queue, too many requests) before any page code runs.
+      document.cookie = `koe5-language=${language};path=/;max-age=31536000;SameSite=Lax`;
+    }
     if (document.title !== title) document.title = title;
   };
 
+  // Tells the server which two texts to explain, through the box that the server listens to.
+  const pick = (text) => {
+    const box = document.querySelector("#pick textarea, #pick input");
+    if (!box) return;
+    box.value = text;
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+    document.querySelector("#pair-box")?.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  };
+
+  const hearHeatmap = () => {
+    const plot = document.querySelector("#heatmap .js-plotly-plot");
+    if (!plot?.on || plot.koe5Heard === plot.layout) return;
+    plot.koe5Heard = plot.layout;
+    plot.removeAllListeners?.("plotly_click");
+    plot.on("plotly_click", (event) => {
+      const [, , row, column] = event.points[0].customdata;
+      pick(`${row}:${column}`);
+    });
+  };
+
+  const shareLink = (packed, copied, tooLong) => {
+    if (!packed) {
+      document.querySelector("#share-file")?.click();
+      return tooLong;
+    }
+    const link = `${location.origin}${location.pathname}#s=${packed}`;
+    history.replaceState(null, "", link);
+    navigator.clipboard?.writeText(link).catch(() => {});
+    return copied;
+  };
+
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("button[data-sort]");
-    if (button) sortTable(button);
+    const sort = event.target.closest?.("button[data-sort]");
+    if (sort) sortTable(sort);
+    const why = event.target.closest?.("button[data-pick]");
+    if (why) pick(why.dataset.pick);
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -71,10 +108,14 @@
   const start = () => {
     restoreDark();
     followLanguage();
-    new MutationObserver(followLanguage).observe(document.body, { childList: true, subtree: true });
+    const follow = () => {
+      followLanguage();
+      hearHeatmap();
+    };
+    new MutationObserver(follow).observe(document.body, { childList: true, subtree: true });
   };
   // Gradio inserts this script after the document has loaded; a browser that is slow may run it before.
   if (document.readyState === "complete") start();
   else window.addEventListener("load", start);
-  window.koe5 = { download, toggleDark };
+  window.koe5 = { download, toggleDark, shareLink };
 })();

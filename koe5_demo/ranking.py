@@ -62,8 +62,8 @@ def compare(
     Raises:
         InputError: If there is no query or no passage, or one is blank.
     """
-    _require_texts(queries, "no_query")
-    _require_texts(passages, "no_passage")
+    require_texts(queries, "no_query")
+    require_texts(passages, "no_passage")
     query_encoded = encoder.encode(queries, Role.QUERY)
     passage_encoded = encoder.encode(passages, Role.PASSAGE, on_progress=on_progress)
     return Comparison(
@@ -102,7 +102,7 @@ def similarity(texts: Sequence[str], encoder: Encoder, *, role: Role = Role.NONE
     Raises:
         InputError: If there is no text or one is blank.
     """
-    _require_texts(texts, "no_text")
+    require_texts(texts, "no_text")
     vectors = encoder.encode(texts, role).vectors
     return cosines(vectors, vectors)
 
@@ -123,7 +123,16 @@ def require_top_k(top_k: int | None) -> None:
         raise InputError("bad_top_k", value=top_k)
 
 
-def _require_texts(texts: Sequence[str], empty_key: str) -> None:
+def require_texts(texts: Sequence[str], empty_key: str) -> None:
+    """Refuse an empty list and blank texts.
+
+    Args:
+        texts: Any.
+        empty_key: Name of the message for no text at all.
+
+    Raises:
+        InputError: If there is no text or one is blank.
+    """
     if not texts:
         raise InputError(empty_key)
     for n, text in enumerate(texts, start=1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -152,3 +152,36 @@ class Notice:
     def text(self, language: Language) -> str:
         """Return the notice in `language`."""
         return message(self.key, language, **self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class TokenVectors:
+    """What the vector of one text is made of.
+
+    Attributes:
+        sent: The text as the model got it, prompt included.
+        n_prompt_chars: How many characters at its start are the prompt.
+        n_seen_chars: How many characters at its start the model read; the rest was cut off.
+        spans: (t, 2) int64, characters of `sent` that a row stands for, half open; (-1, -1) for special tokens.
+        vectors: (t, dimensions) float32, at least one row.
+        exact: Whether the rows' sum, at length 1, is the vector of the text.
+    """
+
+    sent: str
+    n_prompt_chars: int
+    n_seen_chars: int
+    spans: IntArray
+    vectors: FloatArray
+    exact: bool
+
+
+@runtime_checkable
+class TokenEncoder(Protocol):
+    """An encoder that can tell what a vector is made of."""
+
+    def encode_tokens(self, text: str, role: Role) -> TokenVectors:
+        """Take the vector of one bare text apart.
+
+        Raises:
+            InputError: If this model's vectors cannot be taken apart.
+        """

@@ -14,6 +14,8 @@ from koe5_demo.messages import Language
 
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 DTYPES: Final = ("auto", "fp32", "bf16", "fp16", "int8")
+LOG_FORMATS: Final = ("text", "json")
+ON_A_SPACE: Final = "SPACE_ID"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,14 @@ class Settings:
         disk_cache_mb: KOE5_DISK_CACHE_MB: size of the vectors kept on disk, in 10^6 bytes.
         allow_custom_models: KOE5_ALLOW_CUSTOM_MODELS: whether a visitor of the page may name models outside the
             catalog. The command line always may.
+        rate_limit: KOE5_RATE_LIMIT: model requests of one visitor a minute; 0 means any number. Not set means 60, and
+            any number for the machine that the page runs on.
+        behind_proxy: KOE5_BEHIND_PROXY: whether visitors come through a proxy of the operator, so that they are told
+            apart by `X-Forwarded-For`. On by default on a Space, which always has one.
+        uploads_mb: KOE5_UPLOADS_MB: size of all uploaded files that are kept at once, in 10^6 bytes.
+        mcp: KOE5_MCP: whether the endpoints are also MCP tools; needs requirements-mcp.txt.
+        metrics: KOE5_METRICS: whether /metrics tells counts to the private network.
+        log_format: KOE5_LOG_FORMAT: text or json.
         limits: KOE5_MAX_QUERIES, KOE5_MAX_PASSAGES, KOE5_MAX_CHARS, KOE5_MAX_TOTAL_CHARS, KOE5_MAX_FILE_MB.
     """
 
@@ -75,6 +85,12 @@ class Settings:
     data_dir: Path = Path.home() / ".cache" / "koe5-demo"
     disk_cache_mb: int = 4_096
     allow_custom_models: bool = False
+    rate_limit: int | None = None
+    behind_proxy: bool = False
+    uploads_mb: int = 1_000
+    mcp: bool = False
+    metrics: bool = False
+    log_format: str = "text"
     limits: Limits = Limits()
 
 
@@ -85,7 +101,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         SettingError: If a variable holds a value that cannot be used; the message says which are valid.
     """
     env = {name: value for name, value in (os.environ if environ is None else environ).items() if value != ""}
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"behind_proxy": ON_A_SPACE in env}
     for field, (name, parse) in _VARIABLES.items():
         if name in env:
             values[field] = parse(name, env[name])
@@ -155,6 +171,12 @@ _VARIABLES: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
     "data_dir": ("KOE5_DATA_DIR", _path),
     "disk_cache_mb": ("KOE5_DISK_CACHE_MB", _whole(1, 100_000_000)),
     "allow_custom_models": ("KOE5_ALLOW_CUSTOM_MODELS", _switch),
+    "rate_limit": ("KOE5_RATE_LIMIT", _whole(0, 1_000_000)),
+    "behind_proxy": ("KOE5_BEHIND_PROXY", _switch),
+    "uploads_mb": ("KOE5_UPLOADS_MB", _whole(1, 1_000_000)),
+    "mcp": ("KOE5_MCP", _switch),
+    "metrics": ("KOE5_METRICS", _switch),
+    "log_format": ("KOE5_LOG_FORMAT", _one_of(*LOG_FORMATS)),
 }
 _LIMITS: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
     "queries": ("KOE5_MAX_QUERIES", _whole(1, 10_000)),

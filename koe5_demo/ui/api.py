@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
 import gradio as gr
+from gradio.events import api as add_endpoint
 
 from koe5_demo import exports, inputs
 from koe5_demo.benchmark.datasets.registry import DATASETS
@@ -18,6 +19,7 @@ from koe5_demo.benchmark.report import result_record
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
 from koe5_demo.benchmark.vector_cache import VectorCache
 from koe5_demo.catalog import CATALOG
+from koe5_demo.edge.requests_log import told
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError, InputError
 from koe5_demo.messages import Language
@@ -25,8 +27,8 @@ from koe5_demo.prompts import with_prompts
 from koe5_demo.ranking import compare, require_top_k, similarity
 from koe5_demo.records import Encoder, Role
 from koe5_demo.settings import Settings
-from koe5_demo.ui.boundary import unexpected
-from koe5_demo.ui.ranking_tab import MODEL_QUEUE
+from koe5_demo.ui.boundary import MODEL_QUEUE, stop_if_left, unexpected
+from koe5_demo.ui.presence import has_left
 
 BENCHMARK_QUEUE: Final = "benchmark"
 P = ParamSpec("P")
@@ -64,7 +66,9 @@ class Api:
         asked, given = inputs.clean(_strings(queries)), inputs.clean(_strings(passages))
         inputs.check(asked, given, self._settings.limits)
         encoder = self._encoder(model)
-        return exports.ranking_json(compare(asked.texts, given.texts, encoder), encoder.info, top_k)
+        return exports.ranking_json(
+            compare(asked.texts, given.texts, encoder, on_progress=stop_if_left), encoder.info, top_k
+        )
 
     def similarity(self, texts: list[str], role: str = "none", model: str = "") -> dict[str, Any]:
         """Compute the cosine of every pair of texts.
@@ -94,7 +98,7 @@ class Api:
         """
         chosen, clean = _role(role), self._texts(texts)
         encoder = self._encoder(model)
-        encoded = encoder.encode(clean, chosen)
+        encoded = encoder.encode(clean, chosen, on_progress=stop_if_left)
         return {
             "model": exports.model_json(encoder.info),
             "dimensions": encoder.info.dimensions,
@@ -158,7 +162,9 @@ class Api:
             raise InputError("bad_option", name="dataset", value=dataset, valid=", ".join(DATASETS))
         names = models or [self._host.serving, "bm25"]
         cache = VectorCache(self._settings.data_dir / "vectors", self._settings.disk_cache_mb * 1_000_000)
-        done = finished(run_suite([dataset], system_sources(names, self._encoder), RunOptions(cache=cache)))
+        done = finished(
+            run_suite([dataset], system_sources(names, self._encoder), RunOptions(cache=cache, should_stop=has_left))
+        )
         failures = [
             {"dataset": failure.dataset, "model": failure.model, "error": failure.error.text(Language.EN)}
             for failure in done.failures
@@ -183,9 +189,9 @@ def build_api(host: ModelHost, settings: Settings) -> None:
     """Name the public endpoints. Must be called inside a gr.Blocks context."""
     api = Api(host, settings)
     for function in (api.rank, api.similarity, api.embed, api.tokens):
-        gr.api(_open(function), api_name=function.__name__, concurrency_id=MODEL_QUEUE)
-    gr.api(_open(api.models), api_name="models", queue=False)
-    gr.api(_open(api.benchmark), api_name="benchmark", concurrency_id=BENCHMARK_QUEUE, concurrency_limit=1)
+        add_endpoint(_open(function), api_name=function.__name__, concurrency_id=MODEL_QUEUE)
+    add_endpoint(_open(api.models), api_name="models", queue=False)
+    add_endpoint(_open(api.benchmark), api_name="benchmark", concurrency_id=BENCHMARK_QUEUE, concurrency_limit=1)
 
 
 def _open(function: Callable[P, R]) -> Callable[P, R]:
@@ -194,7 +200,8 @@ def _open(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def endpoint(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return function(*args, **kwargs)
+            with told(f"api/{function.__name__}", [*args, *kwargs.values()]):
+                return function(*args, **kwargs)
         except DemoError as error:
             raise gr.Error(error.text(Language.EN), print_exception=False) from error
         except Exception as error:

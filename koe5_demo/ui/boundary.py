@@ -10,9 +10,11 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import gradio as gr
 
+from koe5_demo.edge.requests_log import frames, told
 from koe5_demo.errors import DemoError
 from koe5_demo.messages import Language
 from koe5_demo.records import OnProgress
+from koe5_demo.ui.presence import has_left
 from koe5_demo.ui.text import t
 
 logger = logging.getLogger(__name__)
@@ -20,20 +22,26 @@ P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=gr.components.Component | gr.blocks.BlockContext)
 ERROR_SECONDS: Final = 20
+MODEL_QUEUE: Final = "model"
+"""All events that run a model wait in one queue of this name."""
+PLAIN: Final[dict[str, Any]] = {"padding": False, "apply_default_css": False}
+"""For HTML components whose look comes from our own style sheet."""
 Maker = Callable[[Language], Any]
 
 
 def guarded(handler: Callable[P, R]) -> Callable[P, R]:
     """Turn errors into what gradio shows: a DemoError in the visitor's language, a bug as a number to look up.
 
-    The handler's last positional argument must be the language.
+    The handler's last positional argument must be the language. The log gets one line a call, with no text in it.
     """
+    event = f"page/{getattr(handler, '__name__', 'call').strip('_').removeprefix('on_')}"
 
     @wraps(handler)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        language = Language(args[-1])
+        language = _language(args[-1])
         try:
-            return handler(*args, **kwargs)
+            with told(event, args):
+                return handler(*args, **kwargs)
         except DemoError as error:
             raise gr.Error(error.text(language), duration=ERROR_SECONDS, print_exception=False) from error
         except gr.Error:
@@ -47,14 +55,30 @@ def guarded(handler: Callable[P, R]) -> Callable[P, R]:
 def unexpected(error: Exception, language: Language) -> gr.Error:
     """Log a bug with its traceback under a number, and return what tells that number."""
     number = secrets.token_hex(4)
-    logger.error("unexpected error %s", number, exc_info=error)
+    logger.error("unexpected error %s\n%s", number, frames(error))
     return gr.Error(t("unexpected", language, id=number), duration=ERROR_SECONDS, print_exception=False)
 
 
+def stop_if_left(*_: object) -> None:
+    """End the request under way if nobody waits for it any more; also fit as a progress callback.
+
+    Raises:
+        DemoError: If the visitor has left.
+    """
+    if has_left():
+        raise DemoError("visitor_left")
+
+
+def _language(value: Any) -> Language:
+    """Return the visitor's language; a program may send anything in its place."""
+    return Language.EN if value == Language.EN.value else Language.KO
+
+
 def reporter(progress: gr.Progress, language: Language) -> OnProgress:
-    """Return a library progress callback that moves gradio's bar."""
+    """Return a library progress callback that moves gradio's bar, and ends the work of a visitor who has left."""
 
     def report(done: int, total: int) -> None:
+        stop_if_left()
         if total:
             progress(min(done / total, 1.0), desc=t("running", language))
 

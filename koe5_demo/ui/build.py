@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 
@@ -11,17 +11,23 @@ from koe5_demo.messages import Language
 from koe5_demo.settings import Settings
 from koe5_demo.ui import render
 from koe5_demo.ui.api import build_api
+from koe5_demo.ui.benchmark_tab import build_benchmark_tab
 from koe5_demo.ui.boundary import Words, label
-from koe5_demo.ui.model_bar import ModelBar, build_model_bar
-from koe5_demo.ui.ranking_tab import RankingTab, build_ranking_tab
+from koe5_demo.ui.model_bar import build_model_bar
+from koe5_demo.ui.ranking_tab import build_ranking_tab, wire_load
 from koe5_demo.ui.text import t
+
+DELETE_UPLOADS: Final = (60, 900)
+"""Every so many seconds, uploads older than so many seconds are deleted."""
 
 
 def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
     """Return the page; launch it with `koe5_demo.ui.launch.launch_options`."""
     words = Words(settings.language)
     page: gr.Blocks
-    with gr.Blocks(title=t("title", settings.language), analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(
+        title=t("title", settings.language), analytics_enabled=False, fill_width=True, delete_cache=DELETE_UPLOADS
+    ) as page:
         with gr.Row(elem_classes="k-top"):
             with gr.Column(scale=4, min_width=300):
                 words.make(gr.HTML, {"value": render.header}, elem_id="header", padding=False, apply_default_css=False)
@@ -36,21 +42,15 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
                 )
                 dark = words.make(gr.Button, {"value": label("dark")}, size="sm", elem_id="dark", min_width=90)
         bar = build_model_bar(host, words, language)
-        with gr.Tabs(), words.make(gr.Tab, {"label": label("tab_ranking")}, id="ranking"):
-            ranking = build_ranking_tab(host, settings.limits, words, bar.model, language)
+        with gr.Tabs() as tabs:
+            with words.make(gr.Tab, {"label": label("tab_ranking")}, id="ranking"):
+                ranking = build_ranking_tab(host, settings, words, bar.model, language)
+            with words.make(gr.Tab, {"label": label("tab_benchmark")}, id="benchmark") as benchmark:
+                build_benchmark_tab(host, settings, words, language, ranking, tabs=tabs, tab=benchmark)
         _wire_frame(words, language, dark)
         build_api(host, settings)
-        _wire_load(page, host, bar, ranking)
+        wire_load(page, ranking, host, bar.model)
     return page
-
-
-def _wire_load(page: gr.Blocks, host: ModelHost, bar: ModelBar, ranking: RankingTab) -> None:
-    """Show the first example's result to who has just come, by the model that serves now."""
-
-    def on_load() -> str:
-        return host.serving
-
-    page.load(on_load, outputs=bar.model, api_visibility="private", queue=False).then(**ranking.run_event)
 
 
 def _wire_frame(words: Words, language: gr.Radio, dark: gr.Button) -> None:

@@ -8,21 +8,29 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from time import perf_counter
+from typing import Final
 
 import numpy as np
 
-from koe5_demo import figures, inputs
+from koe5_demo import explain, figures, inputs, share
+from koe5_demo.agreement import agreement, lexical_scores
 from koe5_demo.catalog import ASSETS, CATALOG, EMBEDDED_MODEL
 from koe5_demo.encoding.host import ModelState, Phase
 from koe5_demo.errors import InputError
 from koe5_demo.inputs import Layout, Parsed, Table
+from koe5_demo.map2d import LEAST_TEXTS, TextMap, text_map
 from koe5_demo.messages import Language
 from koe5_demo.prompts import typed_prompt
 from koe5_demo.ranking import Comparison, compare, cosines
-from koe5_demo.records import Encoder, FloatArray, Notice, OnProgress
+from koe5_demo.records import Encoder, FloatArray, Notice, OnProgress, Role, TokenEncoder
 from koe5_demo.settings import Limits
-from koe5_demo.ui.state import MOST_DRAWN, HeatmapView, Outcome, ScaleChoice
+from koe5_demo.ui.state import MOST_DRAWN, HeatmapView, Options, Outcome, Pick, Rival, ScaleChoice
 from koe5_demo.ui.text import t
+from koe5_demo.windows import WindowedComparison, compare_windows
+
+BM25: Final = "bm25"
+MOST_SEARCHED_CUTS: Final = 20
+MOST_METERED_CHARS: Final = 200_000
 
 
 @dataclass(frozen=True)
@@ -67,13 +75,13 @@ class Example:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A heatmap: its numbers, texts and scale, and how many texts it should have had."""
+    """A heatmap: its numbers, texts, what they are, its scale, and how many columns it should have had."""
 
     scores: FloatArray
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    row_mark: str
-    column_mark: str
+    row_picks: tuple[Pick, ...]
+    column_picks: tuple[Pick, ...]
     scale: figures.Scale
     n_columns: int
 
@@ -122,48 +130,139 @@ def read_form(form: Form, limits: Limits) -> tuple[Parsed, Parsed]:
     return queries, replace(passages, notices=(told, *passages.notices))
 
 
-def count_line(form: Form, limits: Limits, language: Language) -> str:
-    """Return how much was read, before anything is computed."""
+def count_line(form: Form, limits: Limits, encoder: Encoder | None, language: Language) -> list[str]:
+    """Return how much was read and how much of it the model will see, before anything is computed.
+
+    Args:
+        form: What is filled in.
+        limits: Of this page.
+        encoder: Counts the tokens; None where no model is ready. Very much text is not counted while it is typed.
+        language: Of the visitor.
+    """
     queries, passages = read_form(form, limits)
     chars = sum(map(len, (*queries.texts, *passages.texts)))
-    return t("read_count", language, queries=len(queries.texts), passages=len(passages.texts), chars=chars)
+    lines = [t("read_count", language, queries=len(queries.texts), passages=len(passages.texts), chars=chars)]
+    if encoder is None or not passages.texts or chars > MOST_METERED_CHARS:
+        return lines
+    counts = encoder.count_tokens(passages.texts, Role.PASSAGE)
+    longest, limit = int(counts.max()), encoder.info.max_tokens
+    n_cut = int((counts > limit).sum())
+    key = "token_meter_cut" if n_cut else "token_meter"
+    lines.append(t(key, language, longest=longest, limit=limit, n=n_cut))
+    return lines
 
 
-def run(form: Form, encoder: Encoder, limits: Limits, *, on_progress: OnProgress | None = None) -> Outcome:
+def run(
+    form: Form,
+    encoder: Encoder,
+    limits: Limits,
+    *,
+    model: str = "",
+    options: Options | None = None,
+    rival: Encoder | None = None,
+    on_progress: OnProgress | None = None,
+) -> Outcome:
     """Rank what the visitor filled in.
+
+    Args:
+        form: What is filled in.
+        encoder: The model.
+        limits: Of this page.
+        model: The name that the model was asked for by.
+        options: What is switched on beside.
+        rival: The encoder that `options.rival` names; None for BM25 or none.
+        on_progress: Called while the passages are encoded.
 
     Raises:
         InputError: If something is missing, broken or beyond a limit.
     """
+    chosen = options or Options()
     queries, passages = read_form(form, limits)
     notices = inputs.check(queries, passages, limits)
     start = perf_counter()
-    comparison = compare(queries.texts, passages.texts, encoder, on_progress=on_progress)
+    compared = compare(queries.texts, passages.texts, encoder, on_progress=on_progress)
+    windowed = compare_windows(queries.texts, passages.texts, encoder) if chosen.windows else None
     milliseconds = (perf_counter() - start) * 1_000
-    notices += _run_notices(comparison, encoder)
+    comparison = compared if windowed is None else windowed.comparison
     drawn = best_passages(comparison.scores, MOST_DRAWN - len(queries.texts))
+    pairs, points = _drawn(compared, drawn)
     return Outcome(
+        model=model or encoder.info.id,
         comparison=_without_vectors(comparison),
-        pairs=_pairs(comparison, drawn),
+        pairs=pairs,
         pair_passages=drawn,
         info=encoder.info,
-        notices=tuple(notices),
-        n_computed=_n_computed(comparison),
+        notices=(*notices, *_run_notices(comparison, windowed, encoder)),
+        n_computed=_n_computed(compared),
         milliseconds=milliseconds,
+        seen_chars=seen_chars(comparison, encoder),
+        windowed=windowed,
+        bare=agreement(comparison.scores, _bare_scores(comparison, encoder)) if chosen.bare else None,
+        rival=_rival(comparison, chosen.rival, rival),
+        text_map=points,
+    )
+
+
+def seen_chars(comparison: Comparison, encoder: Encoder) -> dict[Pick, int]:
+    """Return how many characters the model read of each cut text, for the first 20 of them.
+
+    Found by halving: the longest beginning whose tokens fit the limit.
+    """
+    cut = [Pick(Role.QUERY, int(n)) for n in np.flatnonzero(comparison.query_encoded.truncated)]
+    cut += [Pick(Role.PASSAGE, int(n)) for n in np.flatnonzero(comparison.passage_encoded.truncated)]
+    texts = {Role.QUERY: comparison.queries, Role.PASSAGE: comparison.passages}
+    return {pick: _seen(texts[pick.role][pick.index], pick.role, encoder) for pick in cut[:MOST_SEARCHED_CUTS]}
+
+
+def explain_pair(outcome: Outcome, left: Pick, right: Pick, encoder: Encoder) -> explain.Explanation:
+    """Return why two texts of an outcome have their score.
+
+    Raises:
+        InputError: If the model's vectors cannot be taken apart.
+    """
+    if not isinstance(encoder, TokenEncoder):
+        raise InputError("explain_unsupported", name=encoder.info.id)
+    return explain.explain_pair(
+        encoder.encode_tokens(outcome.text(left), left.role), encoder.encode_tokens(outcome.text(right), right.role)
+    )
+
+
+def shared_state(form: Form, limits: Limits, model: str, options: Options) -> share.SharedState:
+    """Return what a link or state file keeps of a form; passages from a file become part of it."""
+    queries, passages = read_form(form, limits)
+    # A blank line within a passage would part it in two when it is put back into the text box.
+    whole = tuple(inputs.BLANK_BLOCK.sub("\n", passage) for passage in passages.texts)
+    values: dict[str, share.OptionValue] = {"windows": options.windows, "bare": options.bare, "rival": options.rival}
+    name = model if model in CATALOG else ""
+    return share.SharedState(queries.texts, whole, Layout.BLOCKS, name, values)
+
+
+def options_of(state: share.SharedState) -> Options:
+    """Return the options that a shared state holds; unknown ones are ignored."""
+    values = state.options
+    rival = str(values.get("rival", ""))
+    return Options(
+        windows=values.get("windows") is True,
+        bare=values.get("bare") is True,
+        rival=rival if rival in (*CATALOG, BM25) else "",
     )
 
 
 def drawing(outcome: Outcome, view: HeatmapView, scale: ScaleChoice) -> Drawing:
     """Return what the heatmap shows: at most `MOST_DRAWN` columns, those with the best scores."""
     comparison = outcome.comparison
+    queries = tuple(Pick(Role.QUERY, n) for n in range(len(comparison.queries)))
     if view is HeatmapView.PAIRS:
-        texts = (*comparison.queries, *(comparison.passages[place] for place in outcome.pair_passages))
+        picks = (*queries, *(Pick(Role.PASSAGE, place) for place in outcome.pair_passages))
+        texts = tuple(outcome.text(pick) for pick in picks)
         n_texts = len(comparison.queries) + len(comparison.passages)
-        return Drawing(outcome.pairs, texts, texts, "#", "#", _scale(outcome.pairs, scale), n_texts)
-    best = list(best_passages(comparison.scores, MOST_DRAWN))
-    scores = comparison.scores[:, best]
-    columns = tuple(comparison.passages[place] for place in best)
-    return Drawing(scores, comparison.queries, columns, "Q", "P", _scale(scores, scale), len(comparison.passages))
+        return Drawing(outcome.pairs, texts, texts, picks, picks, _scale(outcome.pairs, scale), n_texts)
+    best = best_passages(comparison.scores, MOST_DRAWN)
+    scores = comparison.scores[:, list(best)]
+    picks = tuple(Pick(Role.PASSAGE, place) for place in best)
+    columns = tuple(outcome.text(pick) for pick in picks)
+    n_passages = len(comparison.passages)
+    return Drawing(scores, comparison.queries, columns, queries, picks, _scale(scores, scale), n_passages)
 
 
 def best_passages(scores: FloatArray, most: int) -> tuple[int, ...]:
@@ -193,16 +292,43 @@ def is_embedded(outcome: Outcome) -> bool:
     return outcome.info.id == EMBEDDED_MODEL
 
 
-def _run_notices(comparison: Comparison, encoder: Encoder) -> list[Notice]:
+def _run_notices(comparison: Comparison, windowed: WindowedComparison | None, encoder: Encoder) -> list[Notice]:
     notices = []
     n_cut = int(comparison.query_encoded.truncated.sum() + comparison.passage_encoded.truncated.sum())
     if n_cut:
         notices.append(Notice("notice_truncated", {"n": n_cut, "limit": encoder.info.max_tokens}))
+    if windowed is not None and len(windowed.windows) > len(comparison.passages):
+        notices.append(windowed.notice())
     texts: Sequence[str] = (*comparison.queries, *comparison.passages)
     n_typed = sum(typed_prompt(text, encoder.info.prompts) is not None for text in texts)
     if n_typed:
         notices.append(Notice("notice_prefix_typed", {"n": n_typed}))
     return notices
+
+
+def _bare_scores(comparison: Comparison, encoder: Encoder) -> FloatArray:
+    queries = encoder.encode(comparison.queries, Role.NONE).vectors
+    return cosines(queries, encoder.encode(comparison.passages, Role.NONE).vectors)
+
+
+def _rival(comparison: Comparison, name: str, encoder: Encoder | None) -> Rival | None:
+    if name == BM25:
+        scores = lexical_scores(comparison.queries, comparison.passages)
+        return Rival(name, None, agreement(comparison.scores, scores))
+    if encoder is None:
+        return None
+    other = compare(comparison.queries, comparison.passages, encoder)
+    return Rival(name, encoder.info, agreement(comparison.scores, other.scores))
+
+
+def _seen(text: str, role: Role, encoder: Encoder) -> int:
+    """Return the length of the longest beginning that fits, without the typed prompt's share."""
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = int(encoder.count_tokens([text[:middle]], role)[0]) <= encoder.info.max_tokens
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return low
 
 
 def _n_computed(comparison: Comparison) -> int:
@@ -218,10 +344,11 @@ def _without_vectors(comparison: Comparison) -> Comparison:
     )
 
 
-def _pairs(comparison: Comparison, drawn: Sequence[int]) -> FloatArray:
-    passages = comparison.passage_encoded.vectors[list(drawn)]
-    vectors = np.concatenate([comparison.query_encoded.vectors, passages])
-    return cosines(vectors, vectors)
+def _drawn(comparison: Comparison, passages: Sequence[int]) -> tuple[FloatArray, TextMap | None]:
+    """Return the cosines and the map of all queries and the chosen passages."""
+    chosen = comparison.passage_encoded.vectors[list(passages)]
+    vectors = np.concatenate([comparison.query_encoded.vectors, chosen])
+    return cosines(vectors, vectors), text_map(vectors) if len(vectors) >= LEAST_TEXTS else None
 
 
 def _scale(scores: FloatArray, choice: ScaleChoice) -> figures.Scale:

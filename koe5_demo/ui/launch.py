@@ -1,15 +1,35 @@
-"""How the page is served: queue, theme, style sheet, script, fonts. Everything offline."""
+"""How the page is served: queue, theme, style sheet, script, fonts, and what guards them. Everything offline."""
 
 from __future__ import annotations
 
+import os
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
+from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from koe5_demo.catalog import ASSETS
+from koe5_demo.edge.gate import Gate, GateRules
+from koe5_demo.edge.headers import SecurityHeaders, inline_scripts
+from koe5_demo.edge.health import Health
+from koe5_demo.edge.uploads import make_folder
+from koe5_demo.encoding.host import ModelHost
+from koe5_demo.errors import MissingExtraError
+from koe5_demo.inputs import READERS
 from koe5_demo.settings import Settings
+from koe5_demo.ui.tracebacks import keep_texts_out_of_tracebacks
 
 QUEUE_SIZE: Final = 64
+QUEUE_OPTIONS: Final[dict[str, Any]] = {
+    "max_size": QUEUE_SIZE,
+    "default_concurrency_limit": 2,
+    "api_open": False,  # nobody goes round the queue
+}
+BYTES_PER_CHAR: Final = 12  # as JSON: \\uXXXX, twice for a character beyond U+FFFF
+SLACK_BYTES: Final = 1_000_000
 SANS: Final = (
     "KoE5 Sans",
     "Pretendard",
@@ -22,22 +42,71 @@ SANS: Final = (
 MONO: Final = ("ui-monospace", "SFMono-Regular", "D2Coding", "Consolas", "monospace")
 
 
-def launch_options(settings: Settings) -> dict[str, Any]:
-    """Return the arguments of `Blocks.launch`."""
+def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
+    """Return the arguments of `Blocks.launch`.
+
+    Raises:
+        MissingExtraError: If MCP is asked for and not installed.
+    """
     gr.set_static_paths([ASSETS / "fonts"])
+    keep_texts_out_of_tracebacks()
+    # Whether to believe X-Forwarded-For is our setting; uvicorn would believe it of every local process.
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
+    uploads = make_folder()
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    head = f"<style>{_font_faces()}</style><script>{(ASSETS / 'page.js').read_text('utf-8')}</script>"
     return {
         "server_name": settings.host,
         "server_port": settings.port,
         "theme": _theme(),
         "css_paths": [ASSETS / "style.css"],
-        "head": f"<style>{_font_faces()}</style><script>{(ASSETS / 'page.js').read_text('utf-8')}</script>",
+        "head": head,
         "ssr_mode": False,
         "run_history": False,
         "enable_monitoring": False,
         "footer_links": ["api", "settings"],
         "max_file_size": int(settings.limits.file_mb * 1_000_000) + 1_000_000,
         "show_error": True,
+        "mcp_server": _require_mcp() if settings.mcp else False,
+        "app_kwargs": {
+            "middleware": [
+                Middleware(SecurityHeaders, added_scripts=tuple(inline_scripts(head))),
+                Middleware(Gate, rules=_gate_rules(settings, uploads)),
+            ],
+            "routes": _routes(settings, host),
+        },
     }
+
+
+def _gate_rules(settings: Settings, uploads: Path) -> GateRules:
+    limits = settings.limits
+    largest = max(limits.chars_in_all * BYTES_PER_CHAR, int(limits.file_mb * 1_000_000))
+    return GateRules(
+        per_minute=settings.rate_limit,
+        behind_proxy=settings.behind_proxy,
+        language=settings.language,
+        body_bytes=largest + SLACK_BYTES,
+        kinds=tuple(READERS),
+        uploads=uploads,
+        uploads_bytes=settings.uploads_mb * 1_000_000,
+        readable=(ASSETS / "fonts", uploads),
+    )
+
+
+def _routes(settings: Settings, host: ModelHost) -> list[Route]:
+    metrics = None
+    if settings.metrics:
+        from koe5_demo.edge.metrics import Metrics
+
+        metrics = Metrics().attach()
+    health = Health(host, metrics)
+    return [Route("/healthz", health.healthz), Route("/metrics", health.metrics)]
+
+
+def _require_mcp() -> bool:
+    if find_spec("mcp") is None:  # gradio would only print that it is missing
+        raise MissingExtraError("missing_extra", package="mcp", requirements="requirements-mcp.txt")
+    return True
 
 
 def _theme() -> gr.themes.Base:

@@ -10,12 +10,15 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from koe5_demo.agreement import AgreementReport, RankChange
 from koe5_demo.exports import model_json
-from koe5_demo.messages import Language
+from koe5_demo.figures import shown_name
+from koe5_demo.messages import Language, message
 from koe5_demo.prompts import split_prompt
 from koe5_demo.records import Notice, Role
 from koe5_demo.ui.handlers import Drawing
-from koe5_demo.ui.state import Outcome
+from koe5_demo.ui.pair_handlers import PairView
+from koe5_demo.ui.state import Outcome, Pick
 from koe5_demo.ui.text import t
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -24,16 +27,59 @@ SHOWN_REVISION: Final = 12
 
 
 def ranking(outcome: Outcome, query: int, language: Language) -> str:
-    """Return the ranking of one query as a sortable table."""
-    hits = outcome.comparison.hits(query)
-    lost = outcome.comparison.passage_encoded.n_tokens - outcome.comparison.passage_encoded.tokens_used
-    rows = [{"hit": hit, "lost": int(lost[hit.index]), "width": round(100 * max(hit.score, 0.0), 2)} for hit in hits]
-    return _render("ranking.html", language, rows=rows, limit=outcome.info.max_tokens)
+    """Return the ranking of one query as a sortable table, with the columns that were asked for."""
+    bare = _ranks_of(outcome.bare, query)
+    rival = _ranks_of(outcome.rival.report if outcome.rival else None, query)
+    rows = [
+        {
+            "hit": hit,
+            "width": round(100 * max(hit.score, 0.0), 2),
+            "lost": int(outcome.comparison.passage_encoded.n_tokens[hit.index]) - hit.tokens,
+            "window": _window(outcome, query, hit.index),
+            "bare": bare.get(hit.index),
+            "rival": rival.get(hit.index),
+        }
+        for hit in outcome.comparison.hits(query)
+    ]
+    columns = {"bare": outcome.bare is not None, "rival": outcome.rival.name if outcome.rival else ""}
+    return render_template(
+        "ranking.html", language, rows=rows, limit=outcome.info.max_tokens, query=query, columns=columns
+    )
+
+
+def rival(outcome: Outcome, query: int, language: Language) -> str:
+    """Return how far a second ranking agrees with the shown one; nothing where there is none."""
+    if outcome.rival is None:
+        return ""
+    found = outcome.rival.report.queries[query]
+    most = found.most_different
+    return render_template(
+        "rival.html",
+        language,
+        name=outcome.rival.name,
+        info=outcome.rival.info,
+        tau=found.kendall_tau,
+        most=most,
+        passage=outcome.comparison.passages[most.index],
+    )
+
+
+def pair(view: PairView, language: Language) -> str:
+    """Return why two texts have their score: words coloured by what they add, and the same as a table."""
+    key = "notice_explain_exact" if view.exact else "notice_explain_approximate"
+    told = message(key, language, name=view.model, score=view.score or 0.0)
+    return render_template("pair.html", language, view=view, told=told)
+
+
+def calibration(items: Sequence[Notice], language: Language) -> str:
+    """Return in words how high a score is, and what was measured."""
+    return render_template("line.html", language, parts=[item.text(language) for item in items])
 
 
 def matrix(drawing: Drawing, language: Language) -> str:
     """Return the numbers of a heatmap as a table, for screen readers and for copying."""
-    return _render("matrix.html", language, drawing=drawing, scores=drawing.scores.tolist())
+    names = [[shown_name(str(pick)) for pick in picks] for picks in (drawing.row_picks, drawing.column_picks)]
+    return render_template("matrix.html", language, drawing=drawing, names=names, scores=drawing.scores.tolist())
 
 
 def heatmap_line(drawing: Drawing, language: Language) -> str:
@@ -41,16 +87,21 @@ def heatmap_line(drawing: Drawing, language: Language) -> str:
     parts = [t("scale_line", language, low=drawing.scale.low, high=drawing.scale.high)]
     if drawing.n_columns > len(drawing.columns):
         parts.append(t("heatmap_cut", language, shown=len(drawing.columns), n=drawing.n_columns))
-    return _render("line.html", language, parts=parts)
+    return render_template("line.html", language, parts=parts)
 
 
 def sent(outcome: Outcome, language: Language) -> str:
-    """Return the texts as the model got them, the prefix marked."""
+    """Return the texts as the model got them: the prefix marked, what was cut off greyed."""
     comparison, prompts = outcome.comparison, outcome.info.prompts
-    texts = [("sent_query", text, Role.QUERY) for text in comparison.queries]
-    texts += [("sent_passage", text, Role.PASSAGE) for text in comparison.passages]
-    rows = [(t(kind, language), *split_prompt(text, role, prompts)) for kind, text, role in texts[:MOST_SENT]]
-    return _render("sent.html", language, rows=rows, n_more=max(0, len(texts) - MOST_SENT))
+    picks = [Pick(Role.QUERY, n) for n in range(len(comparison.queries))]
+    picks += [Pick(Role.PASSAGE, n) for n in range(len(comparison.passages))]
+    rows = []
+    for pick in picks[:MOST_SENT]:
+        text = outcome.text(pick)
+        prompt, body = split_prompt(text, pick.role, prompts)
+        seen = max(0, outcome.seen_chars.get(pick, len(text)) - (len(text) - len(body)))
+        rows.append((shown_name(str(pick)), t(f"sent_{pick.role.value}", language), prompt, body[:seen], body[seen:]))
+    return render_template("sent.html", language, rows=rows, n_more=max(0, len(picks) - MOST_SENT))
 
 
 def made_by(outcome: Outcome, language: Language) -> str:
@@ -73,42 +124,70 @@ def made_by(outcome: Outcome, language: Language) -> str:
         reused=n_texts - outcome.n_computed,
         milliseconds=outcome.milliseconds,
     )
-    return _render("made_by.html", language, line=line, note=outcome.info.note)
+    return render_template("made_by.html", language, line=line, note=outcome.info.note)
 
 
 def notices(items: Sequence[Notice], language: Language, *, warning: str = "") -> str:
     """Return notices as a list, a warning first; nothing for none."""
     if not items and not warning:
         return ""
-    return _render("notices.html", language, items=[item.text(language) for item in items], warning=warning)
+    return render_template("notices.html", language, items=[item.text(language) for item in items], warning=warning)
 
 
 def banner(line: str, detail: str, kind: str, language: Language, *, percent: float | None = None) -> str:
     """Return the strip that tells how far the model is; `kind` is ok, busy or bad."""
-    return _render("banner.html", language, line=line, detail=detail, kind=kind, percent=percent)
+    return render_template("banner.html", language, line=line, detail=detail, kind=kind, percent=percent)
 
 
 def line(text: str, language: Language) -> str:
     """Return one quiet line."""
-    return _render("line.html", language, parts=[text])
+    return render_template("line.html", language, parts=[text])
+
+
+def lines(texts: Sequence[str], language: Language) -> str:
+    """Return several short sentences as one quiet line."""
+    return render_template("line.html", language, parts=texts)
+
+
+def hint(key: str, language: Language) -> str:
+    """Return what stands where something will come."""
+    return render_template("hint.html", language, key=key)
 
 
 def caption(key: str, language: Language) -> str:
     """Return a heading within a tab."""
-    return _render("caption.html", language, key=key)
+    return render_template("caption.html", language, key=key)
 
 
 def header(language: Language) -> str:
     """Return the title and what this page is for."""
-    return _render("header.html", language)
+    return render_template("header.html", language)
 
 
 def empty(language: Language) -> str:
     """Return what stands where results will come."""
-    return _render("empty.html", language)
+    return hint("empty", language)
 
 
-def _render(template: str, language: Language, **values: Any) -> str:
+def _ranks_of(report: AgreementReport | None, query: int) -> dict[int, RankChange]:
+    return {} if report is None else {change.index: change for change in report.queries[query].changes}
+
+
+def _window(outcome: Outcome, query: int, passage: int) -> dict[str, Any] | None:
+    """Return which of several windows gave a passage its score, and its text."""
+    if outcome.windowed is None:
+        return None
+    own = [window for window in outcome.windowed.windows if window.passage == passage]
+    if len(own) == 1:
+        return None
+    best = outcome.windowed.best_window(query, passage)
+    text = outcome.comparison.passages[passage][best.start : best.end]
+    return {"n": own.index(best) + 1, "of": len(own), "start": best.start + 1, "end": best.end, "text": text}
+
+
+def render_template(template: str, language: Language, **values: Any) -> str:
+    """Return a template of `templates/` in a language: `t` gives its words, every value is escaped."""
+
     def text(key: str, **named: Any) -> str:
         return t(key, language, **named)
 

@@ -13,7 +13,8 @@ SCORES = np.array([[1.0, 0.3], [0.3, 1.0]], dtype=np.float32)
 def draw(n_rows: int, n_columns: int) -> dict:
     scores = np.linspace(0, 1, n_rows * n_columns, dtype=np.float32).reshape(n_rows, n_columns)
     rows, columns = [f"줄 {n}" for n in range(n_rows)], [f"칸 {n}" for n in range(n_columns)]
-    return heatmap(scores, rows, columns, Scale(0, 1, stretched=False), row_mark="Q", column_mark="P").to_dict()
+    names = [f"q{n}" for n in range(n_rows)], [f"p{n}" for n in range(n_columns)]
+    return heatmap(scores, rows, columns, Scale(0, 1, stretched=False), names).to_dict()
 
 
 def test_the_stretched_scale_leaves_out_a_text_with_itself() -> None:
@@ -48,3 +49,9 @@ def test_sixty_passages_get_sixty_numbered_ticks() -> None:
 
 def test_the_first_row_is_on_top() -> None:
     assert draw(2, 2)["layout"]["yaxis"]["autorange"] == "reversed"
+
+
+def test_a_click_on_a_cell_finds_the_names_of_its_texts() -> None:
+    cell = draw(2, 3)["data"][0]["customdata"][1][2]
+    assert list(cell[2:]) == ["q1", "p2"]
+    assert cell[0].startswith("Q2 · ")

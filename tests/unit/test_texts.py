@@ -55,7 +55,8 @@ def test_every_key_that_the_page_asks_for_exists() -> None:
 
 def test_no_template_holds_words_of_its_own() -> None:
     for path in (PACKAGE / "ui" / "templates").glob("*.html"):
-        bare = re.sub(r"\{[{%].*?[}%]\}|<[^>]+>|&[a-z]+;", "", path.read_text("utf-8"), flags=re.S)
+        markup = re.sub(r"\{[{%].*?[}%]\}", "", path.read_text("utf-8"), flags=re.S)
+        bare = re.sub(r"<[^>]+>|&[a-z]+;", "", markup)
         assert not re.search(r"[A-Za-z가-힣]", bare), path.name
 
 

@@ -1,0 +1,77 @@
+"""A map of texts: their vectors on the two directions in which they differ most (PCA), and each text's neighbours.
+
+Distances on the map are a shadow of the real ones, so the share of variance that it keeps stands beside it, and the
+neighbours come from the full vectors. Pure numpy; the same vectors always give the same map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from koe5_demo.errors import InputError
+from koe5_demo.records import FloatArray, IntArray
+
+LEAST_TEXTS: Final = 8
+NEIGHBOURS: Final = 3
+AXES: Final = 2
+_FLAT: Final = 1e-9
+"""Singular values below this, relative to unit rows, are rounding: all texts are one point there."""
+
+
+@dataclass(frozen=True, eq=False)
+class TextMap:
+    """Texts as points.
+
+    Attributes:
+        points: (n, 2) float64.
+        explained: (2,) float64 share of the variance along each axis, in [0, 1].
+        neighbours: (n, k) int64, the texts with the highest cosine, best first, without the text itself.
+        cosines: (n, k) float32 of these.
+    """
+
+    points: npt.NDArray[np.float64]
+    explained: npt.NDArray[np.float64]
+    neighbours: IntArray
+    cosines: FloatArray
+
+
+def text_map(vectors: FloatArray, *, n_neighbours: int = NEIGHBOURS) -> TextMap:
+    """Lay texts out in two dimensions.
+
+    Args:
+        vectors: (n, dimensions) unit rows of at least 8 texts.
+        n_neighbours: How many neighbours to name, at most n - 1 are.
+
+    Raises:
+        InputError: If there are fewer than 8 texts.
+    """
+    if len(vectors) < LEAST_TEXTS:
+        raise InputError("map_too_few", n=len(vectors), least=LEAST_TEXTS)
+    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    left, sizes, right = np.linalg.svd(centred, full_matrices=False)
+    sizes = np.where(sizes > _FLAT * np.sqrt(len(vectors)), sizes, 0.0)
+    variances = sizes**2
+    points, explained = np.zeros((len(vectors), AXES)), np.zeros(AXES)
+    n_axes = min(AXES, len(sizes))
+    points[:, :n_axes] = (left * sizes)[:, :n_axes] * _signs(right[:n_axes])
+    explained[:n_axes] = variances[:n_axes] / max(float(variances.sum()), np.finfo(float).tiny)
+    neighbours, near = _nearest(vectors, min(n_neighbours, len(vectors) - 1))
+    return TextMap(points, explained, neighbours, near)
+
+
+def _signs(directions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return 1 or -1 for each direction: its largest coordinate becomes positive. An SVD leaves the sign open."""
+    largest = np.argmax(np.abs(directions), axis=1)
+    return np.where(directions[np.arange(len(directions)), largest] < 0, -1.0, 1.0)
+
+
+def _nearest(vectors: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
+    scores = np.clip(vectors @ vectors.T, -1, 1)
+    np.fill_diagonal(scores, -np.inf)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    near: FloatArray = np.take_along_axis(scores, order, axis=1).astype(np.float32, copy=False)
+    return order, near

@@ -1,0 +1,146 @@
+"""Why two texts have their score, and whether that is high: what the pair panel shows. No gradio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import plotly.graph_objects as go
+
+from koe5_demo import figures
+from koe5_demo.calibration import Calibration, load_calibration
+from koe5_demo.explain import DoubleArray, Explanation, Unit, UnitKind, strongest
+from koe5_demo.messages import Language
+from koe5_demo.records import Encoder, Notice
+from koe5_demo.settings import Settings
+from koe5_demo.ui.handlers import explain_pair
+from koe5_demo.ui.state import Outcome, Pick
+from koe5_demo.ui.text import t
+
+N_QUERY_WORDS: Final = 12
+N_PASSAGE_WORDS: Final = 16
+N_LISTED: Final = 10
+MOST_MARKS: Final = 30
+
+
+@dataclass(frozen=True)
+class ShownUnit:
+    """A word, prefix or the like with what it adds.
+
+    Attributes:
+        text: The word, or what the page calls the unit.
+        value: What it adds to the score, or its best cosine where there is no sum.
+        strength: |value| against the largest one, 0 to 1.
+        is_word: False for prefixes, special tokens and the rest.
+        cut: Whether the model never saw it.
+    """
+
+    text: str
+    value: float
+    strength: float
+    is_word: bool
+    cut: bool
+
+    @property
+    def lowers(self) -> bool:
+        """Return whether it lowers the score."""
+        return self.value < 0
+
+
+@dataclass(frozen=True)
+class PairView:
+    """One explained pair.
+
+    Attributes:
+        model: What computed it.
+        left_name, right_name: Q1, P3.
+        left, right: Words of both texts in text order, then prefix and special tokens.
+        listed: The strongest units of the right text, and what all others add.
+        others: What the units that are not listed add.
+        score: The sum; None where there is none.
+        exact: Whether contributions add up.
+        n_cut: Words of the right text that the model never saw.
+    """
+
+    model: str
+    left_name: str
+    right_name: str
+    left: tuple[ShownUnit, ...]
+    right: tuple[ShownUnit, ...]
+    listed: tuple[ShownUnit, ...]
+    others: float
+    score: float | None
+    exact: bool
+    n_cut: int
+
+
+def view_pair(
+    outcome: Outcome, left: Pick, right: Pick, encoder: Encoder, language: Language
+) -> tuple[PairView, go.Figure]:
+    """Return what the panel shows of a pair, and its word-by-word heatmap.
+
+    Raises:
+        InputError: If the model's vectors cannot be taken apart.
+    """
+    explanation = explain_pair(outcome, left, right, encoder)
+    shown_left = _shown(explanation.query_units, explanation.query_values, language)
+    shown_right = _shown(explanation.passage_units, explanation.passage_values, language)
+    ranked = sorted((unit for unit in shown_right if not unit.cut), key=lambda unit: -abs(unit.value))
+    view = PairView(
+        model=outcome.info.id,
+        left_name=figures.shown_name(str(left)),
+        right_name=figures.shown_name(str(right)),
+        left=shown_left,
+        right=shown_right,
+        listed=tuple(ranked[:N_LISTED]),
+        others=float(sum(unit.value for unit in ranked[N_LISTED:])),
+        score=explanation.score,
+        exact=explanation.exact,
+        n_cut=sum(unit.cut for unit in shown_right),
+    )
+    return view, _heatmap(strongest(explanation, N_QUERY_WORDS, N_PASSAGE_WORDS), language)
+
+
+def calibrate_outcome(
+    outcome: Outcome, query: int, settings: Settings, language: Language
+) -> tuple[tuple[Notice, ...], go.Figure | None]:
+    """Return how high a query's best score is among measured pairs, with a strip; no strip without a calibration."""
+    found = load_calibration(outcome.info, settings)
+    if found is None:
+        return (Notice("calibration_none", {"model": outcome.info.id}),), None
+    best = outcome.comparison.hits(query, MOST_MARKS)
+    marks = [figures.Mark(hit.score, f"P{hit.index + 1}", hit.passage) for hit in best]
+    return (found.notice(best[0].score), found.source()), _strip(found, marks, language)
+
+
+def _strip(found: Calibration, marks: list[figures.Mark], language: Language) -> go.Figure:
+    relevant = figures.Spread(t("strip_relevant", language), found.relevant.levels, found.relevant.values)
+    random = figures.Spread(t("strip_random", language), found.random.levels, found.random.values)
+    return figures.calibration_strip(relevant, random, marks, x_title=t("score", language))
+
+
+def _shown(units: tuple[Unit, ...], values: DoubleArray, language: Language) -> tuple[ShownUnit, ...]:
+    most = max(float(np.abs(values).max(initial=0.0)), 1e-9)
+    return tuple(
+        ShownUnit(
+            text=_name(unit, language),
+            value=float(value),
+            strength=round(abs(float(value)) / most, 3),
+            is_word=unit.kind is UnitKind.WORD,
+            cut=unit.cut,
+        )
+        for unit, value in zip(units, values, strict=True)
+    )
+
+
+def _name(unit: Unit, language: Language) -> str:
+    if unit.kind is UnitKind.WORD:
+        return unit.text
+    return t(f"unit_{unit.kind.value}", language, n=unit.n_words)
+
+
+def _heatmap(explanation: Explanation, language: Language) -> go.Figure:
+    rows = [_name(unit, language) for unit in explanation.query_units]
+    columns = [_name(unit, language) for unit in explanation.passage_units]
+    return figures.word_heatmap(explanation.matrix, rows, columns)

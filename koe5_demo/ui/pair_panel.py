@@ -1,0 +1,89 @@
+"""The panel that takes one score apart; opened from a row of the ranking or a cell of the heatmap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from koe5_demo.encoding.host import ModelHost
+from koe5_demo.errors import InputError
+from koe5_demo.messages import Language
+from koe5_demo.ui import render
+from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, guarded, label
+from koe5_demo.ui.pair_handlers import view_pair
+from koe5_demo.ui.state import Outcome, Pick
+
+
+@dataclass(frozen=True)
+class PairPanel:
+    """The components; `pick` holds the names of two texts, "q0:p3", written by the page's script."""
+
+    pick: gr.Textbox
+    text: gr.HTML
+    plot: gr.Plot
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Return what changes with a picked pair."""
+        return [self.text, self.plot]
+
+
+def build_pair_panel(words: Words) -> PairPanel:
+    """Lay out the panel, with a hint in it. Must be called inside a gr.Blocks context."""
+    pick = gr.Textbox(visible="hidden", elem_id="pick")
+    words.make(gr.HTML, {"value": lambda language: render.caption("why_title", language)}, **PLAIN)
+    text = gr.HTML(elem_id="pair", **PLAIN)
+    plot = words.make(gr.Plot, {"label": label("why_title")}, show_label=False, visible=False, elem_id="pair-plot")
+    return PairPanel(pick, text, plot)
+
+
+def wire_pair_panel(panel: PairPanel, outcome: gr.State, host: ModelHost, language: gr.Radio) -> None:
+    """Explain a pair when it is picked, and again when the language changes."""
+
+    def on_pick(result: Outcome | None, picked: str, tongue: str) -> list[Any]:
+        return show_pair(result, picked, host, Language(tongue))
+
+    event: dict[str, Any] = {
+        "fn": guarded(on_pick),
+        "inputs": [outcome, panel.pick, language],
+        "outputs": panel.outputs,
+        "api_visibility": "private",
+        "concurrency_id": MODEL_QUEUE,
+    }
+    panel.pick.input(**event)
+    language.change(**event, show_progress="hidden")
+
+
+def show_pair(outcome: Outcome | None, picked: str, host: ModelHost, language: Language) -> list[Any]:
+    """Return the panel of a picked pair; a hint where none is picked or the pair is of an earlier outcome.
+
+    Raises:
+        InputError: If the model's vectors cannot be taken apart.
+    """
+    pair = None if outcome is None else _pair(picked, outcome)
+    if outcome is None or pair is None:
+        return [render.hint("why_hint", language), gr.update(visible=False)]
+    view, figure = view_pair(outcome, *pair, host.encoder(outcome.model), language)
+    return [render.pair(view, language), gr.update(value=figure, visible=True)]
+
+
+def show_best_pair(outcome: Outcome, host: ModelHost, language: Language) -> list[Any]:
+    """Return the panel of the first query and its best passage, or a hint where the model gives no token vectors."""
+    best = outcome.comparison.hits(0, 1)[0].index
+    try:
+        return show_pair(outcome, f"q0:p{best}", host, language)
+    except InputError as error:
+        return [render.line(error.text(language), language), gr.update(visible=False)]
+
+
+def _pair(picked: str, outcome: Outcome) -> tuple[Pick, Pick] | None:
+    left, _, right = (picked or "").partition(":")
+    try:
+        pair = Pick.read(left), Pick.read(right)
+        for pick in pair:
+            outcome.text(pick)
+    except (ValueError, IndexError):
+        return None
+    return pair

@@ -1,0 +1,262 @@
+"""Long passages in overlapping windows: a passage's score is that of its best window. Off unless asked for.
+
+A model reads a passage only up to its token limit. Windows end at the end of a sentence where one is near, else at a
+blank, else inside a word. The mean over windows is not used: one sentence that answers would drown in the others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from koe5_demo.errors import InputError
+from koe5_demo.prompts import split_prompt, typed_prompt
+from koe5_demo.ranking import Comparison, cosines, require_texts
+from koe5_demo.records import Encoded, Encoder, FloatArray, IntArray, Notice, OnProgress, Role
+
+DEFAULT_OVERLAP: Final = 0.2
+MOST_OVERLAP: Final = 0.8
+PIECE_CHARS: Final = 24
+"""Longer runs without a blank may be cut inside."""
+SEARCHED_FOR_SENTENCE: Final = 0.4
+"""How much of a window's end may be given up so that it ends with a sentence."""
+_PIECE: Final = re.compile(rf"\s*\S{{1,{PIECE_CHARS}}}")
+_SENTENCE_END: Final = re.compile(r"[.!?。！？…][\"'”’)\]」』]*$")
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a passage that the model reads at once.
+
+    Attributes:
+        passage: Position of the passage, from 0.
+        start, end: Characters of the passage, half open.
+        n_tokens: With prompt and special tokens, before any cut.
+    """
+
+    passage: int
+    start: int
+    end: int
+    n_tokens: int
+
+
+@dataclass(frozen=True, eq=False)
+class WindowedComparison:
+    """Every query against the best window of every passage.
+
+    Attributes:
+        comparison: As `compare` returns it, for rankings and exports: the scores are those of the best windows, token
+            counts are those of whole passages, and no passage counts as cut. It holds no passage vectors.
+        windows: In the order of the passages.
+        window_scores: (n_queries, n_windows) float32.
+        best: (n_queries, n_passages) int64 positions in `windows`; of equal windows the first.
+        overlap: As asked for.
+    """
+
+    comparison: Comparison
+    windows: tuple[Window, ...]
+    window_scores: FloatArray
+    best: IntArray
+    overlap: float
+
+    def best_window(self, query: int, passage: int) -> Window:
+        """Return the window that gave a passage its score for a query; positions count from 0."""
+        return self.windows[int(self.best[query, passage])]
+
+    def notice(self) -> Notice:
+        """Name the way of scoring, for every result that it bears on."""
+        per_passage = np.bincount([window.passage for window in self.windows])
+        split = per_passage[per_passage > 1]
+        return Notice("notice_windows", {"n": len(split), "windows": int(split.sum()), "overlap": self.overlap})
+
+
+def compare_windows(
+    queries: Sequence[str],
+    passages: Sequence[str],
+    encoder: Encoder,
+    *,
+    overlap: float = DEFAULT_OVERLAP,
+    on_progress: OnProgress | None = None,
+) -> WindowedComparison:
+    """Score every query against the best window of every passage.
+
+    Passages that fit the model are one window: their scores are those of `compare`.
+
+    Args:
+        queries: At least one, none blank; given bare.
+        passages: At least one, none blank; given bare.
+        encoder: Source of unit rows.
+        overlap: Share of a window's characters that the next one repeats, 0 to 0.8.
+        on_progress: Called while the windows are encoded.
+
+    Raises:
+        InputError: If there is no query or passage, one is blank, or the overlap is out of range.
+    """
+    require_texts(queries, "no_query")
+    require_texts(passages, "no_passage")
+    counts = encoder.count_tokens(passages, Role.PASSAGE)
+    windows = split_passages(passages, encoder, overlap=overlap, counts=counts)
+    texts = [_window_text(passages[window.passage], window, encoder) for window in windows]
+    query_encoded = encoder.encode(queries, Role.QUERY)
+    window_encoded = encoder.encode(texts, Role.PASSAGE, on_progress=on_progress)
+    scores = cosines(query_encoded.vectors, window_encoded.vectors)
+    best = _best_windows(scores, [window.passage for window in windows], len(passages))
+    whole = Encoded(
+        vectors=np.empty((len(passages), 0), dtype=np.float32),
+        n_tokens=counts,
+        max_tokens=max(encoder.info.max_tokens, int(counts.max())),
+        n_computed=window_encoded.n_computed,
+    )
+    comparison = Comparison(
+        queries=tuple(queries),
+        passages=tuple(passages),
+        scores=np.take_along_axis(scores, best, axis=1),
+        query_encoded=query_encoded,
+        passage_encoded=whole,
+    )
+    return WindowedComparison(comparison, windows, scores, best, overlap)
+
+
+def split_passages(
+    passages: Sequence[str], encoder: Encoder, *, overlap: float = DEFAULT_OVERLAP, counts: IntArray | None = None
+) -> tuple[Window, ...]:
+    """Return the windows of all passages, in their order; together they cover every visible character.
+
+    Args:
+        passages: Given bare.
+        encoder: Counts tokens.
+        overlap: See `compare_windows`.
+        counts: (n,) tokens of the passages where they are known.
+
+    Raises:
+        InputError: If the overlap is out of range.
+    """
+    if not 0 <= overlap <= MOST_OVERLAP:
+        raise InputError("bad_overlap", value=overlap, limit=MOST_OVERLAP)
+    found: list[Window] = []
+    known = encoder.count_tokens(passages, Role.PASSAGE) if counts is None else counts
+    for n, (passage, n_tokens) in enumerate(zip(passages, known.tolist(), strict=True)):
+        if n_tokens <= encoder.info.max_tokens:
+            found.append(Window(n, 0, len(passage), n_tokens))
+        else:
+            found += _Splitter(n, passage, encoder, overlap).windows()
+    return tuple(found)
+
+
+class _Splitter:
+    """Cuts one passage. Pieces are words with the blanks before them; a window is a run of pieces.
+
+    Token counts of pieces add up to about those of a window, so a window's end is found with one sum and then checked;
+    only a window that turns out too long is counted again.
+    """
+
+    def __init__(self, place: int, passage: str, encoder: Encoder, overlap: float) -> None:
+        self._place, self._passage, self._encoder, self._overlap = place, passage, encoder, overlap
+        body = _body_start(passage, encoder)
+        self._pieces = [match.span() for match in _PIECE.finditer(passage, body)]
+        pieces = [passage[start:end] for start, end in self._pieces]
+        counts = encoder.count_tokens([*pieces, ""], Role.PASSAGE)
+        frame = int(counts[-1])
+        # A piece of no token would let windows grow without bound; a short one costs at least its share of one.
+        self._costs = np.maximum(counts[:-1] - frame, 0)
+        self._room = max(1, encoder.info.max_tokens - frame)
+
+    def windows(self) -> list[Window]:
+        found: list[Window] = []
+        first = covered = 0
+        while covered < len(self._pieces):
+            end, n_tokens = self._end_of_window(first, covered)
+            if end <= covered:
+                first += 1  # it would repeat a part of the window before: start later, reach further
+                continue
+            found.append(Window(self._place, self._start(first), self._pieces[end - 1][1], n_tokens))
+            first, covered = self._next_first(first, end), end
+        return found
+
+    def _end_of_window(self, first: int, covered: int) -> tuple[int, int]:
+        """Return the piece after the last one of the window that begins with piece `first`, and its tokens.
+
+        Where it can, the window goes further than `covered`, the end of the window before.
+        """
+        total = np.cumsum(self._costs[first:])
+        end = first + max(1, int(np.searchsorted(total, self._room, side="right")))
+        while True:
+            chosen = end if end == len(self._pieces) else self._better_end(max(first, covered), end)
+            n_tokens = self._count(first, chosen)
+            if n_tokens <= self._encoder.info.max_tokens or chosen == first + 1:
+                return chosen, n_tokens
+            surplus = n_tokens - self._encoder.info.max_tokens
+            end = max(first + 1, chosen - max(1, surplus * (chosen - first) // n_tokens))
+
+    def _better_end(self, first: int, end: int) -> int:
+        """Return the last end of a sentence in the last part of a window, else of a word, else `end` itself."""
+        earliest = max(first + 1, end - int((end - first) * SEARCHED_FOR_SENTENCE))
+        candidates = range(end, earliest - 1, -1)
+        for good in (self._ends_sentence, self._ends_word):
+            best = next((place for place in candidates if good(place)), None)
+            if best is not None:
+                return best
+        return end
+
+    def _next_first(self, first: int, end: int) -> int:
+        """Return where the next window begins: so that it repeats the wanted share, at a sentence where one is near."""
+        start, stop = self._start(first), self._pieces[end - 1][1]
+        wanted = stop - self._overlap * (stop - start)
+        place = end
+        while place > first + 1 and self._start(place - 1) >= wanted:
+            place -= 1
+        # Later rather than earlier: the overlap is a bound, and every window must bring something new.
+        sentence = next((n for n in range(place, end) if self._ends_sentence(n)), None)
+        word = next((n for n in range(place, end) if self._ends_word(n)), end)
+        return word if sentence is None else sentence
+
+    def _start(self, piece: int) -> int:
+        start, end = self._pieces[piece]
+        text = self._passage[start:end]
+        return end - len(text.lstrip())
+
+    def _ends_sentence(self, end: int) -> bool:
+        gap, last = self._gap(end), self._passage[slice(*self._pieces[end - 1])]
+        return "\n" in gap or (bool(gap) and _SENTENCE_END.search(last) is not None)
+
+    def _ends_word(self, end: int) -> bool:
+        return bool(self._gap(end))
+
+    def _gap(self, end: int) -> str:
+        """Return the blanks between piece `end - 1` and the next one."""
+        if end >= len(self._pieces):
+            return "\n"
+        return self._passage[self._pieces[end][0] : self._start(end)]
+
+    def _count(self, first: int, end: int) -> int:
+        window = Window(self._place, self._start(first), self._pieces[end - 1][1], 0)
+        return int(self._encoder.count_tokens([_window_text(self._passage, window, self._encoder)], Role.PASSAGE)[0])
+
+
+def _window_text(passage: str, window: Window, encoder: Encoder) -> str:
+    """Return what is sent for a window, bare; a prompt that was typed goes before each window."""
+    text = passage[window.start : window.end]
+    typed = typed_prompt(passage, encoder.info.prompts)
+    return text if typed is None or window.start < _body_start(passage, encoder) else typed + text
+
+
+def _body_start(passage: str, encoder: Encoder) -> int:
+    """Return where the text begins behind a prompt that was typed; 0 without one."""
+    if typed_prompt(passage, encoder.info.prompts) is None:
+        return 0
+    return len(passage) - len(split_prompt(passage, Role.PASSAGE, encoder.info.prompts)[1])
+
+
+def _best_windows(scores: FloatArray, passages: Sequence[int], n_passages: int) -> IntArray:
+    """Return (n_queries, n_passages) positions of the best windows."""
+    owners = np.asarray(passages, dtype=np.int64)
+    bounds = np.searchsorted(owners, np.arange(n_passages + 1))
+    best = np.empty((len(scores), n_passages), dtype=np.int64)
+    for passage, (start, end) in enumerate(pairwise(bounds.tolist())):
+        best[:, passage] = start + np.argmax(scores[:, start:end], axis=1)
+    return best

@@ -21,8 +21,8 @@ class RankChange:
         index: Position of the passage as given, from 0.
         rank_a, rank_b: Counted from 1.
         score_a, score_b: In the units of each side.
-        gap: How far its two ranks lie apart, passages of equal score sharing the mean of their ranks: BM25 gives 0 to all
-            that share no term with the query, and their order among themselves means nothing.
+        gap: How far its two ranks lie apart, passages of equal score sharing the mean of their ranks: BM25 gives 0 to
+            all that share no term with the query, and their order among themselves means nothing.
     """
 
     index: int

@@ -587,6 +587,10 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "임베딩 서버 {url}이(가) 접근을 거절했습니다(HTTP {status}). 환경 변수 KOE5_ENDPOINT_KEY의 키를 확인하세요.",
         Language.EN: "The embedding server {url} refused access (HTTP {status}). Check the key in KOE5_ENDPOINT_KEY.",
     },
+    "endpoint_bad_key": {
+        Language.KO: "환경 변수 KOE5_ENDPOINT_KEY의 키에 쓸 수 없는 글자(한글, 줄바꿈 따위)가 있습니다.",
+        Language.EN: "The key in KOE5_ENDPOINT_KEY holds characters that no key has (non-ASCII, line breaks).",
+    },
     "endpoint_not_found": {
         Language.KO: "{url}에 {name!r} 모델이나 embeddings 경로가 없습니다(HTTP 404: {reason}). 주소와 #모델 이름을 확인하세요.",
         Language.EN: "{url} has no model {name!r} or no embeddings path (HTTP 404: {reason}). Check the address and the #name.",

@@ -55,8 +55,8 @@ class GateRules:
     """What the gate goes by.
 
     Attributes:
-        per_minute: Model requests that a visitor may make a minute; 0 means any number, None means `DEFAULT_RATE` for
-            others and any number for this machine itself.
+        per_minute: Model requests that a visitor may make a minute; 0 means any number.
+        spares_this_machine: Whether requests that come straight from this machine are not counted.
         behind_proxy: Whether `X-Forwarded-For` is to be believed.
         language: Of messages to who tells no other.
         body_bytes: Largest request body.
@@ -66,7 +66,8 @@ class GateRules:
         readable: Folders whose files anyone may read, `uploads` among them.
     """
 
-    per_minute: int | None
+    per_minute: int
+    spares_this_machine: bool
     behind_proxy: bool
     language: Language
     body_bytes: int
@@ -82,7 +83,7 @@ class Gate:
     def __init__(self, app: ASGIApp, rules: GateRules) -> None:
         self._app = app
         self._rules = rules
-        limit = DEFAULT_RATE if rules.per_minute is None else rules.per_minute
+        limit = rules.per_minute
         self._model_work = TokenBuckets(limit) if limit else None
         self._quick_work = TokenBuckets(limit * QUICK_SHARE) if limit else None
 
@@ -122,7 +123,7 @@ class Gate:
             return False
 
     def _require_tokens(self, scope: Scope) -> None:
-        if scope["method"] != "POST" or (self._rules.per_minute is None and is_this_machine(scope)):
+        if scope["method"] != "POST" or (self._rules.spares_this_machine and is_this_machine(scope)):
             return
         path = scope["path"]
         buckets = self._model_work if path.startswith(MODEL_WORK) else self._quick_work

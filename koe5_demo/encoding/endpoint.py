@@ -160,9 +160,11 @@ def shown_name(name: str) -> str:
     """
     if not is_endpoint(name):
         return name
-    start, slashes, rest = name.partition("//")
-    place, *others = rest.split("/", 1)
-    return start + slashes + "/".join([place.rpartition("@")[2], *others])
+    # Up to the last @, not only inside the host: a password with a slash makes a broken address, and that is shown too.
+    address, mark, model = name.partition("#")
+    before, _, after = address.rpartition("@")
+    start = "//".join([before.partition("//")[0], ""]) if "//" in before else SCHEME if before else ""
+    return start + after + mark + model
 
 
 def parse_address(name: str) -> Address:
@@ -574,8 +576,10 @@ def open_endpoint(
         EndpointError: If the address cannot be used, or the server cannot be reached, refuses, or answers wrongly.
     """
     address = parse_address(name)
-    opened_with = os.environ.get(KEY_VARIABLE, "") if key is None else key
-    server = Server(address, options or Options(), opened_with.strip())
+    opened_with = (os.environ.get(KEY_VARIABLE, "") if key is None else key).strip()
+    if not (opened_with.isascii() and opened_with.isprintable()):
+        raise EndpointError("endpoint_bad_key")  # the client's own complaint would show it
+    server = Server(address, options or Options(), opened_with)
     limit = server.find_model()
     server.choose_format()
     spec = known_model(server.name)

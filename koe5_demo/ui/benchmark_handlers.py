@@ -350,7 +350,7 @@ def published_sets() -> list[DatasetSpec]:
     return sorted(specs, key=lambda spec: not spec.suite)
 
 
-def placement(  # noqa: PLR0917 five filters and the run
+def placement(
     results: Sequence[RunResult], spec: DatasetSpec, metric: str, name: str, size: str, reference: str
 ) -> Placement:
     """Place the results of a run among the published models of a data set.

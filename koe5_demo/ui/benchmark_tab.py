@@ -30,7 +30,6 @@ from koe5_demo.ui import benchmark_render as render
 from koe5_demo.ui.benchmark_handlers import REFERENCES, SIZES, Choice, Live
 from koe5_demo.ui.benchmark_runs import SHIPPED, RunStore, StoredResult
 from koe5_demo.ui.boundary import ERROR_SECONDS, PLAIN, Words, choices, guarded, label, unexpected
-from koe5_demo.ui.boundary import PLAIN
 from koe5_demo.ui.ranking_tab import RankingTab
 from koe5_demo.ui.render import caption, line
 from koe5_demo.ui.text import t
@@ -468,7 +467,7 @@ class _Events:
         everything = dict.fromkeys([*models, *filter(None, named)])
         return Choice(tuple(datasets), tuple(everything), tuple(lexical), tuple(fusions))
 
-    def _steps(self, choice: Choice, token: str, filters: list[Any], language: Language) -> Generator[list[Any]]:
+    def _steps(self, choice: Choice, token: str, filters: list[Any], language: Language) -> Iterator[list[Any]]:
         run_id = self._store.new_run()
         stop = self._stops.open(token)
         options = RunOptions(
@@ -640,7 +639,7 @@ def _wire_shown(events: _Events, shown: _Shown, look: _Look, language: gr.Radio)
         part.input(guarded(events.on_filter), filters, published, trigger_mode="always_last", **QUIET)
 
 
-def _wire_look(  # noqa: PLR0917 private, called once
+def _wire_look(
     events: _Events, shown: _Shown, look: _Look, language: gr.Radio, ranking_tab: RankingTab, tabs: gr.Tabs
 ) -> None:
     inputs = _look_inputs(shown, look, language)

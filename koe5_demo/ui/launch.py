@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,14 +11,14 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from koe5_demo.catalog import ASSETS
-from koe5_demo.edge.gate import Gate, GateRules
+from koe5_demo.edge.gate import DEFAULT_RATE, Gate, GateRules
 from koe5_demo.edge.headers import SecurityHeaders, inline_scripts
 from koe5_demo.edge.health import Health
 from koe5_demo.edge.uploads import make_folder
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.errors import MissingExtraError
 from koe5_demo.inputs import READERS
 from koe5_demo.settings import Settings
+from koe5_demo.ui.mcp_answers import answer_in_json
 from koe5_demo.ui.tracebacks import keep_texts_out_of_tracebacks
 
 QUEUE_SIZE: Final = 64
@@ -50,6 +49,8 @@ def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
     """
     gr.set_static_paths([ASSETS / "fonts"])
     keep_texts_out_of_tracebacks()
+    if settings.mcp:
+        answer_in_json()
     # Whether to believe X-Forwarded-For is our setting; uvicorn would believe it of every local process.
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
     uploads = make_folder()
@@ -67,7 +68,7 @@ def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
         "footer_links": ["api", "settings"],
         "max_file_size": int(settings.limits.file_mb * 1_000_000) + 1_000_000,
         "show_error": True,
-        "mcp_server": _require_mcp() if settings.mcp else False,
+        "mcp_server": settings.mcp,
         "app_kwargs": {
             "middleware": [
                 Middleware(SecurityHeaders, added_scripts=tuple(inline_scripts(head))),
@@ -82,7 +83,9 @@ def _gate_rules(settings: Settings, uploads: Path) -> GateRules:
     limits = settings.limits
     largest = max(limits.chars_in_all * BYTES_PER_CHAR, int(limits.file_mb * 1_000_000))
     return GateRules(
-        per_minute=settings.rate_limit,
+        per_minute=DEFAULT_RATE if settings.rate_limit is None else settings.rate_limit,
+        # The machine itself: whoever tries the page there, and gradio's MCP server, which calls the page's endpoints.
+        spares_this_machine=settings.rate_limit is None or settings.mcp,
         behind_proxy=settings.behind_proxy,
         language=settings.language,
         body_bytes=largest + SLACK_BYTES,
@@ -101,12 +104,6 @@ def _routes(settings: Settings, host: ModelHost) -> list[Route]:
         metrics = Metrics().attach()
     health = Health(host, metrics)
     return [Route("/healthz", health.healthz), Route("/metrics", health.metrics)]
-
-
-def _require_mcp() -> bool:
-    if find_spec("mcp") is None:  # gradio would only print that it is missing
-        raise MissingExtraError("missing_extra", package="mcp", requirements="requirements-mcp.txt")
-    return True
 
 
 def _theme() -> gr.themes.Base:

@@ -17,6 +17,7 @@ from koe5_demo.messages import Language, message
 from koe5_demo.prompts import split_prompt
 from koe5_demo.records import Notice, Role
 from koe5_demo.ui.handlers import Drawing
+from koe5_demo.ui.model_handlers import ModelPage, Speed
 from koe5_demo.ui.pair_handlers import PairView
 from koe5_demo.ui.state import Outcome, Pick
 from koe5_demo.ui.text import t
@@ -24,6 +25,12 @@ from koe5_demo.ui.text import t
 TEMPLATES: Final = Path(__file__).parent / "templates"
 MOST_SENT: Final = 200
 SHOWN_REVISION: Final = 12
+CITATION: Final = """@misc{KoE5,
+  author = {NLP & AI Lab and Human-Inspired AI research},
+  title  = {KoE5: A New Dataset and Model for Improving Korean Embedding Performance},
+  year   = {2024},
+  url    = {https://github.com/nlpai-lab/KoE5},
+}"""
 
 
 def ranking(outcome: Outcome, query: int, language: Language) -> str:
@@ -142,6 +149,21 @@ def banner(line: str, detail: str, kind: str, language: Language, *, percent: fl
 def line(text: str, language: Language) -> str:
     """Return one quiet line."""
     return render_template("line.html", language, parts=[text])
+
+
+def model_page(page: ModelPage, language: Language) -> str:
+    """Return what KoE5 is, how it was trained, and what runs here."""
+    return render_template("model.html", language, page=page, citation=CITATION)
+
+
+def speed(measured: Speed, language: Language) -> str:
+    """Return how fast a model was just now."""
+    return render_template("speed.html", language, speed=measured)
+
+
+def paper_note(language: Language) -> str:
+    """Return what the chart of published numbers is, and is not."""
+    return render_template("line.html", language, parts=[t("paper_note", language)])
 
 
 def lines(texts: Sequence[str], language: Language) -> str:

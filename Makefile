@@ -6,7 +6,9 @@ PORT ?= 7860
 MODEL ?=
 BIN := $(VENV)/bin
 
-.PHONY: demo test
+.PHONY: demo test space audit
+SPACE ?=
+SPACE_OPTIONS ?= --dry-run
 
 demo: $(VENV)/.demo
 	@echo "http://$(HOST):$(PORT)"
@@ -18,6 +20,15 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+# make space SPACE=owner/name SPACE_OPTIONS=   uploads; without options it tells what would go.
+space: $(VENV)/.demo
+	$(BIN)/python -m koe5_demo.deploy $(SPACE) $(SPACE_OPTIONS)
+
+# Known holes in the installed packages. Told, not enforced: the database may be out of reach.
+audit: $(VENV)/.demo
+	$(BIN)/pip install --quiet pip-audit
+	-$(BIN)/pip-audit --requirement requirements.txt --progress-spinner off --timeout 20
 
 $(VENV)/.demo: requirements.txt
 	$(PYTHON) -m venv $(VENV)

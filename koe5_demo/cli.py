@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -99,6 +100,9 @@ def _add_encode(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--column", help="column of the file that holds the texts")
     parser.add_argument("--role", choices=[role.value for role in Role], required=True)
     parser.add_argument("--output", type=Path, required=True, help="a .npy file: (n, dimensions) float32")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="ray: folders of parquet files")
+    parser.add_argument("--workers", type=int, help="ray: how many (default: one a CPU or GPU)")
+    parser.add_argument("--id-column", help="ray: column that names the rows")
     _add_model(parser)
     parser.set_defaults(func=run_encode)
 
@@ -109,7 +113,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", help="catalog id, hub id or folder (default: KOE5_MODEL or koe5)")
+    parser.add_argument("--model", help="catalog id, hub id, folder or endpoint:URL#name (default: KOE5_MODEL or koe5)")
     parser.add_argument("--device", choices=DEVICES)
     parser.add_argument("--dtype", choices=DTYPES)
     parser.add_argument("--query-prompt", help="prompt of a model outside the catalog")
@@ -161,6 +165,8 @@ def run_similarity(options: argparse.Namespace, settings: Settings) -> int:
 
 def run_encode(options: argparse.Namespace, settings: Settings) -> int:
     """Write the vectors of a file; row n belongs to text n of the file."""
+    if options.engine == "ray":
+        return run_encode_ray(options, settings)
     if options.output.suffix != ".npy":
         raise InputError("file_kind", name=str(options.output), valid=".npy")
     unlimited = replace(settings, limits=replace(settings.limits, file_mb=1e9))
@@ -182,6 +188,34 @@ def run_encode(options: argparse.Namespace, settings: Settings) -> int:
     _tell_cut(int(encoded.truncated.sum()), encoder.info, settings)
     n, dimensions = encoded.vectors.shape
     _tell(f"{options.output}: {n:,} x {dimensions:,} float32, {made_by(encoder.info)}")
+    return 0
+
+
+def run_encode_ray(options: argparse.Namespace, settings: Settings) -> int:
+    """Write the vectors of a folder of parquet files through Ray; parts that are there already are kept."""
+    from koe5_demo.encoding import ray_corpus
+    from koe5_demo.encoding.loading import load_encoder
+
+    column = options.column
+    if column is None:
+        columns, rows = ray_corpus.sample(options.input)
+        column = inputs.Table(options.input.name, "utf-8", columns, rows).suggested_column
+    job = ray_corpus.CorpusJob(options.input, options.output, column, Role(options.role), options.id_column)
+    device = options.device or settings.device
+    opener = partial(
+        load_encoder,
+        options.model or settings.model,
+        device=device,
+        dtype=options.dtype or settings.dtype,
+        prompts=_prompts(options, settings),
+        hub_timeout=settings.hub_timeout,
+    )
+    workers = ray_corpus.Workers(count=options.workers, gpus=1 if device == "cuda" else 0)
+    report = ray_corpus.encode_corpus(job, opener, workers=workers, on_progress=_bar("encode"))
+    _tell(
+        f"{options.output}: {report.n_rows:,} x {report.dimensions:,} float32, {report.n_blank:,} blank, "
+        f"{report.n_truncated:,} cut, {report.n_skipped:,} of {report.n_parts:,} parts kept, {report.model}"
+    )
     return 0
 
 

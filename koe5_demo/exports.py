@@ -91,13 +91,13 @@ def defuse(cell: str) -> str:
 
 def snippet(comparison: Comparison, info: ModelInfo) -> str:
     """Return Python code that computes the same scores with sentence-transformers alone."""
-    place = info.hub_id or f"<{info.id}>"
+    place = info.hub_id or f"<{info.id}>"  # an endpoint or folder: whoever runs this names its own
     revision = f', revision="{info.revision}"' if info.hub_id else ""
     dtype = "" if info.dtype == "float32" else f', model_kwargs={{"dtype": "{info.dtype}"}}'
     queries = with_prompts(comparison.queries, Role.QUERY, info.prompts)
     passages = with_prompts(comparison.passages, Role.PASSAGE, info.prompts)
-    if info.hub_id is None:
-        place = "assets/mini" if info.id == "mini" else info.id
+    if info.id == "mini":
+        place = "assets/mini"
     return "\n".join(
         [
             "from sentence_transformers import SentenceTransformer",

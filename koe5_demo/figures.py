@@ -333,7 +333,7 @@ def word_heatmap(
             texttemplate="%{z:.3f}" if matrix.size <= MOST_CELLS_WITH_TEXT else None,
             xgap=1,
             ygap=1,
-            colorbar={"thickness": 12, "outlinewidth": 0, "tickformat": "+.3f"},
+            colorbar={"thickness": 12, "outlinewidth": 0, "tickformat": ".3f"},
         )
     )
     column_labels, row_labels = ([_short(name, LABEL_CHARS) for name in names] for names in (columns, rows))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from toy_encoder import LetterCounter
 
 from koe5_demo.benchmark.datasets.assembly import assemble
 from koe5_demo.benchmark.naming import encoder_source
 from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.run import finished, run_suite
+from toy_encoder import LetterCounter
 
 
 def result_with(values: np.ndarray) -> RunResult:

@@ -177,7 +177,7 @@ def _xlmr_ids(vocab_size: int, max_tokens: int) -> dict[str, Any]:
     }
 
 
-def save_model(  # noqa: PLR0917
+def save_model(
     path: Path,
     model_class: type[PreTrainedModel],
     config: Any,

@@ -29,7 +29,7 @@ from koe5_demo.encoding.precision import Precision
 from koe5_demo.encoding.sentence_transformer import ENGINE_NAME as REFERENCE_ENGINE
 from koe5_demo.encoding.sentence_transformer import SentenceTransformerEncoder
 from koe5_demo.encoding.text_tokens import TextTokenizer
-from koe5_demo.encoding.threads import set_threads
+from koe5_demo.encoding.threads import bound_kernel_cache, set_threads
 from koe5_demo.messages import Language
 from koe5_demo.prompts import with_prompts
 from koe5_demo.records import Encoder, FloatArray, ModelInfo, Notice, Role
@@ -74,6 +74,7 @@ def open_fast(files: ModelFiles, device: str, *, dtype: str = "auto") -> Encoder
     Returns:
         The encoder; its `info` names the engine and arithmetic that run.
     """
+    bound_kernel_cache()
     set_threads()
     place = _with_index(torch.device(device))
     model = _without_weights(files)

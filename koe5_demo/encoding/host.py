@@ -15,6 +15,7 @@ from threading import Event, Lock, Thread
 from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
 from koe5_demo.encoding import loading, zero_gpu
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
+from koe5_demo.encoding.endpoint import is_endpoint, open_endpoint, shown_name
 from koe5_demo.errors import DemoError, ModelLoadError, UnknownModelError
 from koe5_demo.records import Encoder, Prompts, Role
 from koe5_demo.settings import Settings
@@ -119,7 +120,8 @@ class ModelHost:
         Raises:
             UnknownModelError: If it is refused.
         """
-        if name not in CATALOG and name != self.wanted and not self._settings.allow_custom_models:
+        custom = self._settings.allow_custom_models and not is_endpoint(name)  # an address would get the operator's key
+        if name not in CATALOG and name != self.wanted and not custom:
             raise UnknownModelError("custom_model_refused", valid=", ".join(CATALOG))
 
     def state(self, name: str) -> ModelState:
@@ -153,16 +155,19 @@ class ModelHost:
         try:
             self._load(name, on_disk)
         except DemoError as error:
-            logger.warning("model %s: %s", name, error)
+            logger.warning("model %s: %s", shown_name(name), error)
             self._set(ModelState(name, Phase.FAILED, error=error))
         except Exception:
-            logger.exception("model %s", name)
+            logger.exception("model %s", shown_name(name))
             self._set(ModelState(name, Phase.FAILED, error=ModelLoadError("model_load_failed", name=name, reason="?")))
         finally:
             on_disk.set()
             finished.set()
 
     def _load(self, name: str, on_disk: Event | None = None) -> None:
+        if is_endpoint(name):
+            self._keep(name, CachingEncoder(open_endpoint(name, prompts=self._prompts(name)), self._cache))
+            return
         source = loading.find_source(name)
         files = loading.local_files(source)
         if files is None:

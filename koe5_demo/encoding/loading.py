@@ -18,6 +18,7 @@ from transformers.utils import logging as transformers_logging
 
 from koe5_demo.catalog import CATALOG, ModelSpec
 from koe5_demo.encoding import choice, hub
+from koe5_demo.encoding.endpoint import is_endpoint, open_endpoint
 from koe5_demo.encoding.fingerprint import folder_hash, with_fingerprint
 from koe5_demo.encoding.sentence_transformer import ENGINE_NAME
 from koe5_demo.errors import ModelLoadError, SettingError, UnknownModelError
@@ -159,7 +160,7 @@ def load_encoder(
     """Load a model by name, from this machine if it is here, else from the hub.
 
     Args:
-        name: Catalog id, hub id (owner/name or owner/name@revision) or folder.
+        name: Catalog id, hub id (owner/name or owner/name@revision), folder, or endpoint:URL#name.
         device: auto, cpu, cuda or mps.
         dtype: auto, fp32, bf16, fp16 or int8.
         prompts: Prompts that overrule those of the catalog and of the model's files.
@@ -170,7 +171,10 @@ def load_encoder(
         UnknownModelError: If the name means nothing.
         HubError: If the files are not here and cannot be fetched.
         ModelLoadError: If the files cannot be loaded.
+        EndpointError: If `name` is endpoint:URL and the server does not answer as it should.
     """
+    if is_endpoint(name):
+        return open_endpoint(name, prompts=prompts)
     files = fetch_files(find_source(name), timeout=hub_timeout, on_progress=on_progress)
     return open_encoder(files, device=device, dtype=dtype, prompts=prompts)
 

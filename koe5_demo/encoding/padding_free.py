@@ -22,6 +22,7 @@ from koe5_demo.encoding.model_parts import module_weights, transformer, uses_cls
 from koe5_demo.encoding.packed import Arithmetic, PackedNetwork, WeightSource, build_network
 from koe5_demo.encoding.precision import Precision, detect
 from koe5_demo.encoding.text_tokens import TextTokenizer, TokenizedTexts
+from koe5_demo.encoding.threads import bound_kernel_cache
 from koe5_demo.encoding.token_batches import cut_batches
 from koe5_demo.prompts import split_prompt, with_prompts
 from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Role, TokenVectors
@@ -130,6 +131,7 @@ class PaddingFreeEncoder:
             precision: Arithmetic.
             tokens_per_batch: See the class.
         """
+        bound_kernel_cache()
         arithmetic = arithmetic_of(precision, device)
         network = build_network(source, transformer(model).config, arithmetic, device, cls=uses_cls(model))
         return cls(network, TextTokenizer(model.tokenizer, info.max_tokens), info, tokens_per_batch=tokens_per_batch)

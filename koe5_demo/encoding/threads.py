@@ -1,4 +1,4 @@
-"""How many threads the arithmetic should use: what the container grants, not what the machine has."""
+"""How much of the machine the arithmetic may use: the threads that the container grants, and a bounded kernel cache."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import torch
 
 CGROUP: Final = Path("/sys/fs/cgroup")
 EXPLICIT: Final = "OMP_NUM_THREADS"
+KERNEL_CACHES: Final = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+N_KERNELS: Final = 128
 
 
 def usable_threads(root: Path = CGROUP, environ: Mapping[str, str] = os.environ) -> int:
@@ -48,6 +50,17 @@ def set_threads() -> int:
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
     return threads
+
+
+def bound_kernel_cache() -> None:
+    """Keep oneDNN from remembering a kernel for every number of tokens it ever saw.
+
+    Batches without padding have hundreds of different sizes, and by default 1,024 kernels of about 1 MB each are kept.
+    A batch needs some 100; making one takes less than a millisecond. Works if nothing has been computed yet; values
+    set from outside are obeyed.
+    """
+    for name in KERNEL_CACHES:
+        os.environ.setdefault(name, str(N_KERNELS))
 
 
 def _scheduled_cores() -> int:

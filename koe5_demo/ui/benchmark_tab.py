@@ -617,7 +617,7 @@ def _wire_run(events: _Events, form: _Form, shown: _Shown, look: _Look, language
     chosen = [*form.inputs, language]
     for part in (form.models, form.more):
         part.input(guarded(events.on_about), chosen, form.about, trigger_mode="always_last", **QUIET)
-    started = form.start.click(guarded(events.on_start), chosen, [token, *buttons], queue=False, **QUIET)
+    started = form.start.click(guarded(events.on_start), chosen, [token, *buttons], **QUIET)
     started.success(
         events.on_run,
         [*form.inputs, token, *shown.filters, language],
@@ -635,8 +635,10 @@ def _wire_shown(events: _Events, shown: _Shown, look: _Look, language: gr.Radio)
     shown.run.input(guarded(events.on_choose_run), filters, _run_outputs(shown, look), **QUIET).then(
         guarded(events.on_look), _look_inputs(shown, look, language), _look_outputs(shown, look), **QUIET
     )
-    for part in shown.filters:
-        part.input(guarded(events.on_filter), filters, published, trigger_mode="always_last", **QUIET)
+    chosen = [part.input for part in shown.filters if part is not shown.published_name]
+    # A text box tells of typing by `change`; no handler writes to this one.
+    for event in (*chosen, shown.published_name.change):
+        event(guarded(events.on_filter), filters, published, trigger_mode="always_last", **QUIET)
 
 
 def _wire_look(
@@ -660,7 +662,7 @@ def _wire_look(
         inputs,
         [ranking_tab.queries, ranking_tab.passages, ranking_tab.layout, ranking_tab.form.file, tabs],
         **QUIET,
-    ).then(**ranking_tab.run_event)
+    ).then(fn=None, js="() => window.scrollTo({top: 0})").then(**ranking_tab.run_event)
 
 
 def _wire_downloads(events: _Events, shown: _Shown, look: _Look, language: gr.Radio) -> None:

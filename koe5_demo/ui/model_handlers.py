@@ -95,7 +95,8 @@ def paper_chart() -> go.Figure:
     table = paper_table()
     datasets = list(dict.fromkeys(dataset for cells in table.values() for dataset, _ in cells))
     groups = [(dataset, "NDCG@1") for dataset in datasets]
-    series = {model: [cells.get((dataset, PAPER_METRIC)) for dataset in datasets] for model, cells in table.items()}
+    shares = {model: [cells.get((dataset, PAPER_METRIC)) for dataset in datasets] for model, cells in table.items()}
+    series = {model: [None if share is None else 100 * share for share in row] for model, row in shares.items()}
     return figures.grouped_bars(groups, series)
 
 

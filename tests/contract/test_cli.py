@@ -28,7 +28,9 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rank_prints_the_json_of_the_contract(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code = main(["rank", "--query", "수도", "--query", "항구", *PASSAGES, "--model", str(tiny_folder), "--format", "json"])
+    code = main(
+        ["rank", "--query", "수도", "--query", "항구", *PASSAGES, "--model", str(tiny_folder), "--format", "json"]
+    )
     data = json.loads(capsys.readouterr().out)
     assert code == 0
     assert set(data["model"]) == {"id", "hub_id", "revision", "engine", "dtype", "device"}
@@ -72,10 +74,22 @@ def test_similarity_prints_the_matrix(tiny_folder: Path, capsys: pytest.CaptureF
     np.testing.assert_allclose(matrix, matrix.T, atol=1e-6)
 
 
-def test_encode_writes_one_unit_row_a_line(tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_encode_writes_one_unit_row_a_line(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     source, target = tmp_path / "texts.txt", tmp_path / "vectors.npy"
     source.write_text("하나\n둘\n셋\n", "utf-8")
-    command = ["encode", "--input", str(source), "--role", "passage", "--output", str(target), "--model", str(tiny_folder)]
+    command = [
+        "encode",
+        "--input",
+        str(source),
+        "--role",
+        "passage",
+        "--output",
+        str(target),
+        "--model",
+        str(tiny_folder),
+    ]
     assert main(command) == 0
     vectors = np.load(target, allow_pickle=False)
     assert (vectors.shape, vectors.dtype) == ((3, 32), np.float32)
@@ -116,7 +130,9 @@ def test_bad_input_exits_with_2_and_one_line(command: list[str], capsys: pytest.
     assert len(captured.err.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", [[], ["rank"], ["rank", "--query", "가"], ["similarity", "--text", "a", "--role", "x"]])
+@pytest.mark.parametrize(
+    "command", [[], ["rank"], ["rank", "--query", "가"], ["similarity", "--text", "a", "--role", "x"]]
+)
 def test_wrong_options_exit_with_2_and_one_line(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(command)
@@ -151,7 +167,19 @@ def test_the_default_gives_way_to_the_embedded_model_and_says_so(
 
 
 def test_it_runs_as_a_program_with_clean_output() -> None:
-    command = [sys.executable, "-m", "koe5_demo", "rank", "--query", "수도", *PASSAGES, "--model", "mini", "--format", "json"]
+    command = [
+        sys.executable,
+        "-m",
+        "koe5_demo",
+        "rank",
+        "--query",
+        "수도",
+        *PASSAGES,
+        "--model",
+        "mini",
+        "--format",
+        "json",
+    ]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, cwd=ROOT, capture_output=True, env=environment, check=True)
     assert json.loads(done.stdout.decode("utf-8"))["results"][0]["hits"][0]["passage"] == "서울은 수도이다."

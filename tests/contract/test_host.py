@@ -110,9 +110,7 @@ def test_the_least_used_model_is_let_go_and_the_embedded_one_never(
     host = make_host(model="mini", models_in_memory=2)
     host.start(wait=0.0)
     for name in ("a", "b", "c"):
-        monkeypatch.setitem(
-            catalog.CATALOG, name, dataclasses.replace(catalog.MINI, id=name, folder=tiny_folder)
-        )
+        monkeypatch.setitem(catalog.CATALOG, name, dataclasses.replace(catalog.MINI, id=name, folder=tiny_folder))
         if name == "c":
             host.encoder("a")  # used again, so b is the one to go
         host.request(name).wait(PATIENCE)

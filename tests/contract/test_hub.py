@@ -116,7 +116,14 @@ def test_main_is_resolved_to_the_commit_it_points_to(hub: HubStandIn) -> None:
 
 
 def test_only_one_set_of_weights_is_fetched_and_no_foreign_formats() -> None:
-    names = ["config.json", "model.safetensors", "pytorch_model.bin", "onnx/model.onnx", "onnx/config.json", "README.md"]
+    names = [
+        "config.json",
+        "model.safetensors",
+        "pytorch_model.bin",
+        "onnx/model.onnx",
+        "onnx/config.json",
+        "README.md",
+    ]
     chosen = [file.path for file in needed_files(RemoteFile(name, 1) for name in names)]
     assert chosen == ["config.json", "model.safetensors"]
     without_safe = [file.path for file in needed_files(RemoteFile(name, 1) for name in names if "safe" not in name)]

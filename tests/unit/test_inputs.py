@@ -50,7 +50,9 @@ def test_unpaired_surrogates_are_replaced_and_counted() -> None:
     "".join(parsed.texts).encode("utf-8")
 
 
-@pytest.mark.parametrize("text", ["🙂👨‍👩‍👧", "漢字 大韓民國", "ㄱㄴ ㅏㅑ ㅋㅋㅋ", "שלום עולם", "\u202eabc", "<script>alert(1)</script>"])
+@pytest.mark.parametrize(
+    "text", ["🙂👨‍👩‍👧", "漢字 大韓民國", "ㄱㄴ ㅏㅑ ㅋㅋㅋ", "שלום עולם", "\u202eabc", "<script>alert(1)</script>"]
+)
 def test_unusual_text_is_kept_as_it_is(text: str) -> None:
     assert parse_text(text, Layout.LINES) == Parsed((text,))
 

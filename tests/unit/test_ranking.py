@@ -52,7 +52,12 @@ def test_scores_never_leave_the_range_of_a_cosine() -> None:
 
 @pytest.mark.parametrize(
     ("query", "passages", "key"),
-    [("", ["서울"], "no_query"), (" \n", ["서울"], "no_query"), ("서울", [], "no_passage"), ("서울", ["산", " "], "blank_text")],
+    [
+        ("", ["서울"], "no_query"),
+        (" \n", ["서울"], "no_query"),
+        ("서울", [], "no_passage"),
+        ("서울", ["산", " "], "blank_text"),
+    ],
 )
 def test_blank_input_is_refused_by_name(query: str, passages: list[str], key: str) -> None:
     with pytest.raises(InputError) as caught:

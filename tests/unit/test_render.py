@@ -14,7 +14,7 @@ from koe5_demo.ui import handlers, render
 from koe5_demo.ui.handlers import Form
 from koe5_demo.ui.state import HeatmapView, ScaleChoice
 
-NASTY = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "${alert(1)}", "{{value}}", "`${1}`", '"\' <b>']
+NASTY = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "${alert(1)}", "{{value}}", "`${1}`", "\"' <b>"]
 
 
 def outcome(passages: list[str], *, max_tokens: int = 8) -> handlers.Outcome:

@@ -1,0 +1,77 @@
+"""The embedded model's fast engine against sentence-transformers' own `encode` of the same folder."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sentence_transformers import SentenceTransformer
+
+from koe5_demo.catalog import MINI
+from koe5_demo.encoding.embedded import EmbeddedEncoder, WordTable, supports
+from koe5_demo.records import ModelInfo, Role
+
+WORDS = st.text(alphabet="가나다라 마바 abcAB1２é́!.,\n_😀", max_size=60)
+
+
+@pytest.fixture(scope="module")
+def model():
+    if MINI.folder is None or not (MINI.folder / "modules.json").is_file():
+        pytest.skip("the embedded model is not built")
+    return SentenceTransformer(str(MINI.folder), device="cpu", local_files_only=True)
+
+
+@pytest.fixture(scope="module")
+def encoder(model):
+    width, limit = model.get_embedding_dimension(), model[0].max_seq_length
+    info = ModelInfo("mini", None, "1", "embedded", "float32", "cpu", width, limit, MINI.prompts, "f")
+    return EmbeddedEncoder(model, info)
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts=st.lists(WORDS, min_size=1, max_size=8), role=st.sampled_from(list(Role)))
+def test_vectors_equal_the_reference(model, encoder, texts, role):
+    expected = model.encode([MINI.prompts.of(role) + text for text in texts])
+    np.testing.assert_allclose(encoder.encode(texts, role).vectors, expected, atol=1e-6)
+
+
+def test_roles_typed_by_the_visitor_may_mix(model, encoder):
+    texts = ["query: 서울의 인구", "서울의 인구", "passage: 서울의 인구"]
+    expected = model.encode(["query: 서울의 인구", "passage: 서울의 인구", "passage: 서울의 인구"])
+    np.testing.assert_allclose(encoder.encode(texts, Role.PASSAGE).vectors, expected, atol=1e-6)
+
+
+def test_long_texts_are_cut_and_counted(model, encoder):
+    limit = encoder.info.max_tokens
+    text = " ".join(f"낱말{n}" for n in range(limit + 10))
+    encoded = encoder.encode([text], Role.NONE)
+    assert encoded.n_tokens.tolist() == [limit + 10]
+    assert encoder.count_tokens([text], Role.NONE).tolist() == [limit + 10]
+    np.testing.assert_allclose(encoded.vectors, model.encode([text]), atol=1e-6)
+
+
+def test_a_small_table_of_words_gives_the_same(model, encoder):
+    texts = [f"서울 부산 낱말{n} 글{n}" for n in range(50)]
+    info = encoder.info
+    forgetful = EmbeddedEncoder(model, info)
+    forgetful._table = WordTable(model[0], capacity=3)
+    for text in texts:
+        expected = encoder.encode([text], Role.PASSAGE).vectors
+        np.testing.assert_allclose(forgetful.encode([text], Role.PASSAGE).vectors, expected, atol=1e-6)
+    assert len(forgetful._table._places) <= 4
+
+
+def test_no_text_gives_no_rows(encoder):
+    assert encoder.encode([], Role.QUERY).vectors.shape == (0, encoder.info.dimensions)
+
+
+def test_progress_counts_texts(encoder):
+    seen = []
+    encoder.encode(["하나", "둘"], Role.QUERY, on_progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (2, 2)
+
+
+def test_other_models_are_refused(tmp_path):
+    from tiny_models import build_tiny_bert
+
+    other = SentenceTransformer(str(build_tiny_bert(tmp_path / "bert")), device="cpu")
+    assert "Transformer" in supports(other)

@@ -1,0 +1,590 @@
+"""A remote embedding server as a model: against a server in this process that speaks the protocol."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sentence_transformers import SentenceTransformer
+
+pytest.importorskip("openai", reason="needs requirements-endpoint.txt")
+
+from embedding_server import EmbeddingServer, Fault, serve_embeddings
+from koe5_demo import exports
+from koe5_demo.catalog import CATALOG
+from koe5_demo.encoding import endpoint
+from koe5_demo.encoding.endpoint import EndpointEncoder, Options, open_endpoint, parse_address, shown_name
+from koe5_demo.encoding.loading import load_encoder
+from koe5_demo.errors import EndpointError, MissingExtraError
+from koe5_demo.messages import Language
+from koe5_demo.ranking import compare
+from koe5_demo.records import Encoder, Prompts, Role
+
+KEY = "sk-of-nobody-9f3c0123456789"
+PROMPTS = Prompts("query: ", "passage: ")
+TEXTS = ("서울은 대한민국의 수도이다.", "부산", "바다와 산이 있는 항구 도시 부산의 겨울", "a b c", "김치찌개")
+QUICK = Options(timeout_s=10, retries=3, patience_s=20)
+
+
+@pytest.fixture(autouse=True)
+def quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KOE5_ENDPOINT_KEY", raising=False)
+    monkeypatch.setattr(endpoint, "FIRST_WAIT_S", 0.01)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def local(tiny_folder: Path) -> Encoder:
+    return load_encoder(str(tiny_folder), device="cpu", dtype="fp32", prompts=PROMPTS)
+
+
+@pytest.fixture(scope="module")
+def service(tiny_folder: Path) -> Iterator[EmbeddingServer]:
+    """The tiny model behind the protocol: what it gets is what the model sees."""
+    model = SentenceTransformer(str(tiny_folder), device="cpu", local_files_only=True)
+    lock = threading.Lock()
+
+    def embed(texts: Sequence[str]) -> np.ndarray:
+        with lock:
+            return model.encode(list(texts), prompt="", normalize_embeddings=True, show_progress_bar=False)
+
+    with serve_embeddings(embed) as running:
+        yield running
+
+
+@pytest.fixture
+def server(service: EmbeddingServer) -> Iterator[EmbeddingServer]:
+    """The server as it is when nothing is wrong."""
+    right = {name: getattr(service, name) for name in service.__dataclass_fields__ if name not in ("url", "lock")}
+    service.faults, service.requests, service.headers, service.most_under_way = [], [], [], 0
+    yield service
+    for name, value in right.items():
+        setattr(service, name, value)
+
+
+def connect(server: EmbeddingServer, name: str = "tiny", **values: Any) -> EndpointEncoder:
+    values = {"prompts": PROMPTS, "options": QUICK, **values}
+    encoder = open_endpoint(f"endpoint:{server.url}#{name}", **values)
+    server.forget()
+    return encoder
+
+
+def numbered(texts: Sequence[str]) -> np.ndarray:
+    """Vectors of texts that end with a number: (number, 1), not at unit length."""
+    return np.array(
+        [[float(digits), 1.0] if (digits := text.rsplit(" ", 1)[-1]).isdigit() else [1, 1] for text in texts]
+    )
+
+
+def numbers(vectors: np.ndarray) -> list[int]:
+    return [round(x / y) for x, y in vectors.astype(float)]
+
+
+@pytest.fixture
+def counting() -> Iterator[EmbeddingServer]:
+    with serve_embeddings(numbered) as running:
+        yield running
+
+
+# --- the right way ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_vectors_are_those_of_the_model_behind_the_server(server: EmbeddingServer, local: Encoder, role: Role) -> None:
+    encoded = connect(server).encode(TEXTS, role)
+    assert encoded.vectors.dtype == np.float32
+    np.testing.assert_allclose(encoded.vectors, local.encode(TEXTS, role).vectors, atol=1e-6)
+
+
+def test_ranking_runs_on_it_unchanged(server: EmbeddingServer, local: Encoder) -> None:
+    there, here = (compare(["수도"], list(TEXTS), encoder) for encoder in (connect(server), local))
+    assert [hit.index for hit in there.hits(0)] == [hit.index for hit in here.hits(0)]
+
+
+def test_no_text_gives_no_row_and_asks_nothing(server: EmbeddingServer) -> None:
+    encoder = connect(server)
+    assert encoder.encode([], Role.QUERY).vectors.shape == (0, 32)
+    assert encoder.count_tokens([], Role.QUERY).shape == (0,)
+    assert server.requests == []
+
+
+def test_prompts_are_added_exactly_once(server: EmbeddingServer) -> None:
+    encoder = connect(server)
+    encoder.encode(["수도", "query: 수도", "passage:수도"], Role.QUERY)
+    assert sorted(server.texts) == ["passage: 수도", "query: 수도", "query: 수도"]
+    server.forget()
+    encoder.encode(["수도"], Role.NONE)
+    assert server.texts == ["수도"]
+
+
+@pytest.mark.parametrize("name", ["koe5", "nlpai-lab/KoE5", "NLPAI-lab/koe5"])
+def test_a_name_of_the_catalog_brings_its_prompts_width_and_limit(counting: EmbeddingServer, name: str) -> None:
+    counting.embed = lambda texts: np.ones((len(texts), 1024))
+    info = connect(counting, name, prompts=None).info
+    assert (info.prompts, info.dimensions, info.max_tokens) == (CATALOG["koe5"].prompts, 1024, 512)
+    assert info.id == f"endpoint:{name}"
+    assert info.hub_id is None
+
+
+def test_an_unknown_name_gets_no_prompts_and_a_note(server: EmbeddingServer) -> None:
+    encoder = connect(server, prompts=None)
+    assert encoder.info.prompts == Prompts()
+    assert "prompts of 'tiny' are not known" in encoder.info.note
+    encoder.encode(["수도"], Role.QUERY)
+    assert server.texts == ["수도"]
+
+
+def test_a_catalog_model_of_another_width_is_another_model(server: EmbeddingServer) -> None:
+    with pytest.raises(EndpointError, match="32 dimensions instead of 1,024"):
+        connect(server, "koe5", prompts=None)
+
+
+def test_texts_are_sent_in_requests_within_the_bounds(counting: EmbeddingServer) -> None:
+    counting.max_texts = 8
+    encoder = connect(counting, options=Options(tokens_per_request=200, texts_per_request=8))
+    texts = [f"{'가' * (n % 90)} {n}" for n in range(300)]
+    assert numbers(encoder.encode(texts, Role.NONE).vectors) == list(range(300))
+    for request in counting.requests:
+        assert len(request["input"]) <= 8
+        assert sum(len(text) + 2 for text in request["input"]) <= 200
+    assert sorted(counting.texts) == sorted(texts)
+
+
+def test_a_text_longer_than_a_request_goes_alone(counting: EmbeddingServer) -> None:
+    encoder = connect(counting, options=Options(tokens_per_request=50))
+    encoder.encode(["가" * 500 + " 7", "8"], Role.NONE)
+    assert sorted(len(request["input"]) for request in counting.requests) == [1, 1]
+
+
+def test_order_is_kept_when_answers_overtake_each_other(counting: EmbeddingServer) -> None:
+    encoder = connect(counting, options=Options(texts_per_request=2, concurrency=4))
+    counting.most_under_way = 0
+    counting.delay_s = lambda n: 0.05 * (3 - n % 4)
+    done: list[int] = []
+    texts = [f"글 {n}" for n in range(24)]
+    encoded = encoder.encode(texts, Role.NONE, on_progress=lambda n, _of: done.append(n))
+    assert numbers(encoded.vectors) == list(range(24))
+    assert done == sorted(done)
+    assert done[-1] == 24
+    assert 2 <= counting.most_under_way <= 4
+
+
+def test_callers_in_many_threads_share_the_bound_and_get_their_own_vectors(counting: EmbeddingServer) -> None:
+    encoder = connect(counting, options=Options(texts_per_request=1, concurrency=3))
+    counting.most_under_way = 0
+    counting.delay_s = lambda _n: 0.01
+    found: dict[int, list[int]] = {}
+
+    def call(start: int) -> None:
+        texts = [f"글 {n}" for n in range(start, start + 5)]
+        found[start] = numbers(encoder.encode(texts, Role.NONE).vectors)
+
+    threads = [threading.Thread(target=call, args=(100 * n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {100 * n: list(range(100 * n, 100 * n + 5)) for n in range(6)}
+    assert counting.most_under_way <= 3
+
+
+def test_a_corpus_does_not_queue_before_a_ranking(counting: EmbeddingServer) -> None:
+    encoder = connect(counting, options=Options(texts_per_request=1, concurrency=2))
+    counting.delay_s = lambda _n: 0.02
+    begun, ranked = threading.Event(), []
+
+    def corpus() -> None:
+        encoder.encode([f"글 {n}" for n in range(100)], Role.NONE, on_progress=lambda *_: begun.set())
+
+    thread = threading.Thread(target=corpus)
+    thread.start()
+    begun.wait(10)
+    encoder.encode(["질의 500"], Role.NONE)
+    ranked = counting.texts.index("질의 500")
+    thread.join()
+    assert ranked < 90
+
+
+def test_cancelling_stops_the_requests(counting: EmbeddingServer) -> None:
+    encoder = connect(counting, options=Options(texts_per_request=1, concurrency=2))
+
+    def cancel(done: int, _of: int) -> None:
+        if done >= 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encoder.encode([f"글 {n}" for n in range(100)], Role.NONE, on_progress=cancel)
+    assert len(counting.requests) <= 3 + 2 * 2
+
+
+def test_vectors_that_are_not_at_unit_length_are_brought_there(counting: EmbeddingServer) -> None:
+    vectors = connect(counting).encode(["글 3"], Role.NONE).vectors
+    np.testing.assert_allclose(vectors, [[3 / math.sqrt(10), 1 / math.sqrt(10)]], atol=1e-7)
+
+
+@pytest.mark.parametrize("formats", [("float",), ("base64",), ("float", "base64")])
+def test_numbers_and_base64_give_the_same_vectors(
+    server: EmbeddingServer, local: Encoder, formats: tuple[str, ...]
+) -> None:
+    server.formats = formats
+    vectors = connect(server).encode(TEXTS, Role.QUERY).vectors
+    np.testing.assert_allclose(vectors, local.encode(TEXTS, Role.QUERY).vectors, atol=1e-6)
+    assert {request["encoding_format"] for request in server.requests} == {"base64" if "base64" in formats else "float"}
+
+
+def test_a_server_that_gives_numbers_when_asked_for_base64_is_understood(counting: EmbeddingServer) -> None:
+    def as_numbers(answer: dict[str, Any]) -> dict[str, Any]:
+        for item in answer["data"]:
+            item["embedding"] = [3.0, 1.0]
+        return answer
+
+    counting.always = Fault(tamper=as_numbers)
+    assert numbers(connect(counting).encode(["글"], Role.NONE).vectors) == [3]
+
+
+def test_entries_are_put_in_order_by_their_index(server: EmbeddingServer, local: Encoder) -> None:
+    server.always = Fault(tamper=lambda answer: {**answer, "data": answer["data"][::-1]})
+    vectors = connect(server).encode(TEXTS, Role.QUERY).vectors
+    np.testing.assert_allclose(vectors, local.encode(TEXTS, Role.QUERY).vectors, atol=1e-6)
+
+
+def test_a_blank_text_without_prompt_is_sent_as_a_blank(counting: EmbeddingServer) -> None:
+    connect(counting, prompts=Prompts()).encode([""], Role.PASSAGE)
+    assert counting.texts == [" "]
+
+
+# --- what is said of the model ---------------------------------------------------------------------------------------
+
+
+def test_token_counts_are_estimates_from_the_servers_count_and_say_so(counting: EmbeddingServer) -> None:
+    encoder = connect(counting)
+    assert "estimates (1.00 a character, as the server counted" in encoder.info.note
+    # "query: " has 7 characters, "가나다" 3, and there are 2 around a text.
+    assert encoder.count_tokens(["가나다"], Role.QUERY).tolist() == [12]
+    assert encoder.encode(["가나다"], Role.QUERY).n_tokens.tolist() == [12]
+    assert encoder.tokens_billed == 12
+
+
+def test_without_a_count_of_the_server_every_character_is_a_token(counting: EmbeddingServer) -> None:
+    counting.with_usage = False
+    encoder = connect(counting)
+    assert "more than there are" in encoder.info.note
+    assert encoder.count_tokens(["가나다"], Role.NONE).tolist() == [5]
+    encoder.encode(["가나다"], Role.NONE)
+    assert encoder.tokens_billed == 0
+
+
+def test_a_server_that_calls_characters_tokens_is_not_believed(counting: EmbeddingServer) -> None:
+    def in_characters(answer: dict[str, Any]) -> dict[str, Any]:
+        answer["usage"]["prompt_tokens"] -= 2 * len(answer["data"])
+        return answer
+
+    counting.always = Fault(tamper=in_characters)
+    assert "more than there are" in connect(counting).info.note
+
+
+def test_tokens_are_counted_exactly_where_the_tokenizer_is_at_hand(
+    counting: EmbeddingServer, local: Encoder, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint.hub, "cached_folder", lambda *_: tiny_folder)
+    counting.embed = lambda texts: np.ones((len(texts), 1024))
+    encoder = connect(counting, "nlpai-lab/KoE5", prompts=None)
+    assert encoder.count_tokens(TEXTS, Role.PASSAGE).tolist() == local.count_tokens(TEXTS, Role.PASSAGE).tolist()
+    assert "counted with the tokenizer of nlpai-lab/KoE5" in encoder.info.note
+
+
+def test_the_fingerprint_follows_address_name_prompts_and_weights(counting: EmbeddingServer) -> None:
+    first = connect(counting).info
+    assert connect(counting).info == first
+    others = [connect(counting, "other").info, connect(counting, prompts=Prompts("q: ", "p: ")).info]
+    counting.embed = lambda texts: numbered(texts) * [1, -1]
+    others.append(connect(counting).info)
+    assert len({first.fingerprint, *(info.fingerprint for info in others)}) == 4
+    assert first.revision.startswith("probe-")
+    assert others[-1].revision != first.revision
+
+
+def test_the_only_listed_model_is_the_one(counting: EmbeddingServer) -> None:
+    counting.models = [{"id": "org/one", "object": "model", "max_model_len": 300}]
+    info = open_endpoint(f"endpoint:{counting.url}").info
+    assert (info.id, info.max_tokens) == ("endpoint:org/one", 300)
+    assert {request["model"] for request in counting.requests} == {"org/one"}
+
+
+def test_several_listed_models_need_a_name(counting: EmbeddingServer) -> None:
+    counting.models = [{"id": "one"}, {"id": "two"}]
+    with pytest.raises(EndpointError, match="several models \\(one, two\\)"):
+        open_endpoint(f"endpoint:{counting.url}")
+
+
+def test_vllm_is_told_to_cut_long_texts_and_others_are_not(counting: EmbeddingServer) -> None:
+    counting.models = [{"id": "tiny", "owned_by": "vllm", "max_model_len": 512}]
+    connect(counting).encode(["글"], Role.NONE)
+    assert [request["truncate_prompt_tokens"] for request in counting.requests] == [-1]
+    counting.models = [{"id": "tiny", "owned_by": "infinity"}]
+    connect(counting).encode(["글"], Role.NONE)
+    assert "truncate_prompt_tokens" not in counting.requests[0]
+
+
+# --- faults ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_is_busy_is_asked_again_when_it_says(counting: EmbeddingServer) -> None:
+    encoder = connect(counting)
+    waited: list[float] = []
+    counting.faults = [Fault(429, headers=(("Retry-After", "1"),))]
+    stop = threading.Event()
+    stop.wait = lambda seconds: bool(waited.append(seconds))  # type: ignore[method-assign,assignment]
+    encoder._server.embed(["글 5"], stop)
+    assert waited == [1.0]
+    assert len(counting.requests) == 2
+
+
+def test_a_wait_longer_than_patience_is_told_and_not_waited(counting: EmbeddingServer) -> None:
+    encoder = connect(counting)
+    counting.always = Fault(429, headers=(("Retry-After", "3600"),))
+    with pytest.raises(EndpointError, match="come back in 3,600 s"):
+        encoder.encode(["글"], Role.NONE)
+    assert len(counting.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("2", 2.0), ("0.5", 0.5), ("", None), ("soon", None), ("inf", None), ("nan", None)],
+)
+def test_retry_after_is_read_as_seconds(value: str, seconds: float | None) -> None:
+    assert endpoint.retry_after({"retry-after": value}) == seconds
+
+
+def test_retry_after_is_read_as_a_date() -> None:
+    seconds = endpoint.retry_after({"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT"})
+    assert seconds is not None
+    assert seconds > 1e9
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_passing_fault_is_tried_again(server: EmbeddingServer, local: Encoder, status: int) -> None:
+    encoder = connect(server)
+    server.faults = [Fault(status), Fault(status)]
+    vectors = encoder.encode(TEXTS, Role.QUERY).vectors
+    np.testing.assert_allclose(vectors, local.encode(TEXTS, Role.QUERY).vectors, atol=1e-6)
+    assert len(server.requests) == 3
+
+
+def test_a_lasting_fault_is_given_up_after_the_tries(counting: EmbeddingServer) -> None:
+    encoder = connect(counting)
+    counting.always = Fault(500)
+    with pytest.raises(EndpointError, match=r"HTTP 500, 4 tries: told to fail"):
+        encoder.encode(["글"], Role.NONE)
+    assert len(counting.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(400, "HTTP 400: told to fail"), (404, "no model 'tiny'"), (413, "HTTP 413"), (403, "KOE5_ENDPOINT_KEY")],
+)
+def test_a_refusal_is_told_at_once(counting: EmbeddingServer, status: int, words: str) -> None:
+    encoder = connect(counting)
+    counting.always = Fault(status)
+    with pytest.raises(EndpointError, match=words):
+        encoder.encode(["글"], Role.NONE)
+    assert len(counting.requests) == 1
+
+
+def test_a_server_that_hangs_is_given_up(counting: EmbeddingServer) -> None:
+    encoder = connect(counting, options=Options(timeout_s=0.2, retries=1))
+    counting.always = Fault(hang_s=1.0)
+    with pytest.raises(EndpointError, match=r"did not answer within 0.2 s \(2 tries\)"):
+        encoder.encode(["글"], Role.NONE)
+
+
+def test_a_server_that_is_not_there_is_told() -> None:
+    with pytest.raises(EndpointError, match="cannot be reached"):
+        open_endpoint("endpoint:http://127.0.0.1:9", options=QUICK)
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(server: EmbeddingServer, local: Encoder) -> None:
+    encoder = connect(server)
+    server.faults = [Fault(cut="stream")]
+    vectors = encoder.encode(TEXTS, Role.QUERY).vectors
+    np.testing.assert_allclose(vectors, local.encode(TEXTS, Role.QUERY).vectors, atol=1e-6)
+
+
+def without_last(answer: dict[str, Any]) -> dict[str, Any]:
+    return {**answer, "data": answer["data"][:-1]}
+
+
+def with_entry(key: str, value: object) -> Any:
+    def tamper(answer: dict[str, Any]) -> dict[str, Any]:
+        answer["data"][0][key] = value
+        return answer
+
+    return tamper
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault(cut="body"), "it is no JSON"),
+        (Fault(tamper=lambda _: []), "it has no list `data`"),
+        (Fault(tamper=lambda _: {"data": None}), "it has no list `data`"),
+        (Fault(tamper=without_last), "was sent 3 texts and gave 2 vectors"),
+        (Fault(tamper=with_entry("index", 1)), "indices repeat or are missing"),
+        (Fault(tamper=with_entry("index", "0")), "indices repeat|no index"),
+        (Fault(tamper=with_entry("index", 99)), "indices repeat or are missing"),
+        (Fault(tamper=lambda answer: {"data": [1] * len(answer["data"])}), "no index or no embedding"),
+        (Fault(tamper=with_entry("embedding", [1.0, 2.0, 3.0])), "2, 3 dimensions"),
+        (Fault(tamper=with_entry("embedding", [])), "0, 2 dimensions"),
+        (Fault(tamper=with_entry("embedding", [float("nan"), 1.0])), "1 vectors .* NaN"),
+        (Fault(tamper=with_entry("embedding", [None, 1.0])), "1 vectors .* NaN"),
+        (Fault(tamper=with_entry("embedding", [1e300, 1.0])), "1 vectors .* infinity"),
+        (Fault(tamper=with_entry("embedding", [0.0, 0.0])), "1 vectors .* zero"),
+        (Fault(tamper=with_entry("embedding", [[1.0], [2.0]])), "no embedding"),
+        (Fault(tamper=with_entry("embedding", "not base64")), "no embedding"),
+        (Fault(tamper=with_entry("embedding", "AAAA")), "no embedding"),
+        (Fault(tamper=with_entry("embedding", {"a": 1})), "no embedding"),
+    ],
+)
+def test_a_wrong_answer_is_refused_with_its_reason(counting: EmbeddingServer, fault: Fault, words: str) -> None:
+    encoder = connect(counting)
+    counting.always = fault
+    with pytest.raises(EndpointError, match=words):
+        encoder.encode(["글 1", "글 2", "글 3"], Role.NONE)
+
+
+def test_a_model_swapped_behind_the_server_is_noticed_by_its_width(counting: EmbeddingServer) -> None:
+    encoder = connect(counting)
+    counting.embed = lambda texts: np.ones((len(texts), 5))
+    with pytest.raises(EndpointError, match="5 dimensions instead of 2"):
+        encoder.encode(["글"], Role.NONE)
+
+
+def test_every_fault_is_told_in_both_languages(counting: EmbeddingServer) -> None:
+    encoder = connect(counting)
+    for fault in (Fault(500), Fault(401), Fault(404), Fault(400), Fault(429, headers=(("retry-after", "900"),))):
+        counting.always = fault
+        with pytest.raises(EndpointError) as caught:
+            encoder.encode(["글"], Role.NONE)
+        assert counting.url in caught.value.text(Language.KO)
+        assert counting.url in caught.value.text(Language.EN)
+
+
+# --- keys and addresses ----------------------------------------------------------------------------------------------
+
+
+def test_the_key_comes_from_the_environment_and_opens_the_server(
+    counting: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting.key = KEY
+    with pytest.raises(EndpointError, match="KOE5_ENDPOINT_KEY"):
+        connect(counting)
+    monkeypatch.setenv("KOE5_ENDPOINT_KEY", KEY)
+    connect(counting).encode(["글"], Role.NONE)
+    assert counting.headers[0]["authorization"] == f"Bearer {KEY}"
+
+
+def test_the_key_is_in_no_log_error_record_or_export(
+    counting: EmbeddingServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("KOE5_ENDPOINT_KEY", KEY)
+    counting.key = KEY
+    encoder = connect(counting)
+    shown = [repr(encoder), repr(vars(encoder)), repr(encoder._server), json.dumps(asdict(encoder.info))]
+    comparison = compare(["수도"], ["글 1", "글 2"], encoder)
+    shown.append(exports.to_json(exports.ranking_json(comparison, encoder.info, None)))
+    shown.append(exports.ranking_csv(comparison, encoder.info, None))
+    counting.key = "another"
+    with pytest.raises(EndpointError) as caught:
+        encoder.encode(["아무도 모르는 글"], Role.NONE)
+    shown += [str(caught.value), repr(caught.value.values), caught.value.text(Language.KO)]
+    counting.key, counting.always = "", Fault(400, message=f"do not use {KEY} here")
+    with pytest.raises(EndpointError, match=r"do not use \*\*\* here") as caught:
+        encoder.encode(["글"], Role.NONE)
+    shown += [str(caught.value), caplog.text]
+    assert not [text for text in shown if KEY in text]
+    assert "아무도 모르는 글" not in caplog.text
+
+
+def test_a_key_of_the_client_for_another_service_is_never_sent(
+    counting: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        monkeypatch.setenv(name, "not-for-you")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    connect(counting).encode(["글"], Role.NONE)
+    assert "authorization" not in counting.headers[0]
+    assert "not-for-you" not in str(counting.headers)
+
+
+def test_user_name_and_password_are_used_and_never_shown(counting: EmbeddingServer) -> None:
+    url = counting.url.replace("http://", "http://me:p%40ss@")
+    encoder = open_endpoint(f"endpoint:{url}#tiny")
+    # base64 of "me:p@ss"
+    assert counting.headers[0]["authorization"] == "Basic bWU6cEBzcw=="
+    bare = open_endpoint(f"endpoint:{counting.url}#tiny")
+    assert encoder.info == bare.info
+    counting.always = Fault(400, message="who is p@ss")
+    with pytest.raises(EndpointError) as caught:
+        encoder.encode(["글"], Role.NONE)
+    assert not [text for text in (repr(parse_address(f"endpoint:{url}")), str(caught.value)) if "p@ss" in text]
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "model"),
+    [
+        ("endpoint:http://host:8080", "http://host:8080/v1", ""),
+        ("endpoint:https://host/#koe5", "https://host/v1", "koe5"),
+        ("endpoint:http://host/v1/#a/b", "http://host/v1", "a/b"),
+        ("endpoint:http://host:7997/embeddings", "http://host:7997", ""),
+        ("endpoint:http://host/v3/embeddings#x", "http://host/v3", "x"),
+        ("endpoint:http://[::1]:80/v1", "http://[::1]:80/v1", ""),
+        ("endpoint:HTTP://me:pw@Host/v1", "http://host/v1", ""),
+    ],
+)
+def test_addresses_are_read(name: str, url: str, model: str) -> None:
+    address = parse_address(name)
+    assert (address.url, address.name) == (url, model)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "host:80", "ftp://host", "file:///etc/passwd", "http://", "http://host:99999", "http://a b/", "http://h/?k=1",
+     "http://[::1", "http://me:secret@host/?k", "http://me:a/secret@host", "me:secret@host", "javascript:alert(1)", "http://ho\nst/"],
+)  # fmt: skip
+def test_bad_addresses_are_refused_without_showing_a_password(address: str) -> None:
+    with pytest.raises(EndpointError) as caught:
+        parse_address(f"endpoint:{address}")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_name_is_shown_without_password() -> None:
+    assert shown_name("endpoint:http://me:secret@host/v1#m@x") == "endpoint:http://host/v1#m@x"
+    assert shown_name("endpoint:http://me:a/secret@host") == "endpoint:http://host"
+    assert shown_name("endpoint:http://host/v1#m@x") == "endpoint:http://host/v1#m@x"
+    assert shown_name("koe5") == "koe5"
+
+
+@pytest.mark.parametrize("key", ["열쇠-비밀", "secret\nkey"])
+def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("KOE5_ENDPOINT_KEY", key)
+    with pytest.raises(EndpointError, match="KOE5_ENDPOINT_KEY") as caught:
+        open_endpoint("endpoint:http://127.0.0.1:9")
+    assert key not in str(caught.value)
+
+
+def test_without_the_package_the_pip_line_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "openai", None)
+    with pytest.raises(MissingExtraError, match=r"pip install -r requirements-endpoint.txt"):
+        open_endpoint("endpoint:http://127.0.0.1:9")

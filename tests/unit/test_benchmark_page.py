@@ -1,0 +1,320 @@
+"""The benchmark tab without a browser: what it runs, what it keeps, and what it says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_benchmark_run import DOCUMENTS, QUERIES, small_data
+
+from koe5_demo import figures
+from koe5_demo.benchmark.compare import compare_results
+from koe5_demo.benchmark.datasets.registry import DATASETS
+from koe5_demo.benchmark.explorer import explore
+from koe5_demo.benchmark.naming import system_sources
+from koe5_demo.benchmark.progress import Phase, Progress
+from koe5_demo.benchmark.published import show_reversal
+from koe5_demo.benchmark.results import RunResult, save_result
+from koe5_demo.benchmark.run import Failure, Finished, ResultReady, RunOptions, finished, run_suite
+from koe5_demo.errors import DataError
+from koe5_demo.messages import Language
+from koe5_demo.ui import benchmark_handlers as handlers
+from koe5_demo.ui import benchmark_render as render
+from koe5_demo.ui.benchmark_handlers import Choice, DatasetRow, Live, ModelOption
+from koe5_demo.ui.benchmark_runs import SHIPPED, RunStore, StoredResult
+from made_results import result_with
+from toy_encoder import LetterCounter
+
+KOE5 = "nlpai-lab/KoE5"
+AUTORAG = DATASETS["AutoRAG-benchmark"]
+NASTY = "<img src=x onerror=alert(1)> ${alert(1)} {{x}}"
+
+
+def both() -> tuple[RunResult, ...]:
+    sources = system_sources(["letters", "bm25"], lambda name: LetterCounter(id_=name))
+    return finished(run_suite([small_data()], sources)).results
+
+
+def stored(result: RunResult, key: str = "shipped/letters/small") -> StoredResult:
+    return StoredResult(key, Path("letters/small.json"), result)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    for result in both():
+        save_result(result, tmp_path / "shipped")
+        save_result(result, tmp_path / "runs" / "20260102-030405-abcd")
+    save_result(both()[0], tmp_path / "runs" / "20250102-030405-abcd")
+    return RunStore(tmp_path / "runs", tmp_path / "shipped")
+
+
+# --- choice ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_and_its_fusions_stand_together_so_that_it_is_opened_once() -> None:
+    choice = Choice(("ours",), ("mini", "koe5"), ("bm25",), ("rrf", "weighted"))
+    assert choice.systems == (
+        "bm25",
+        "mini",
+        "rrf:mini",
+        "weighted:mini",
+        "koe5",
+        "rrf:koe5",
+        "weighted:koe5",
+    )
+    assert choice.complete
+
+
+@pytest.mark.parametrize("choice", [Choice((), ("mini",)), Choice(("ours",), ()), Choice(("ours",), (), (), ("rrf",))])
+def test_a_choice_without_data_or_systems_cannot_start(choice: Choice) -> None:
+    assert not choice.complete
+
+
+# --- running --------------------------------------------------------------------------------------------------------
+
+
+def test_results_and_failures_are_told_at_once_and_steps_now_and_then() -> None:
+    step = Progress(Phase.ENCODING_DOCUMENTS, "small", "letters", 1, 5)
+    error = DataError("data_no_folder", name="gone")
+    result = both()[0]
+    events = [
+        step,
+        step,
+        Failure("gone", "", error),
+        step,
+        ResultReady(result),
+        Finished((result,), (), stopped=True),
+    ]
+    choice = Choice(("gone", "small"), ("letters", "more"))
+    told = list(handlers.follow(iter(events), choice, clock=lambda: 0.0))
+    # The first step, then nothing within the same 0.3 s but the failure, the result and the end.
+    assert [live.n_done for live in told] == [0, 2, 3, 3]  # the lost set takes two systems with it
+    assert [live.new_result for live in told] == [False, False, True, True]
+    assert told[-1].ended
+    assert told[-1].stopped
+    assert [failure.dataset for failure in told[-1].failures] == ["gone"]
+
+
+def test_a_stop_reaches_only_the_run_of_its_token() -> None:
+    stops = handlers.Stops()
+    mine, other = stops.open("mine"), stops.open("other")
+    assert stops.stop("mine")
+    assert mine.is_set()
+    assert not other.is_set()
+    stops.close("mine")
+    assert not stops.stop("mine")
+
+
+def test_a_run_that_is_stopped_keeps_what_was_done(tmp_path: Path) -> None:
+    stops = handlers.Stops()
+    event = stops.open("t")
+    sources = system_sources(["bm25", "letters"], lambda name: LetterCounter(id_=name))
+    options = RunOptions(output=tmp_path / "runs" / "20260102-030405-abcd", should_stop=event.is_set)
+    for live in handlers.follow(
+        run_suite([small_data()], sources, options), Choice(("small",), ("letters",), ("bm25",))
+    ):
+        if live.n_done == 1:
+            stops.stop("t")
+    assert live.stopped
+    kept = RunStore(tmp_path / "runs", tmp_path / "none").results("20260102-030405-abcd")
+    assert [item.result.model for item in kept] == ["bm25"]
+
+
+# --- saved runs -----------------------------------------------------------------------------------------------------
+
+
+def test_runs_are_listed_newest_first_and_the_shipped_one_last(store: RunStore) -> None:
+    assert [run.id for run in store.runs()] == ["20260102-030405-abcd", "20250102-030405-abcd", SHIPPED]
+    assert [item.result.model for item in store.results(SHIPPED)] == ["letters", "bm25"]
+
+
+@pytest.mark.parametrize("key", ["shipped/gone/small", "../shipped/letters/small", "", "20260102-030405-abcd"])
+def test_only_listed_results_can_be_opened(store: RunStore, key: str) -> None:
+    with pytest.raises(DataError):
+        store.result(key)
+    assert store.results(key) == [] or key == "20260102-030405-abcd"
+
+
+def test_a_result_is_offered_beside_those_on_the_same_data_only(store: RunStore, tmp_path: Path) -> None:
+    other_data = finished(run_suite([small_data("other", {**DOCUMENTS, "d6": "x"})], system_sources(["bm25"], None)))  # type: ignore[arg-type]
+    save_result(other_data.results[0], tmp_path / "shipped")
+    first = store.result("shipped/letters/small")
+    assert [item.key for item in store.alike(first)] == [
+        "shipped/bm25/small",
+        "20260102-030405-abcd/letters/small",
+        "20260102-030405-abcd/bm25/small",
+        "20250102-030405-abcd/letters/small",
+    ]
+
+
+def test_a_broken_file_is_left_out_and_the_rest_is_shown(store: RunStore, tmp_path: Path) -> None:
+    (tmp_path / "shipped" / "bm25" / "small.json").write_text("{", encoding="utf-8")
+    assert [item.result.model for item in store.results(SHIPPED)] == ["letters"]
+
+
+def test_fifty_runs_are_kept(tmp_path: Path) -> None:
+    result = both()[1]
+    for n in range(52):
+        save_result(result, tmp_path / f"20260102-0304{n:02d}-abcd")
+    store = RunStore(tmp_path, tmp_path / "none")
+    store.new_run()
+    assert len(store.runs()) == 49
+    assert store.runs()[-1].id == "20260102-030403-abcd"
+
+
+def test_the_shipped_run_of_the_project_can_be_shown() -> None:
+    models = [item.result.model for item in RunStore(Path("nowhere")).results(SHIPPED)]
+    assert {"mini", "bm25"} <= set(models)
+
+
+# --- what is said ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_footnote_has_the_numbers_of_the_published_files(language: Language) -> None:
+    html = render.paper(handlers.paper_view(both(), KOE5), KOE5, handlers.footnote(), language)
+    for number in ("69.30", "47.57", "80.46", "71.93", "81.99", "79", "114", "14", "16"):
+        assert number in html
+    assert html.count("k-row-paper") == html.count("k-row-recovered") == html.count("k-row-mteb") == 1
+
+
+def test_a_run_of_the_papers_sets_gets_its_row_and_the_difference() -> None:
+    result = both()[0]
+    manifest = replace(result.manifest, data={**result.manifest.data, "task": "AutoRAGRetrieval"})
+    metrics = {**result.metrics, "ndcg_at_1": 0.7293}
+    rows = handlers.paper_view([replace(result, manifest=manifest, metrics=metrics)], KOE5)
+    assert [row.kind for row in rows] == ["paper", "recovered", "mteb", "run", "difference"]
+    html = render.paper(rows, KOE5, None, Language.EN)
+    assert "72.93" in html
+    assert "+1.00" in html  # 72.93 - 71.93
+    assert "letters: this run" in html
+
+
+def test_the_models_without_a_recovered_reading_have_no_footnote() -> None:
+    assert handlers.footnote("intfloat/multilingual-e5-large") is None
+
+
+def test_a_reversed_list_falls_below_the_first_rank() -> None:
+    data = small_data()
+    result = finished(run_suite([data], system_sources(["letters"], lambda name: LetterCounter(id_=name)))).results[0]
+    html = render.reversal(result, show_reversal(result, data.qrels), data, Language.EN)
+    assert "33.33" in html  # NDCG@1: one of three queries
+
+
+def test_the_run_is_placed_among_the_published_models() -> None:
+    result = both()[0]
+    manifest = replace(result.manifest, data={**result.manifest.data, "task": AUTORAG.task})
+    mine = replace(result, manifest=manifest, metrics={**result.metrics, "ndcg_at_1": 0.999})
+    placed = handlers.placement([mine], AUTORAG, "ndcg_at_1", "", "all", KOE5)
+    assert (placed.bars[0].rank, placed.bars[0].name, placed.bars[0].kind) == (1, "letters", "run")
+    assert placed.n_published == 52
+    assert sum(bar.kind == "published" for bar in placed.bars) == handlers.MOST_PLACED
+    assert [bar.name for bar in placed.bars if bar.kind == "reference"] == [KOE5]
+    html = render.placement(placed, AUTORAG, "ndcg_at_1", KOE5, Language.EN)
+    assert "this run (measured)" in html
+    assert "published · KoE5" in html
+
+
+def test_published_models_are_filtered_by_name_and_size() -> None:
+    named = handlers.placement([], AUTORAG, "ndcg_at_1", " koe5 ", "all", KOE5)
+    assert [bar.name for bar in named.bars] == [KOE5]
+    small = handlers.placement([], AUTORAG, "ndcg_at_1", "", "small", KOE5)
+    assert small.bars
+    assert all(bar.parameters is not None and bar.parameters <= 150_000_000 for bar in small.bars)
+
+
+def test_a_comparison_says_whether_the_difference_is_noise() -> None:
+    close = compare_results(result_with(np.array([1.0, 0, 1, 0] * 10)), result_with(np.array([1.0, 0, 0, 1] * 10)))
+    assert "우연과 가를 수 없습니다" in render.comparison(close, None, Language.KO)
+    far = compare_results(result_with(np.zeros(40)), result_with(np.ones(40)))
+    html = render.comparison(far, None, Language.EN)
+    assert "unlikely to be chance" in html
+    assert "40 / 0 / 0" in html
+    assert "+100.00" in html
+
+
+def test_the_explorer_shows_gold_ranks_elsewhere_and_only_wrong_queries() -> None:
+    letters, bm25 = both()
+    views = explore(letters, small_data(), bm25, only_wrong=True)
+    assert [view.query_id for view in views] == ["q1", "q3"]  # both have their answer at rank 2
+    html = render.query(views[0], Language.KO, with_other=True)
+    assert html.count("k-gold") == 1
+    assert "B의 순위" in html
+    assert render.query_label(views[0]) == f"✗ 63 · {QUERIES['q1']}"
+
+
+def test_a_query_goes_to_the_ranking_tab_with_its_documents_as_blocks() -> None:
+    view = explore(both()[1], small_data("small", {**DOCUMENTS, "d1": "a\n\n\na"}))[0]
+    missed = replace(view, hits=())
+    assert handlers.ranking_form(missed) == ("a", "a\na")  # only the answer is left
+    assert handlers.ranking_form(view)[1].count("\n\n") == len(view.hits) - 1 + int(
+        not any(h.relevant for h in view.hits)
+    )
+
+
+def test_every_measured_row_says_what_computed_it_and_published_rows_are_labelled() -> None:
+    result = both()[0]
+    model = {**result.manifest.model, "hub_id": KOE5, "revision": "bc6d284c60fe5a973e74c1751b92594c9f581213"}
+    data = {**result.manifest.data, "name": AUTORAG.id, "task": AUTORAG.task, "split": "test"}
+    mine = replace(result, manifest=replace(result.manifest, model=model, data=data))
+    html = render.results([stored(mine)], Language.EN)
+    assert "bc6d284c60fe · letter counter · float32 · cpu · 20" in html
+    assert "KoE5: published (paper)" in html
+    assert "KoE5: published (MTEB)" in html
+    record = render.manifests([stored(mine)], Language.EN)
+    for part in ("larger document id first", "query: ", "pytrec_eval", "tokens/s"):
+        assert part in record
+
+
+def test_a_live_line_tells_phase_speed_and_time_left() -> None:
+    step = Progress(Phase.ENCODING_DOCUMENTS, "ours", "mini", 100, 358, 50.4, 5.1)
+    html = render.progress(Live(1, 2, step), 0, Language.EN)
+    for part in ("1 of 2 done", "ours / mini", "Encoding documents", "100 / 358", "50 texts/s", "5 s left"):
+        assert part in html
+    waiting = render.progress(Live(0, 2, Progress(Phase.WAITING, done=1)), 0, Language.KO)
+    assert "앞에 1개" in waiting
+
+
+@pytest.mark.parametrize("language", Language)
+def test_foreign_words_are_shown_and_never_run(language: Language) -> None:
+    failure = Failure(NASTY, NASTY, DataError("data_no_folder", name=NASTY))
+    view = replace(explore(both()[0], small_data())[0], text=NASTY)
+    row = DatasetRow(replace(AUTORAG, licence=NASTY), 1, 1, here=False, seconds=None)
+    for html in (
+        render.progress(Live(1, 2, None, (failure,)), 0, language),
+        render.query(view, language, with_other=False),
+        render.datasets([row], language),
+        render.absent_models([ModelOption(NASTY, "absent")], language),
+    ):
+        assert "<img" not in html
+        assert not re.search(r"[{}$`]", html)
+
+
+def test_an_unknown_time_is_said_to_be_unknown() -> None:
+    html = render.datasets([DatasetRow(AUTORAG, 720, 114, here=False, seconds=None)], Language.EN)
+    assert "unknown" in html
+    assert "720 / 114" in html
+    html = render.datasets([DatasetRow(AUTORAG, 720, 114, here=True, seconds=600.0)], Language.EN)
+    assert "about 10 min" in html
+
+
+# --- figures --------------------------------------------------------------------------------------------------------
+
+
+def test_bars_of_one_set_stand_by_measure_and_of_several_by_set_and_measure() -> None:
+    one = figures.grouped_bars([("ours", "NDCG@1"), ("ours", "F1@1")], {"mini": [50.0, 40.0], "bm25": [None, 30.0]})
+    assert list(one.data[0].x) == ["NDCG@1", "F1@1"]
+    assert list(one.data[1].y) == [None, 30.0]
+    several = figures.grouped_bars([("a", "NDCG@1"), ("b", "NDCG@1")], {"mini": [50.0, 40.0]})
+    assert [list(axis) for axis in several.data[0].x] == [["a", "b"], ["NDCG@1", "NDCG@1"]]
+
+
+def test_ranked_bars_keep_their_order_and_escape_names() -> None:
+    bars = [("<b>x</b>", 90.0, "run"), ("y", 80.0, "published"), ("z", 70.0, "run")]
+    figure = figures.ranked_bars(bars, {"run": "this", "published": "others"})
+    places = {trace.name: list(trace.y) for trace in figure.data}
+    assert places == {"others": [1], "this": [0, 2]}
+    assert figure.layout.yaxis.ticktext[0] == "&lt;b&gt;x&lt;/b&gt;"

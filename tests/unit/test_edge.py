@@ -1,0 +1,314 @@
+"""The gate, its counters and headers, without a page behind them."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from koe5_demo.edge import uploads
+from koe5_demo.edge.gate import Gate, GateRules
+from koe5_demo.edge.headers import SecurityHeaders, inline_scripts, page_policy, script_hash
+from koe5_demo.edge.logs import JsonLines, TextLines, configure_logging
+from koe5_demo.edge.metrics import Metrics
+from koe5_demo.edge.rate import TokenBuckets
+from koe5_demo.edge.requests_log import REQUESTS, counts, frames, told
+from koe5_demo.edge.visitors import language_of, visitor_key
+from koe5_demo.errors import InputError
+from koe5_demo.messages import Language
+
+PAGE = "<html><head><script>first()</script><script src='a.js'></script></head><body onload='x()'></body></html>"
+
+
+def scope(peer: str = "8.8.8.8", **headers: str) -> dict[str, Any]:
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return {"type": "http", "client": (peer, 1), "headers": raw}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_bucket_lets_so_many_through_and_fills_again() -> None:
+    clock = Clock()
+    buckets = TokenBuckets(2, clock=clock)
+    assert [buckets.take("a") for _ in range(2)] == [0.0, 0.0]
+    assert buckets.take("a") == pytest.approx(30.0)  # 2 a minute is one in 30 s
+    assert buckets.take("b") == 0.0
+    clock.now = 30.0
+    assert buckets.take("a") == 0.0
+    assert buckets.take("a") > 0
+
+
+def test_buckets_of_many_visitors_stay_within_bounds() -> None:
+    buckets = TokenBuckets(1, most_visitors=10)
+    for n in range(1_000):
+        buckets.take(str(n))
+    assert len(buckets) == 10
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "behind", "key"),
+    [
+        ("8.8.8.8", "9.9.9.9", False, "8.8.8.8"),  # invented by the visitor
+        ("127.0.0.1", "9.9.9.9", True, "9.9.9.9"),
+        ("10.0.0.1", "6.6.6.6, 9.9.9.9, 10.0.0.7", True, "9.9.9.9"),  # the first may be invented
+        ("8.8.8.8", "nonsense", True, "8.8.8.8"),
+        ("2a00:1:2:3:4::1", "", False, "2a00:1:2:3::/64"),
+        ("::ffff:8.8.8.8", "", False, "8.8.8.8"),
+        ("testclient", "", False, "unknown"),
+    ],
+)
+def test_visitors_are_told_apart(peer: str, forwarded: str, behind: bool, key: str) -> None:
+    assert visitor_key(scope(peer, x_forwarded_for=forwarded), behind_proxy=behind) == key
+
+
+@pytest.mark.parametrize(
+    ("headers", "language"),
+    [
+        ({}, "ko"),
+        ({"accept_language": "en-US,en;q=0.9"}, "en"),
+        ({"accept_language": "fr,ko;q=0.5,en;q=0.4"}, "ko"),
+        ({"cookie": "a=b; koe5-language=en", "accept_language": "ko"}, "en"),
+        ({"cookie": "koe5-language=<script>"}, "ko"),
+    ],
+)
+def test_the_language_of_an_answer(headers: dict[str, str], language: str) -> None:
+    assert language_of(scope(**headers), Language.KO) is Language(language)
+
+
+def test_a_policy_names_the_pages_own_scripts_and_no_others() -> None:
+    assert inline_scripts(PAGE) == ["first()"]
+    policy = page_policy(inline_scripts(PAGE))
+    # printf 'first()' | openssl dgst -sha256 -binary | base64
+    assert script_hash("a\r\nb") == script_hash("a\nb")
+    assert script_hash("first()") in policy
+    script_rule = next(rule for rule in policy.split("; ") if rule.startswith("script-src"))
+    assert "unsafe-inline" not in script_rule
+    assert "https:" not in script_rule
+    assert "frame-ancestors 'self' https://huggingface.co" in policy
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Callable[..., TestClient]:
+    async def page(_: Request) -> Response:
+        return HTMLResponse(PAGE)
+
+    async def echo(request: Request) -> Response:
+        return PlainTextResponse(str(len(await request.body())))
+
+    async def full(_: Request) -> Response:
+        return PlainTextResponse("Queue is full", 503)
+
+    def serve(**changes: Any) -> TestClient:
+        rules = {
+            "per_minute": 3,
+            "spares_this_machine": False,
+            "behind_proxy": False,
+            "language": Language.KO,
+            "body_bytes": 1_000,
+            "kinds": ("csv", "txt"),
+            "uploads": tmp_path,
+            "uploads_bytes": 10_000,
+            "readable": (tmp_path,),
+        }
+        routes = [
+            Route("/", page),
+            Route("/secret", page),
+            Route("/gradio_api/queue/join", full, methods=["POST"]),
+            Route("/gradio_api/upload", echo, methods=["POST"]),
+            Route("/gradio_api/call/rank", echo, methods=["POST"]),
+            Route("/gradio_api/file={path:path}", page),
+        ]
+        guard = [Middleware(SecurityHeaders), Middleware(Gate, rules=GateRules(**{**rules, **changes}))]
+        return TestClient(Starlette(routes=routes, middleware=guard), client=("8.8.8.8", 1))
+
+    return serve
+
+
+def test_headers_stand_on_pages_and_on_refusals(served: Callable[..., TestClient]) -> None:
+    client = served()
+    page, refused = client.get("/"), client.get("/secret")
+    assert (page.status_code, refused.status_code) == (200, 404)
+    assert page.text == PAGE
+    assert script_hash("first()") in page.headers["content-security-policy"]
+    for answer in (page, refused):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "same-origin"
+        assert "frame-ancestors" in answer.headers["content-security-policy"]
+
+
+def test_files_are_read_from_the_open_folders_alone(served: Callable[..., TestClient], tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("x")
+    outside = tmp_path.parent / "out.txt"
+    outside.write_text("x")
+    (tmp_path / "link").symlink_to(outside)
+    client = served()
+    assert client.get(f"/gradio_api/file={tmp_path}/in.txt").status_code == 200
+    for name in (
+        outside,
+        tmp_path / "link",
+        tmp_path,
+        "/etc/passwd",
+        f"{tmp_path}/../out.txt",
+        "http://a/b",
+        "\0",
+        "a" * 9_000,
+    ):
+        assert client.get(f"/gradio_api/file={name}".replace("\0", "%00")).status_code == 404
+
+
+def test_the_fourth_request_of_a_minute_is_refused_in_the_visitors_language(served: Callable[..., TestClient]) -> None:
+    client = served()
+    assert [client.post("/gradio_api/call/rank").status_code for _ in range(3)] == [200] * 3
+    korean = client.post("/gradio_api/call/rank")
+    english = client.post("/gradio_api/call/rank", headers={"Accept-Language": "en"})
+    assert korean.status_code == english.status_code == 429
+    assert int(korean.headers["retry-after"]) >= 1
+    assert "잦습니다" in korean.json()["detail"]
+    assert "Too many requests" in english.json()["detail"]
+    assert client.get("/").status_code == 200
+
+
+def test_no_limit_and_the_spared_machine(served: Callable[..., TestClient]) -> None:
+    unlimited = served(per_minute=0)
+    assert {unlimited.post("/gradio_api/call/rank").status_code for _ in range(50)} == {200}
+
+
+def test_a_full_queue_is_told_politely(served: Callable[..., TestClient]) -> None:
+    answer = served().post("/gradio_api/queue/join", headers={"Cookie": "koe5-language=en"})
+    assert answer.status_code == 429
+    assert "What you typed is still there" in answer.json()["detail"]
+
+
+def test_large_bodies_are_refused_with_and_without_a_length(served: Callable[..., TestClient]) -> None:
+    client = served(per_minute=0)
+    assert client.post("/gradio_api/call/rank", content=b"x" * 1_000).text == "1000"
+    assert client.post("/gradio_api/call/rank", content=b"x" * 1_001).status_code == 413
+    assert client.post("/gradio_api/call/rank", content=iter([b"x" * 600] * 2)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("files", "status"),
+    [
+        ([("files", ("a.csv", b"x"))], 200),
+        ([("files", ("A.TXT", b'filename="b.exe"'))], 200),
+        ([("files", ("a.exe", b"x"))], 413),
+        ([("files", ("a.csv.zip", b"x"))], 413),
+        ([("files", ("noending", b"x"))], 413),
+        ([("files", ("a.csv", b"x")), ("files", ("b.csv", b"x"))], 413),
+    ],
+)
+def test_uploads_are_one_file_of_a_known_kind(
+    served: Callable[..., TestClient], files: list[tuple[str, tuple[str, bytes]]], status: int
+) -> None:
+    assert served().post("/gradio_api/upload", files=files).status_code == status
+
+
+def test_an_upload_that_is_none_and_a_full_folder_are_refused(
+    served: Callable[..., TestClient], tmp_path: Path
+) -> None:
+    client = served()
+    assert client.post("/gradio_api/upload", content=b"x").status_code == 413
+    broken = {"content-type": "multipart/form-data; boundary=abc"}
+    assert client.post("/gradio_api/upload", content=b"nonsense", headers=broken).status_code == 413
+    (tmp_path / "big").write_bytes(b"x" * 10_001)
+    assert served().post("/gradio_api/upload", files=[("files", ("a.csv", b"x"))]).status_code == 503
+
+
+def test_upload_folders_of_dead_processes_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads.tempfile, "gettempdir", lambda: str(tmp_path))
+    old, young = tmp_path / "koe5-uploads-old", tmp_path / "koe5-uploads-young"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "text.csv").write_text("x")
+    monkeypatch.setattr(uploads.time, "time", lambda: young.stat().st_mtime + 3_600)
+    import os
+
+    os.utime(old, (0, 0))
+    made = uploads.make_folder()
+    assert made.is_dir()
+    assert (old.exists(), young.exists()) == (False, True)
+    assert uploads.size_of(young) == 1
+
+
+def test_a_request_is_logged_without_its_texts() -> None:
+    out = io.StringIO()
+    logger = logging.getLogger(REQUESTS)
+    handlers = [logging.StreamHandler(out), logging.StreamHandler(out)]
+    handlers[0].setFormatter(JsonLines())
+    handlers[1].setFormatter(TextLines("%(message)s"))
+    metrics = Metrics().attach()
+    old_level = logger.level
+    logger.setLevel(logging.INFO)
+    for handler in handlers:
+        logger.addHandler(handler)
+    try:
+        with told("api/rank", [["비밀", "글"], "하나", None]):
+            pass
+        with pytest.raises(InputError), told("api/rank", [["비밀"]]):
+            raise InputError("no_query")
+    finally:
+        for handler in (*handlers, metrics):
+            logger.removeHandler(handler)
+        logger.setLevel(old_level)
+    lines = out.getvalue().splitlines()
+    assert "비밀" not in out.getvalue()
+    first = json.loads(lines[0])
+    assert {"id", "endpoint", "outcome", "milliseconds", "n_texts", "n_chars", "time", "level"} <= set(first)
+    assert (first["endpoint"], first["outcome"], first["n_texts"], first["n_chars"]) == ("api/rank", "ok", 3, 5)
+    assert "outcome=ok" in lines[1]
+    assert json.loads(lines[2])["outcome"] == "no_query"
+    text = metrics.text().decode()
+    assert 'koe5_requests_total{endpoint="api/rank",outcome="ok"} 1.0' in text
+    assert 'koe5_request_seconds_count{endpoint="api/rank"} 2.0' in text
+
+
+def test_a_traceback_is_told_without_the_errors_words() -> None:
+    try:
+        try:
+            raise KeyError("비밀의 글")  # noqa: TRY301
+        except KeyError as error:
+            raise ValueError("비밀의 글") from error
+    except ValueError as error:
+        told_frames = frames(error)
+    assert "비밀의 글" not in told_frames.replace('raise ValueError("비밀의 글")', "").replace(
+        'raise KeyError("비밀의 글")', ""
+    )
+    assert "builtins.ValueError" in told_frames
+    assert "builtins.KeyError" in told_frames
+
+
+def test_counts_hold_for_lists_and_single_texts() -> None:
+    assert counts([["가", "나다"], "라", 3, None, [1]]) == (3, 4)
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_the_log_is_written_in_the_chosen_format(
+    log_format: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    root = logging.getLogger()
+    old_handlers, old_level = root.handlers[:], root.level
+    try:
+        configure_logging(log_format)
+        logging.getLogger("koe5_demo.test").warning("가 %s", 1)
+        written = capsys.readouterr().err
+    finally:
+        root.handlers[:] = old_handlers
+        root.setLevel(old_level)
+    assert (json.loads(written)["message"] if log_format == "json" else written.strip()).endswith("가 1")

@@ -62,12 +62,9 @@
     if (document.title !== title) document.title = title;
   };
 
-  // Tells the server which two texts to explain, through the box that the server listens to.
+  // Tells the server which two texts to explain, through the component that hears it.
   const pick = (text) => {
-    const box = document.querySelector("#pick textarea, #pick input");
-    if (!box) return;
-    box.value = text;
-    box.dispatchEvent(new Event("input", { bubbles: true }));
+    document.dispatchEvent(new CustomEvent("koe5-pick", { detail: text }));
     document.querySelector("#pair-box")?.scrollIntoView({ behavior: "smooth", block: "nearest" });
   };
 

@@ -67,7 +67,7 @@ def _loader(options: argparse.Namespace, settings: Settings) -> LoadEncoder:
         encoder: Encoder = import_module("koe5_demo").load_encoder(  # by name: torch only when a model is needed
             name,
             device=options.device or settings.device,
-            dtype=options.dtype or settings.dtype,
+            dtype=options.dtype or settings.exact_dtype,
             hub_timeout=settings.hub_timeout,
         )
         return encoder

@@ -206,7 +206,7 @@ def run_encode_ray(options: argparse.Namespace, settings: Settings) -> int:
         load_encoder,
         options.model or settings.model,
         device=device,
-        dtype=options.dtype or settings.dtype,
+        dtype=options.dtype or settings.exact_dtype,
         prompts=_prompts(options, settings),
         hub_timeout=settings.hub_timeout,
     )
@@ -254,7 +254,7 @@ def open_model(options: argparse.Namespace, settings: Settings) -> Encoder:
     from koe5_demo.encoding.loading import load_encoder  # brings in torch: only when a model is needed
 
     name = options.model or settings.model
-    device, dtype = options.device or settings.device, options.dtype or settings.dtype
+    device, dtype = options.device or settings.device, options.dtype or settings.exact_dtype
     try:
         return load_encoder(
             name,

@@ -49,7 +49,8 @@ class Settings:
         host: KOE5_HOST: address the page listens on.
         port: KOE5_PORT: its port.
         device: KOE5_DEVICE: auto, cpu, cuda or mps.
-        dtype: KOE5_DTYPE: auto, fp32, bf16, fp16 or int8.
+        dtype: KOE5_DTYPE: auto, fp32, bf16, fp16 or int8. Not set, the page takes auto; the command line and the
+            benchmark take fp32, see `exact_dtype`.
         language: KOE5_LANG: language of the command line and of the page's first view (ko or en).
         query_prompt, passage_prompt: KOE5_QUERY_PROMPT, KOE5_PASSAGE_PROMPT: prompts of a model outside the catalog.
         cache_mb: KOE5_CACHE_MB: memory for vectors of texts already seen, in 10^6 bytes.
@@ -75,7 +76,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 7860
     device: str = "auto"
-    dtype: str = "auto"
+    dtype: str | None = None
     language: Language = Language.KO
     query_prompt: str | None = None
     passage_prompt: str | None = None
@@ -92,6 +93,16 @@ class Settings:
     metrics: bool = False
     log_format: str = "text"
     limits: Limits = Limits()
+
+    @property
+    def page_dtype(self) -> str:
+        """Return the arithmetic of the page: as fast as the hardware allows, behind a guard, unless one was chosen."""
+        return self.dtype or "auto"
+
+    @property
+    def exact_dtype(self) -> str:
+        """Return the arithmetic of what programs keep and papers print: float32 unless another was chosen."""
+        return self.dtype or "fp32"
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

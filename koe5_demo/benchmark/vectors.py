@@ -94,7 +94,7 @@ def store_vectors(
     raise DataError("cache_vanished", name=str(cache.folder))
 
 
-def _encode_missing(  # noqa: PLR0917 private, called once
+def _encode_missing(
     encoder: Encoder, texts: Sequence[str], role: Role, shelf: Shelf, keys: KeyArray, should_stop: ShouldStop
 ) -> Generator[Progress, None, DoubleArray]:
     """Encode in portions; returns (texts, tokens seen, seconds)."""

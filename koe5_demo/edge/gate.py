@@ -48,6 +48,8 @@ TOO_MANY: Final = 429
 TOO_LARGE: Final = 413
 NOT_FOUND: Final = 404
 FULL_WAIT_S: Final = 10
+DRAINED_BYTES: Final = 100_000_000
+"""Of a refused body: read and dropped, because a client that is still sending would see a cut line and no answer."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class Gate:
             self._require_tokens(scope)
             body = self._body(scope, receive)
         except _Refusal as refusal:
+            await _drain(receive, DRAINED_BYTES)
             await refusal.answer(language)(scope, receive, send)
             return
         answer = _Answer(send, scope["path"], language)
@@ -106,6 +109,8 @@ class Gate:
         except _Refusal as refusal:
             if answer.started:
                 raise
+            if body.goes_on:
+                await _drain(receive, DRAINED_BYTES)
             await refusal.answer(language)(scope, receive, send)
 
     def _require_open(self, path: str) -> None:
@@ -171,12 +176,14 @@ class _Body:
         self._most = most
         self._check = check
         self._n_bytes = 0
+        self.goes_on = True
 
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] != "http.request":
             return message
         chunk = message.get("body", b"")
+        self.goes_on = bool(message.get("more_body"))
         self._n_bytes += len(chunk)
         if self._n_bytes > self._most:
             raise _too_large(self._most)
@@ -215,6 +222,15 @@ class _Answer:
         logger.info("refused: queue_full")
         await self._send({"type": "http.response.start", "status": TOO_MANY, "headers": response.raw_headers})
         await self._send({"type": "http.response.body", "body": response.body})
+
+
+async def _drain(receive: Receive, most: int) -> None:
+    n_bytes = 0
+    while n_bytes < most:
+        message = await receive()
+        n_bytes += len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return
 
 
 def _too_large(most: int) -> _Refusal:

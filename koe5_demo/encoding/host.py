@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from threading import Event, Lock, Thread
+from typing import Final
 
 from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
 from koe5_demo.encoding import loading, zero_gpu
@@ -21,6 +22,7 @@ from koe5_demo.records import Encoder, Prompts, Role
 from koe5_demo.settings import Settings
 
 logger = logging.getLogger(__name__)
+FLOAT32: Final = "float32"
 
 
 class Phase(str, Enum):
@@ -147,6 +149,21 @@ class ModelHost:
         error = self.state(name).error
         raise error if error is not None else ModelLoadError("model_not_ready", name=name)
 
+    def exact_encoder(self, name: str) -> Encoder:
+        """Return a model in float32, as a benchmark wants it, opened beside the page's own where that is cheaper.
+
+        The caller lets it go after use. Where the operator chose an arithmetic, that one stands.
+
+        Raises:
+            ModelLoadError: If the model is not ready.
+        """
+        serving = self.encoder(name)
+        files = None if is_endpoint(name) else loading.local_files(loading.find_source(name))
+        if serving.info.dtype == FLOAT32 or self._settings.dtype is not None or files is None:
+            return serving
+        with self._load_lock:
+            return self._open(name, files, self._settings.exact_dtype)
+
     def ready_encoder(self, name: str) -> Encoder | None:
         """Return a model if it is ready, else None; it does not count as used."""
         return self._encoders.get(name)
@@ -179,15 +196,17 @@ class ModelHost:
         if on_disk is not None:
             on_disk.set()
         with self._load_lock:
-            device, dtype = zero_gpu.placement(
-                self._settings.device, self._settings.dtype, small=name == EMBEDDED_MODEL
-            )
-            opened = loading.open_encoder(files, device=device, dtype=dtype, prompts=self._prompts(name))
-            inner = zero_gpu.lend_gpu(opened)
-            if not zero_gpu.ACTIVE:
-                # The first forward pass allocates and compiles; a visitor should not wait for that.
-                inner.encode(["준비"], Role.QUERY)
+            inner = self._open(name, files, self._settings.page_dtype)
         self._keep(name, CachingEncoder(inner, self._cache))
+
+    def _open(self, name: str, files: loading.Files, wanted_dtype: str) -> Encoder:
+        device, dtype = zero_gpu.placement(self._settings.device, wanted_dtype, small=name == EMBEDDED_MODEL)
+        opened = loading.open_encoder(files, device=device, dtype=dtype, prompts=self._prompts(name))
+        inner = zero_gpu.lend_gpu(opened)
+        if not zero_gpu.ACTIVE:
+            # The first forward pass allocates and compiles; a visitor should not wait for that.
+            inner.encode(["준비"], Role.QUERY)
+        return inner
 
     def _progress(self, name: str) -> Callable[[int, int], None]:
         def report(done: int, total: int) -> None:

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 OWN_MODULES: Final = ("sentence_transformers.", "koe5_demo.")
 PASSAGE_PROMPT_NAMES: Final = ("passage", "document", "corpus")
 ANY_LENGTH: Final = 1_000_000
+WEIGHT_FILES: Final = (".safetensors", ".bin")
+LEAST_WORTH_BYTES: Final = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def open_encoder(files: Files, *, device: str = "auto", dtype: str = "auto", pro
         folder=files.folder,
     )
     try:
-        return choice.open_fast(opened, _device(device), dtype=dtype)
+        return choice.open_fast(opened, _device(device), dtype=_worth(dtype, files.folder))
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
         logger.exception("loading %s failed", files.source.id)
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
@@ -152,7 +154,7 @@ def load_encoder(
     name: str = "koe5",
     *,
     device: str = "auto",
-    dtype: str = "auto",
+    dtype: str = "fp32",
     prompts: Prompts | None = None,
     hub_timeout: float = 5.0,
     on_progress: OnProgress | None = None,
@@ -162,7 +164,8 @@ def load_encoder(
     Args:
         name: Catalog id, hub id (owner/name or owner/name@revision), folder, or endpoint:URL#name.
         device: auto, cpu, cuda or mps.
-        dtype: auto, fp32, bf16, fp16 or int8.
+        dtype: fp32 gives the model's own vectors; auto the fastest arithmetic here that passes the guard of
+            `koe5_demo.encoding.precision`; bf16, fp16 or int8 by name.
         prompts: Prompts that overrule those of the catalog and of the model's files.
         hub_timeout: Seconds to wait for the hub's first answer.
         on_progress: Called with (bytes here, bytes in all) while files are fetched.
@@ -177,6 +180,12 @@ def load_encoder(
         return open_endpoint(name, prompts=prompts)
     files = fetch_files(find_source(name), timeout=hub_timeout, on_progress=on_progress)
     return open_encoder(files, device=device, dtype=dtype, prompts=prompts)
+
+
+def _worth(dtype: str, folder: Path) -> str:
+    """Return fp32 for auto where the weights are so few that a cheaper arithmetic has nothing to win."""
+    n_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.suffix in WEIGHT_FILES)
+    return "fp32" if dtype == "auto" and n_bytes < LEAST_WORTH_BYTES else dtype
 
 
 def _load(folder: Path, device: str, dtype: torch.dtype) -> SentenceTransformer:

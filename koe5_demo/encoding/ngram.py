@@ -345,7 +345,7 @@ class NgramEmbedding(InputModule):
         (folder / self.config_file_name).write_text(config + "\n", encoding="utf-8")
 
     @classmethod
-    def load(  # noqa: PLR0917 (the arguments are those of sentence-transformers)
+    def load(
         cls,
         model_name_or_path: str,
         subfolder: str = "",

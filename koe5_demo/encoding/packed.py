@@ -221,7 +221,7 @@ class PackedNetwork:
         return tensor.pin_memory().to(self.device, non_blocking=True)
 
 
-def add_norm(  # noqa: PLR0917 - tensors and numbers only, or it could not be compiled
+def add_norm(
     x: Tensor, y: Tensor, weight: Tensor, bias: Tensor, epsilon: float, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
     """Return the layer norm of `x + y`, both `(T, D)`, in float32 and as the input of the next dense layer."""

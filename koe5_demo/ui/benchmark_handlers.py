@@ -469,7 +469,7 @@ def _fetch_models(names: Sequence[str], host: ModelHost, should_stop: Callable[[
 def _open(host: ModelHost, name: str) -> Encoder:
     if host.state(name).phase not in (ModelPhase.READY, ModelPhase.FAILED):
         host.request(name).wait()
-    return computing(host.encoder(name))
+    return computing(host.exact_encoder(name))
 
 
 def _after(live: Live, event: RunEvent, choice: Choice) -> Live:

@@ -52,7 +52,7 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
                 build_model_tab(host, words, bar.model, language, about)
         _wire_frame(words, language, dark)
         build_api(host, settings)
-        wire_load(page, ranking, host, bar.model)
+        wire_load(page, ranking, host, bar.model, language)
     return page
 
 

@@ -89,7 +89,7 @@ def _gate_rules(settings: Settings, uploads: Path) -> GateRules:
         behind_proxy=settings.behind_proxy,
         language=settings.language,
         body_bytes=largest + SLACK_BYTES,
-        kinds=tuple(READERS),
+        kinds=(*READERS, "json"),  # a saved state is json
         uploads=uploads,
         uploads_bytes=settings.uploads_mb * 1_000_000,
         readable=(ASSETS / "fonts", uploads),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gradio as gr
 
 from koe5_demo.encoding.host import ModelHost
@@ -24,16 +22,14 @@ def build_model_tab(host: ModelHost, words: Words, model: gr.Dropdown, language:
         speed = words.make(gr.Button, {"value": label("speed_measure")}, size="sm", elem_id="speed-run")
     told = gr.HTML(elem_id="speed", **PLAIN)
     words.make(gr.HTML, {"value": lambda tongue: render.caption("paper_chart", tongue)}, **PLAIN)
-    chart = words.make(gr.Plot, {"label": label("paper_chart")}, show_label=False, elem_id="paper-chart")
+    words.make(gr.Plot, {"label": label("paper_chart")}, value=paper_chart(), show_label=False, elem_id="paper-chart")
     words.make(gr.HTML, {"value": render.paper_note}, **PLAIN)
 
-    def on_open(tongue: str) -> list[Any]:
-        return [page_in(Language(tongue)), paper_chart()]
+    def on_open(tongue: str) -> str:
+        return page_in(Language(tongue))
 
     def on_speed(name: str, tongue: str) -> str:
         return render.speed(measure_speed(host, name), Language(tongue))
 
-    tab.select(
-        guarded(on_open), language, [about, chart], api_visibility="private", show_progress="hidden", queue=False
-    )
+    tab.select(guarded(on_open), language, about, api_visibility="private", show_progress="hidden", queue=False)
     speed.click(guarded(on_speed), [model, language], told, api_visibility="private", concurrency_id=MODEL_QUEUE)

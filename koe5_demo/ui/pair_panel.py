@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 
@@ -15,12 +15,15 @@ from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, guarded, label
 from koe5_demo.ui.pair_handlers import view_pair
 from koe5_demo.ui.state import Outcome, Pick
 
+HEAR_PICK: Final = "document.addEventListener('koe5-pick', (event) => trigger('click', { pick: event.detail }));"
+
 
 @dataclass(frozen=True)
 class PairPanel:
-    """The components; `pick` holds the names of two texts, "q0:p3", written by the page's script."""
+    """The components; `picked` holds the names of two texts, "q0:p3", that the page's script hands over `bridge`."""
 
-    pick: gr.Textbox
+    bridge: gr.HTML
+    picked: gr.State
     text: gr.HTML
     plot: gr.Plot
 
@@ -32,28 +35,41 @@ class PairPanel:
 
 def build_pair_panel(words: Words) -> PairPanel:
     """Lay out the panel, with a hint in it. Must be called inside a gr.Blocks context."""
-    pick = gr.Textbox(visible="hidden", elem_id="pick")
+    picked = gr.State("")
+    bridge = gr.HTML(elem_id="pick", js_on_load=HEAR_PICK, **PLAIN)
     words.make(gr.HTML, {"value": lambda language: render.caption("why_title", language)}, **PLAIN)
     text = gr.HTML(elem_id="pair", **PLAIN)
     plot = words.make(gr.Plot, {"label": label("why_title")}, show_label=False, visible=False, elem_id="pair-plot")
-    return PairPanel(pick, text, plot)
+    return PairPanel(bridge, picked, text, plot)
 
 
 def wire_pair_panel(panel: PairPanel, outcome: gr.State, host: ModelHost, language: gr.Radio) -> None:
     """Explain a pair when it is picked, and again when the language changes."""
 
-    def on_pick(result: Outcome | None, picked: str, tongue: str) -> list[Any]:
-        return show_pair(result, picked, host, Language(tongue))
+    def on_pick(event: gr.EventData, result: Outcome | None, tongue: str) -> list[Any]:
+        language = Language(tongue)
+        pair = str(getattr(event, "pick", ""))
+        return [pair, *show_pair(result, pair, host, language)]
 
-    event: dict[str, Any] = {
-        "fn": guarded(on_pick),
-        "inputs": [outcome, panel.pick, language],
-        "outputs": panel.outputs,
-        "api_visibility": "private",
-        "concurrency_id": MODEL_QUEUE,
-    }
-    panel.pick.input(**event)
-    language.change(**event, show_progress="hidden")
+    def on_language(result: Outcome | None, pair: str, tongue: str) -> list[Any]:
+        return show_pair(result, pair, host, Language(tongue))
+
+    panel.bridge.click(
+        guarded(on_pick),
+        [outcome, language],
+        [panel.picked, *panel.outputs],
+        api_visibility="private",
+        concurrency_id=MODEL_QUEUE,
+        show_progress_on=[panel.text],
+    )
+    language.change(
+        guarded(on_language),
+        [outcome, panel.picked, language],
+        panel.outputs,
+        api_visibility="private",
+        concurrency_id=MODEL_QUEUE,
+        show_progress="hidden",
+    )
 
 
 def show_pair(outcome: Outcome | None, picked: str, host: ModelHost, language: Language) -> list[Any]:
@@ -70,12 +86,12 @@ def show_pair(outcome: Outcome | None, picked: str, host: ModelHost, language: L
 
 
 def show_best_pair(outcome: Outcome, host: ModelHost, language: Language) -> list[Any]:
-    """Return the panel of the first query and its best passage, or a hint where the model gives no token vectors."""
-    best = outcome.comparison.hits(0, 1)[0].index
+    """Return the first query with its best passage as a pick, and its panel; without token vectors a word on that."""
+    picked = f"q0:p{outcome.comparison.hits(0, 1)[0].index}"
     try:
-        return show_pair(outcome, f"q0:p{best}", host, language)
+        return [picked, *show_pair(outcome, picked, host, language)]
     except InputError as error:
-        return [render.line(error.text(language), language), gr.update(visible=False)]
+        return [picked, render.line(error.text(language), language), gr.update(visible=False)]
 
 
 def _pair(picked: str, outcome: Outcome) -> tuple[Pick, Pick] | None:

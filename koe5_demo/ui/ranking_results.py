@@ -119,9 +119,9 @@ def show(outcome: Outcome, query: int, view: str, scale: str, settings: Settings
         *show_heatmap(outcome, view, scale, language),
         gr.update(visible=outcome.rival is not None),
         rival,
-        _scatter(outcome, language),
+        _maybe(_scatter(outcome, language)),
         gr.update(visible=outcome.text_map is not None),
-        _map(outcome, language),
+        _maybe(_map(outcome, language)),
         render.sent(outcome, language),
         exports.snippet(comparison, outcome.info),
     ]
@@ -138,7 +138,7 @@ def show_query(outcome: Outcome, query: int, settings: Settings, language: Langu
     return [
         render.ranking(outcome, query, language),
         render.calibration(told, language),
-        gr.update(value=strip, visible=strip is not None),
+        _maybe(strip),
         render.rival(outcome, query, language),
     ]
 
@@ -148,7 +148,7 @@ def show_heatmap(outcome: Outcome, view: str, scale: str, language: Language) ->
     drawing = handlers.drawing(outcome, HeatmapView(view), ScaleChoice(scale))
     names = [str(pick) for pick in drawing.row_picks], [str(pick) for pick in drawing.column_picks]
     figure = figures.heatmap(drawing.scores, drawing.rows, drawing.columns, drawing.scale, names)
-    return [figure, render.heatmap_line(drawing, language), render.matrix(drawing, language)]
+    return [_maybe(figure), render.heatmap_line(drawing, language), render.matrix(drawing, language)]
 
 
 def _scatter(outcome: Outcome, language: Language) -> go.Figure | None:
@@ -183,12 +183,17 @@ def _map(outcome: Outcome, language: Language) -> go.Figure | None:
     return figures.text_map_figure(found.points, groups, names, hovers, x_title=x_title, y_title=y_title)
 
 
+def _maybe(figure: go.Figure | None) -> dict[str, Any]:
+    """Return a plot's update: an empty one is hidden, since its placeholder says nothing to anybody."""
+    return gr.update(value=figure, visible=figure is not None)
+
+
 def _caption(words: Words, key: str) -> None:
     words.make(gr.HTML, {"value": lambda language: render.caption(key, language)}, **PLAIN)
 
 
 def _plot(words: Words, key: str, elem_id: str) -> gr.Plot:
-    return words.make(gr.Plot, {"label": label(key)}, show_label=False, elem_id=elem_id)
+    return words.make(gr.Plot, {"label": label(key)}, show_label=False, visible=False, elem_id=elem_id)
 
 
 def _radio(words: Words, key: str, elem_id: str, pairs: tuple[tuple[str, str], ...]) -> gr.Radio:

@@ -9,6 +9,7 @@ import gradio as gr
 
 from koe5_demo import exports
 from koe5_demo.encoding.host import ModelHost
+from koe5_demo.errors import DemoError
 from koe5_demo.inputs import Layout
 from koe5_demo.messages import Language
 from koe5_demo.settings import Settings
@@ -67,7 +68,7 @@ def build_ranking_tab(
     run: dict[str, Any] = {
         "fn": guarded(events.on_run),
         "inputs": [*form.texts, *form.options, model, shown.heatmap_view, shown.scale, language],
-        "outputs": [outcome, *shown.outputs, *panel.outputs, panel.pick],
+        "outputs": [outcome, *shown.outputs, panel.picked, *panel.outputs],
         "api_visibility": "private",
         "concurrency_id": MODEL_QUEUE,
         "show_progress_on": [shown.ranking],
@@ -118,7 +119,7 @@ class _Events:
             on_progress=reporter(progress, language),
         )
         best = show_best_pair(outcome, self._host, language)
-        return [outcome, *show(outcome, 0, view, scale, self._settings, language), *best, ""]
+        return [outcome, *show(outcome, 0, view, scale, self._settings, language), *best]
 
     def on_show(self, outcome: Outcome | None, query: int | None, view: str, scale: str, tongue: str) -> list[Any]:
         """Show the same outcome in another language."""
@@ -194,19 +195,23 @@ def _wire_downloads(outcome: gr.State, shown: RankingResults) -> None:
         )
 
 
-def wire_load(page: gr.Blocks, tab: RankingTab, host: ModelHost, model: gr.Dropdown) -> None:
+def wire_load(page: gr.Blocks, tab: RankingTab, host: ModelHost, model: gr.Dropdown, language: gr.Radio) -> None:
     """Show a stranger the first example's result, and who follows a link what the link holds."""
     restored = [form_part for form_part in tab.form.restored if form_part is not tab.form.file]
 
     def on_load(packed: str, *now: Any) -> list[Any]:
-        found = on_link(packed, host, [*now[:3], None, *now[3:-1]])
+        as_it_is = [*now[:3], None, *now[3:-1]]
+        try:
+            found = on_link(packed, host, as_it_is)
+        except DemoError as error:
+            gr.Warning(error.text(Language(now[-1])))
+            found = on_link("", host, as_it_is)
         return [*found[:4], *found[5:]]
 
     page.load(
         guarded(on_load),
-        [tab.share.link, *restored, model],
+        [tab.share.link, *restored, language],
         [model, *restored],
         js=READ_LINK,
-        api_visibility="private",
-        queue=False,
+        api_visibility="private",  # queued: gradio delivers warnings through the queue alone
     ).then(**tab.run_event)

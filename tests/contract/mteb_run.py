@@ -12,6 +12,7 @@ import numpy as np
 from mteb.models import ModelMeta
 from mteb.models.abs_encoder import AbsEncoder
 from mteb.results import TaskResult
+
 from toy_encoder import letter_vectors
 
 

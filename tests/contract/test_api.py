@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import run_app
 from gradio_client import Client
 
+from browser import run_app
 from koe5_demo.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]

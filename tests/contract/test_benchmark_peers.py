@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytrec_eval
-from data_stand_in import data_hub, suite_repositories
 from huggingface_hub import constants
-from toy_encoder import LetterCounter
 
+from data_stand_in import data_hub, suite_repositories
 from koe5_demo.benchmark.datasets.registry import SUITE
 from koe5_demo.benchmark.metrics import CUTOFFS, average, score_queries
 from koe5_demo.benchmark.naming import encoder_source
@@ -22,6 +21,7 @@ from koe5_demo.benchmark.rankings import tie_priority
 from koe5_demo.benchmark.results import find_results
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
 from koe5_demo.benchmark.search import search
+from toy_encoder import LetterCounter
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
-from tiny_models import build_tiny_bert, build_tiny_roberta, build_tiny_xlmr
 
 from koe5_demo.encoding.checkpoint import SAFETENSORS
 from koe5_demo.encoding.choice import ModelFiles, open_fast, probe_queries, probe_vectors
@@ -18,6 +17,7 @@ from koe5_demo.encoding.dense import int8_works
 from koe5_demo.encoding.padding_free import PaddingFreeEncoder
 from koe5_demo.encoding.precision import Hardware, Precision
 from koe5_demo.records import ModelInfo, Prompts, Role
+from tiny_models import build_tiny_bert, build_tiny_roberta, build_tiny_xlmr
 
 SHAPES = {
     "e5": lambda path: build_tiny_xlmr(path, pooling="mean"),

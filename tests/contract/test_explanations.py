@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
-from tiny_models import build_tiny_bert, build_tiny_xlmr
 
 from koe5_demo.catalog import MINI
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
@@ -17,6 +16,7 @@ from koe5_demo.encoding.sentence_transformer import SentenceTransformerEncoder
 from koe5_demo.explain import UnitKind, explain, strongest
 from koe5_demo.ranking import rank
 from koe5_demo.records import ModelInfo, Prompts, Role
+from tiny_models import build_tiny_bert, build_tiny_xlmr
 
 MOST_ERROR = 1e-4
 E5 = Prompts("query: ", "passage: ")

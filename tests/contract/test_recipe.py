@@ -25,7 +25,6 @@ from sentence_transformers.sentence_transformer.losses import (  # noqa: E402
     CachedMultipleNegativesRankingLoss,
     MultipleNegativesRankingLoss,
 )
-from tiny_models import build_tiny_xlmr  # noqa: E402
 
 from koe5_demo.errors import DataError, InputError, MissingExtraError, ModelLoadError  # noqa: E402
 from koe5_demo.messages import Language  # noqa: E402
@@ -43,6 +42,7 @@ from koe5_demo.training.koe5 import (  # noqa: E402
 )
 from koe5_demo.training.plan import Architecture, Device, fit_mini_batch, memory_bytes  # noqa: E402
 from koe5_demo.training.recipe import KOE5_RECIPE, Recipe, Run, departures  # noqa: E402
+from tiny_models import build_tiny_xlmr  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 N_ROWS, BATCH, STEPS = 40, 8, 5

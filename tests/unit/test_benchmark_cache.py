@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_encoder import LetterCounter, letter_vectors
 
 from koe5_demo.benchmark.vector_cache import Shelf, VanishedError, VectorCache, text_keys
 from koe5_demo.benchmark.vectors import StoppedError, store_vectors
 from koe5_demo.errors import DataError
 from koe5_demo.records import Encoded, Role
+from toy_encoder import LetterCounter, letter_vectors
 
 ROOT = Path(__file__).resolve().parents[2]
 

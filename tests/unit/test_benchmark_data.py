@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from data_stand_in import Repository, data_hub, suite_repositories
 from huggingface_hub import constants
 
+from data_stand_in import Repository, data_hub, suite_repositories
 from koe5_demo.benchmark.datasets.assembly import assemble, document_text
 from koe5_demo.benchmark.datasets.folder import read_folder
 from koe5_demo.benchmark.datasets.question_answer import from_belebele, from_question_answer

@@ -10,7 +10,6 @@ import json
 import numpy as np
 import pytest
 from test_benchmark_run import QRELS, small_data
-from toy_encoder import LetterCounter
 
 from koe5_demo.benchmark import report
 from koe5_demo.benchmark.commands import add_parsers, run_benchmark
@@ -29,6 +28,7 @@ from koe5_demo.benchmark.published import (
 from koe5_demo.benchmark.run import finished, run_suite
 from koe5_demo.errors import DataError, InputError
 from koe5_demo.settings import Settings
+from toy_encoder import LetterCounter
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_encoder import LetterCounter
 
 from koe5_demo.benchmark.datasets.assembly import assemble
 from koe5_demo.benchmark.gate import RunGate
@@ -18,6 +17,7 @@ from koe5_demo.benchmark.results import file_name, find_results, load_result, re
 from koe5_demo.benchmark.run import Failure, Finished, ResultReady, RunOptions, finished, run_suite
 from koe5_demo.benchmark.vector_cache import VectorCache
 from koe5_demo.errors import DataError, UnknownModelError
+from toy_encoder import LetterCounter
 
 DOCUMENTS = {"d1": "aaa", "d2": "ab", "d3": "bbb", "d4": "cd ef gh", "d5": "aaa"}
 QUERIES = {"q1": "a", "q2": "b", "q3": "zzz"}

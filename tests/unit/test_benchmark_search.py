@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from toy_encoder import letter_vectors
 
 from koe5_demo.benchmark.fusion import reciprocal_rank, weighted_score
 from koe5_demo.benchmark.lexical import Bm25Index, character_bigrams, kiwi_morphemes
@@ -12,6 +11,7 @@ from koe5_demo.benchmark.metrics import average, harmonic_mean, score_queries
 from koe5_demo.benchmark.rankings import Rankings, padded, ranked, tie_priority
 from koe5_demo.benchmark.search import search
 from koe5_demo.errors import MissingExtraError
+from toy_encoder import letter_vectors
 
 
 def chunked(vectors: np.ndarray, size: int):

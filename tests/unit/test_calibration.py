@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from doubles import WordCountEncoder
 
+from doubles import WordCountEncoder
 from koe5_demo import calibration
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.calibration import Distribution, calibration_key, from_vectors, load_calibration, measure, percent_text

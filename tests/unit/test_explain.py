@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from doubles import WordCountEncoder
 
+from doubles import WordCountEncoder
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.errors import InputError
 from koe5_demo.explain import UnitKind, explain, explain_pair, strongest

@@ -3,7 +3,6 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Pooling
-from tiny_models import build_tiny_bert, build_tiny_xlmr
 
 from koe5_demo.encoding.attention import Segments, attend_products, attend_runs
 from koe5_demo.encoding.dense import Int8Dense, PlainDense, PrepackedDense, int8_works, prepacking_works, quantize_rows
@@ -14,6 +13,7 @@ from koe5_demo.encoding.text_tokens import TextTokenizer
 from koe5_demo.encoding.threads import cgroup_cores, usable_threads
 from koe5_demo.encoding.token_batches import Run, cut_batches, equal_runs
 from koe5_demo.records import ModelInfo, Prompts, Role
+from tiny_models import build_tiny_bert, build_tiny_xlmr
 
 E5 = Prompts("query: ", "passage: ")
 

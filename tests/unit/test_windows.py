@@ -6,10 +6,10 @@ import itertools
 
 import numpy as np
 import pytest
-from doubles import WordCountEncoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from doubles import WordCountEncoder
 from koe5_demo.errors import InputError
 from koe5_demo.messages import Language
 from koe5_demo.ranking import compare

@@ -1,0 +1,154 @@
+"""Whatever comes in, what comes out is a result or an error of the documented kinds. Over 10,000 random inputs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from doubles import WordCountEncoder
+from koe5_demo import exports, inputs
+from koe5_demo.edge.uploads import UploadCheck
+from koe5_demo.edge.visitors import language_of, visitor_key
+from koe5_demo.encoding.host import ModelHost
+from koe5_demo.errors import DemoError
+from koe5_demo.inputs import READERS, Layout
+from koe5_demo.messages import Language
+from koe5_demo.ranking import compare
+from koe5_demo.settings import Limits, Settings
+from koe5_demo.ui.api import Api
+
+LIMITS = Limits(queries=3, passages=6, chars_per_text=40, chars_in_all=120, file_mb=0.01, columns=5)
+ODD = st.sampled_from(
+    ["", " ", "\x00", "\ud800", "\u2028", "﻿", "=1+1", "query: ", "<script>", "서울", "a" * 60, "👨‍👩‍👧"]
+)
+TEXT = st.one_of(st.text(max_size=30), ODD, st.text(st.characters(), max_size=10))
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def runs(n: int) -> Any:
+    return settings(max_examples=n, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+
+class OneModel:
+    """A host that has one model, which counts words."""
+
+    serving = "words"
+    wanted = "words"
+
+    def request(self, name: str) -> None:
+        if name != "words":
+            raise DemoError("no_text")
+
+    def encoder(self, _: str) -> WordCountEncoder:
+        return WordCountEncoder()
+
+
+API = Api(cast("ModelHost", OneModel()), Settings(limits=LIMITS))
+
+
+@runs(2_500)
+@given(TEXT, st.sampled_from(Layout))
+def test_text_boxes_are_read(text: str, layout: Layout) -> None:
+    parsed = inputs.parse_text(text, layout)
+    assert all(item == item.strip() and item for item in parsed.texts)
+    assert all(notice.text(language) for notice in parsed.notices for language in Language)
+    "".join(parsed.texts).encode("utf-8")
+
+
+@runs(2_500)
+@given(
+    st.one_of(st.binary(max_size=200), TEXT.map(lambda text: text.encode("utf-8", "replace"))),
+    st.sampled_from([*READERS, "exe", ""]),
+)
+def test_files_are_read_or_refused_in_words(content: bytes, ending: str) -> None:
+    try:
+        table = inputs.read_table(content, f"a.{ending}", LIMITS)
+        table.texts()
+    except DemoError as error:
+        assert all(error.text(language) for language in Language)
+        return
+    assert all(len(row) == len(table.columns) for row in table.rows)
+
+
+@runs(1_500)
+@given(st.lists(TEXT, max_size=8), st.lists(TEXT, max_size=8), st.one_of(st.none(), st.integers(-2, 9)))
+def test_rankings_are_in_order_or_refused(queries: list[str], passages: list[str], top_k: int | None) -> None:
+    try:
+        answer = API.rank(queries, passages, "", top_k)
+    except DemoError:
+        return
+    json.dumps(answer, allow_nan=False)
+    for result in answer["results"]:
+        scores = [hit["score"] for hit in result["hits"]]
+        assert scores == sorted(scores, reverse=True)
+        assert [hit["rank"] for hit in result["hits"]] == list(range(1, len(scores) + 1))
+
+
+@runs(2_500)
+@given(ANYTHING, ANYTHING, st.sampled_from(["words", "", "else", "../x"]))
+def test_endpoints_answer_anything_with_a_result_or_a_documented_error(first: Any, second: Any, model: str) -> None:
+    calls = (
+        lambda: API.rank(first, second, model),
+        lambda: API.similarity(first, second, model),
+        lambda: API.embed(first, second, model),
+        lambda: API.tokens(first, second, model),
+        lambda: API.benchmark(first, []),
+    )
+    for call in calls:
+        try:
+            json.dumps(call(), allow_nan=False)
+        except DemoError as error:
+            assert error.text(Language.EN)
+
+
+@runs(500)
+@given(st.lists(st.text(min_size=1, max_size=20).filter(lambda text: text.strip()), min_size=1, max_size=5))
+def test_exports_hold_no_formula_and_every_text(texts: list[str]) -> None:
+    comparison = compare(texts, texts, WordCountEncoder())
+    table = exports.ranking_csv(comparison, WordCountEncoder().info)
+    assert not any(line.startswith(("=", "+", "@")) for line in table.splitlines()[:1])
+    assert np.isfinite(comparison.scores).all()
+    assert json.loads(exports.to_json(exports.ranking_json(comparison, WordCountEncoder().info)))["results"]
+
+
+@runs(600)
+@given(st.binary(max_size=120), st.text(max_size=40))
+def test_the_gate_reads_any_headers_and_bodies(body: bytes, header: str) -> None:
+    raw = [(name, header.encode("utf-8", "replace")) for name in (b"x-forwarded-for", b"cookie", b"accept-language")]
+    scope = {"client": (header, 1), "headers": raw}
+    assert visitor_key(scope, behind_proxy=True)
+    assert language_of(scope, Language.EN) in Language
+    try:
+        UploadCheck(header, ("csv",))
+    except DemoError:
+        pass
+    check = UploadCheck("multipart/form-data; boundary=b", ("csv",))
+    with_or_without(check, body)
+
+
+def with_or_without(check: UploadCheck, body: bytes) -> None:
+    try:
+        check.feed(b"--b\r\n" + body)
+    except DemoError as error:
+        assert error.key in {"upload_broken", "upload_count", "file_kind"}
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl"])
+def test_a_million_columns_are_refused(ending: str) -> None:
+    wide = Limits(file_mb=20)
+    if ending == "jsonl":
+        content = json.dumps({str(n): 1 for n in range(1_000_000)}).encode()
+    else:
+        content = ("\t" if ending == "tsv" else ",").join(map(str, range(1_000_000))).encode() + b"\n1"
+    with pytest.raises(DemoError) as refused:
+        inputs.read_table(content, f"a.{ending}", wide)
+    assert refused.value.key == "file_too_many_columns"

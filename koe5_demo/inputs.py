@@ -23,6 +23,7 @@ from koe5_demo.settings import Limits
 BLANK_BLOCK: Final = re.compile(r"\n[^\S\n]*\n\s*")
 TEXT_COLUMNS: Final = ("text", "passage", "document", "content", "본문", "내용", "문단", "문서")
 SHOWN_DUPLICATES: Final = 5
+MOST_CELLS: Final = 5_000_000
 csv.field_size_limit(16_000_000)
 
 
@@ -133,9 +134,7 @@ def read_table(content: bytes, name: str, limits: Limits) -> Table:
     text, encoding = decode(content, name)
     if not text.strip():
         raise InputError("file_empty", name=name)
-    columns, rows = READERS[ending](text, name)
-    if len(columns) > limits.columns:
-        raise InputError("file_too_many_columns", name=name, n=len(columns), limit=limits.columns)
+    columns, rows = READERS[ending](text, name, limits.columns)
     return Table(name, encoding, columns, rows)
 
 
@@ -217,11 +216,19 @@ def _duplicates(texts: Sequence[str]) -> str:
 Rows = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
 
 
-def _read_text(text: str, _name: str) -> Rows:
+def _check_size(name: str, n_columns: int, n_rows: int, most_columns: int) -> None:
+    """Refuse a table before it is filled up to its full width: a few bytes a row may stand for a thousand cells."""
+    if n_columns > most_columns:
+        raise InputError("file_too_many_columns", name=name, n=n_columns, limit=most_columns)
+    if n_columns * n_rows > MOST_CELLS:
+        raise InputError("file_too_many_cells", name=name, n=n_columns * n_rows, limit=MOST_CELLS)
+
+
+def _read_text(text: str, _name: str, _most_columns: int) -> Rows:
     return ("text",), tuple((line,) for line in text.strip("\r\n").splitlines())
 
 
-def _read_separated(text: str, name: str, separator: str) -> Rows:
+def _read_separated(text: str, name: str, separator: str, most_columns: int) -> Rows:
     reader = csv.reader(io.StringIO(text.replace("\x00", ""), newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
     try:
@@ -230,6 +237,7 @@ def _read_separated(text: str, name: str, separator: str) -> Rows:
         raise InputError("file_broken_csv", name=name, line=reader.line_num, reason=str(error)) from error
     if not rows:
         raise InputError("file_empty", name=name)
+    _check_size(name, len(rows[0]), len(rows), most_columns)
     header = _unique(rows[0])
     for line, row in enumerate(rows[1:], start=2):
         if len(row) > len(header):
@@ -239,17 +247,17 @@ def _read_separated(text: str, name: str, separator: str) -> Rows:
     return header, tuple(tuple(row + [""] * (width - len(row))) for row in rows[1:])
 
 
-def _read_csv(text: str, name: str) -> Rows:
+def _read_csv(text: str, name: str, most_columns: int) -> Rows:
     first = text.lstrip("\r\n").split("\n", 1)[0]
     separator = max(",;\t", key=first.count)
-    return _read_separated(text, name, separator)
+    return _read_separated(text, name, separator, most_columns)
 
 
-def _read_tsv(text: str, name: str) -> Rows:
-    return _read_separated(text, name, "\t")
+def _read_tsv(text: str, name: str, most_columns: int) -> Rows:
+    return _read_separated(text, name, "\t", most_columns)
 
 
-def _read_jsonl(text: str, name: str) -> Rows:
+def _read_jsonl(text: str, name: str, most_columns: int) -> Rows:
     records: list[dict[str, Any]] = []
     for line, raw in enumerate(text.splitlines(), start=1):
         if not raw.strip():
@@ -264,6 +272,7 @@ def _read_jsonl(text: str, name: str) -> Rows:
             raise InputError("file_broken_jsonl", name=name, line=line)
         records.append(record)
     columns = tuple(dict.fromkeys(key for record in records for key in record))
+    _check_size(name, len(columns), len(records), most_columns)
     return columns, tuple(tuple(_as_text(record.get(column)) for column in columns) for record in records)
 
 
@@ -275,16 +284,16 @@ def _as_text(value: object) -> str:
 
 def _unique(header: Sequence[str]) -> tuple[str, ...]:
     """Name nameless columns by their place and number repeated names, so that each can be chosen."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for place, raw in enumerate(header, start=1):
         name = raw.strip() or f"column {place}"
         while name in names:
             name += f" ({place})"
-        names.append(name)
+        names[name] = None
     return tuple(names)
 
 
-READERS: Final[dict[str, Callable[[str, str], Rows]]] = {
+READERS: Final[dict[str, Callable[[str, str, int], Rows]]] = {
     "txt": _read_text,
     "csv": _read_csv,
     "tsv": _read_tsv,

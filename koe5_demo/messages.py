@@ -672,6 +672,10 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "작업자가 실패했습니다: {reason}. 같은 명령을 다시 실행하면 끝난 부분 다음부터 이어서 합니다.",
         Language.EN: "The workers failed: {reason}. Run the same command again; finished parts are kept.",
     },
+    "file_too_many_cells": {
+        Language.KO: "{name} 파일의 칸이 {n:,}개입니다. {limit:,}개까지 받습니다. 필요한 열만 남겨 주세요.",
+        Language.EN: "The file {name} has {n:,} cells; the limit is {limit:,}. Keep the columns that are needed.",
+    },
     # --- server ----------------------------------------------------------------------------------------------------
     "path_closed": {
         Language.KO: "이 주소에는 아무것도 없습니다.",

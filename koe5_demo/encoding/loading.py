@@ -189,7 +189,9 @@ def _worth(dtype: str, folder: Path) -> str:
 
 
 def _load(folder: Path, device: str, dtype: torch.dtype) -> SentenceTransformer:
-    model = SentenceTransformer(str(folder), device=device, local_files_only=True, model_kwargs={"dtype": dtype})
+    model: SentenceTransformer = SentenceTransformer(
+        str(folder), device=device, local_files_only=True, model_kwargs={"dtype": dtype}
+    )
     model.eval()
     return model
 

@@ -78,7 +78,7 @@ class ZeroGpuEncoder:
             return duration_s(n_tokens)
 
         # A closure and no method: arguments travel to the other process, and the model must not.
-        @gpu(duration=duration)
+        @gpu(duration=duration)  # type: ignore[untyped-decorator]
         def forward(texts: list[str], role: str, _n_tokens: int) -> FloatArray:
             return inner.encode(texts, Role(role)).vectors
 

@@ -224,8 +224,10 @@ def _check_size(name: str, n_columns: int, n_rows: int, most_columns: int) -> No
         raise InputError("file_too_many_cells", name=name, n=n_columns * n_rows, limit=MOST_CELLS)
 
 
-def _read_text(text: str, _name: str, _most_columns: int) -> Rows:
-    return ("text",), tuple((line,) for line in text.strip("\r\n").splitlines())
+def _read_text(text: str, name: str, most_columns: int) -> Rows:
+    lines = text.strip("\r\n").splitlines()
+    _check_size(name, 1, len(lines), most_columns)
+    return ("text",), tuple((line,) for line in lines)
 
 
 def _read_separated(text: str, name: str, separator: str, most_columns: int) -> Rows:

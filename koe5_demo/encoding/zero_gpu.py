@@ -23,7 +23,7 @@ LOAD_WAIT_S: Final = 1_200.0 if ACTIVE else 0.0
 LONGEST_S: Final = 10
 START_S: Final = 2.0
 TOKENS_PER_S: Final = 20_000
-"""What the smallest GPU that ZeroGPU lends encodes at the very least; see bench/RESULTS-load.md."""
+"""Reckoned with on ZeroGPU, and not measured there; a call that needs more seconds than it asked for is broken off."""
 TOKENS_PER_CALL: Final = int((LONGEST_S - START_S) * TOKENS_PER_S)
 
 spaces: Any = importlib.import_module("spaces") if ACTIVE else None  # before CUDA starts

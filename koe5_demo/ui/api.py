@@ -62,6 +62,8 @@ class Api:
             {"model": {...}, "results": [{"query", "hits": [{"rank", "index", "score", "tokens", "truncated",
             "passage"}]}]}; scores are cosines in [-1, 1], index counts from 0.
         """
+        if top_k is not None and not isinstance(top_k, int):
+            raise InputError("bad_top_k", value=type(top_k).__name__)
         require_top_k(top_k)
         asked, given = inputs.clean(_strings(queries)), inputs.clean(_strings(passages))
         inputs.check(asked, given, self._settings.limits)
@@ -158,9 +160,9 @@ class Api:
         Returns:
             {"runs": [{"model", "dataset", "metrics", "manifest"}], "failures": [...]}; metrics are in [0, 1].
         """
-        if dataset not in DATASETS:
+        if not isinstance(dataset, str) or dataset not in DATASETS:
             raise InputError("bad_option", name="dataset", value=dataset, valid=", ".join(DATASETS))
-        names = models or [self._host.serving, "bm25"]
+        names = _strings(models) if models else [self._host.serving, "bm25"]
         cache = VectorCache(self._settings.data_dir / "vectors", self._settings.disk_cache_mb * 1_000_000)
         done = finished(
             run_suite([dataset], system_sources(names, self._encoder), RunOptions(cache=cache, should_stop=has_left))
@@ -174,6 +176,8 @@ class Api:
     def _encoder(self, name: str) -> Encoder:
         if not name:
             return self._host.encoder(self._host.serving)
+        if not isinstance(name, str):
+            raise InputError("bad_option", name="model", value=type(name).__name__, valid=", ".join(CATALOG))
         self._host.request(name)
         return self._host.encoder(name)
 

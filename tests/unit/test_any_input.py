@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -101,13 +103,17 @@ def test_endpoints_answer_anything_with_a_result_or_a_documented_error(first: An
         lambda: API.similarity(first, second, model),
         lambda: API.embed(first, second, model),
         lambda: API.tokens(first, second, model),
-        lambda: API.benchmark(first, []),
+        lambda: API.benchmark([first], second),
     )
     for call in calls:
-        try:
-            json.dumps(call(), allow_nan=False)
-        except DemoError as error:
-            assert error.text(Language.EN)
+        assert answered(call)
+
+
+def answered(call: Callable[[], Any]) -> str:
+    try:
+        return json.dumps(call(), allow_nan=False)
+    except DemoError as error:
+        return error.text(Language.EN)
 
 
 @runs(500)
@@ -127,10 +133,8 @@ def test_the_gate_reads_any_headers_and_bodies(body: bytes, header: str) -> None
     scope = {"client": (header, 1), "headers": raw}
     assert visitor_key(scope, behind_proxy=True)
     assert language_of(scope, Language.EN) in Language
-    try:
-        UploadCheck(header, ("csv",))
-    except DemoError:
-        pass
+    with contextlib.suppress(DemoError):
+        UploadCheck(header.encode("utf-8", "replace").decode("latin-1"), ("csv",))
     check = UploadCheck("multipart/form-data; boundary=b", ("csv",))
     with_or_without(check, body)
 

@@ -98,7 +98,7 @@ def heatmap(
         label(name, text, LABEL_CHARS if few_columns else 0) for name, text in zip(shown_columns, columns, strict=True)
     ]
     row_labels = [label(name, text, LABEL_CHARS) for name, text in zip(shown_rows, rows, strict=True)]
-    figure.update_layout(
+    figure.layout = _layout(
         template="none",
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
@@ -183,7 +183,7 @@ def grouped_bars(groups: Sequence[tuple[str, str]], series: Mapping[str, Sequenc
             for place, (name, values) in enumerate(series.items())
         ]
     )
-    figure.update_layout(
+    figure.layout = _layout(
         **_bar_layout(),
         barmode="group",
         bargap=0.25,
@@ -227,7 +227,7 @@ def ranked_bars(bars: Sequence[tuple[str, float, str]], kinds: Mapping[str, str]
         ]
     )
     names = [html.escape(n if len(n) <= NAME_CHARS else f"{n[: NAME_CHARS - 1]}…") for n, _, _ in bars]
-    figure.update_layout(
+    figure.layout = _layout(
         **_bar_layout(),
         bargap=0.2,
         height=90 + BAR_PIXELS * max(4, len(bars)),
@@ -337,7 +337,7 @@ def word_heatmap(
         )
     )
     column_labels, row_labels = ([_short(name, LABEL_CHARS) for name in names] for names in (columns, rows))
-    figure.update_layout(
+    figure.layout = _layout(
         **_quiet(min(1_400, 150 + CELL_PIXELS * max(3, len(rows)))),
         xaxis=_axis(column_labels, max(1, len(columns) // MOST_TICKS)) | {"side": "top", "tickangle": -45},
         yaxis=_axis(row_labels, max(1, len(rows) // MOST_TICKS)) | {"autorange": "reversed"},
@@ -382,7 +382,7 @@ def calibration_strip(relevant: Spread, random: Spread, marks: Sequence[Mark], *
         marker={"symbol": "triangle-up", "size": 11, "color": MARK_COLOUR},
         showlegend=False,
     )
-    figure.update_layout(
+    figure.layout = _layout(
         **_quiet(260),
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis=_numbers(x_title, ".2f"),
@@ -423,7 +423,7 @@ def score_scatter(
             marker={"size": 9, "color": RELEVANT_COLOUR, "opacity": 0.75},
         )
     )
-    figure.update_layout(**_quiet(380), xaxis=_numbers(x_title, "~g"), yaxis=_numbers(y_title, "~g"), showlegend=False)
+    figure.layout = _layout(**_quiet(380), xaxis=_numbers(x_title, "~g"), yaxis=_numbers(y_title, "~g"), showlegend=False)
     return figure
 
 
@@ -468,7 +468,7 @@ def text_map_figure(
                 "symbol": SYMBOLS[n % len(SYMBOLS)],
             },
         )
-    figure.update_layout(
+    figure.layout = _layout(
         **_quiet(460),
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis=_numbers(x_title, ".2f"),
@@ -476,6 +476,11 @@ def text_map_figure(
         yaxis=_numbers(y_title, ".2f") | {"scaleanchor": "x"},
     )
     return figure
+
+
+def _layout(**values: object) -> dict[str, object]:
+    """Return a whole layout to assign: plotly checks it once, where `update_layout` compares and merges key by key."""
+    return values
 
 
 def _short(text: str, chars: int) -> str:

@@ -423,7 +423,9 @@ def score_scatter(
             marker={"size": 9, "color": RELEVANT_COLOUR, "opacity": 0.75},
         )
     )
-    figure.layout = _layout(**_quiet(380), xaxis=_numbers(x_title, "~g"), yaxis=_numbers(y_title, "~g"), showlegend=False)
+    figure.layout = _layout(
+        **_quiet(380), xaxis=_numbers(x_title, "~g"), yaxis=_numbers(y_title, "~g"), showlegend=False
+    )
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,13 @@ from koe5_demo.catalog import KOE5
 from tiny_models import build_tiny_xlmr
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def own_log_level() -> Iterator[None]:
+    """Undo what the command line sets for its process: it silences the package's log."""
+    yield
+    logging.getLogger("koe5_demo").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -64,10 +64,11 @@ def build_model_bar(host: ModelHost, words: Words, language: gr.Radio) -> ModelB
         return _show(host, chosen, Language(tongue))
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+    told = quiet | {"queue": True}  # gradio shows the message of a failed event only then
     timer.tick(guarded(on_tick), [model, language], outputs, **quiet)
-    model.input(guarded(on_choose), [model, language], outputs, **quiet)
+    model.input(guarded(on_choose), [model, language], outputs, **told)
     switch.click(guarded(on_switch), [language], [model, *outputs], **quiet)
-    retry.click(guarded(on_retry), [model, language], outputs, **quiet)
+    retry.click(guarded(on_retry), [model, language], outputs, **told)
     language.change(guarded(on_tick), [model, language], outputs, **quiet)
     return ModelBar(model, timer, outputs)
 

@@ -151,10 +151,10 @@ def _wire_form(form: RankingForm, events: _Events, model: gr.Dropdown, language:
         typed.change(**count, trigger_mode="always_last")
     for chosen in (form.layout, form.column, language, model):
         chosen.change(**count)
-    form.file.change(guarded(events.on_file), [form.file, language], [form.column, form.passages], **quiet).then(
-        **count
-    )
-    form.rival.input(guarded(events.on_rival), [form.rival, language], None, **quiet)
+    # Queued: gradio shows the message of a failed event only then.
+    told = quiet | {"queue": True}
+    form.file.change(guarded(events.on_file), [form.file, language], [form.column, form.passages], **told).then(**count)
+    form.rival.input(guarded(events.on_rival), [form.rival, language], None, **told)
     form.run.click(**run)
     for example, button in form.examples:
         outputs = [form.queries, form.passages, form.layout, form.file, form.example_note]

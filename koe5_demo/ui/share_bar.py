@@ -69,7 +69,8 @@ def wire_share_bar(
     def on_open(path: str, _tongue: str) -> list[Any]:
         return restore(share.from_file(_read(Path(path))))
 
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+    # Queued: gradio shows the message of a failed event only then.
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     inputs = [*form.texts, *form.options, model, language]
     told = {tongue: (t("share_copied", tongue), t("share_too_long", tongue)) for tongue in Language}
     script = (

@@ -44,10 +44,9 @@ def start(page: Page) -> None:
 
 
 def choose(page: Page, place: str, option: str | re.Pattern[str]) -> None:
-    # In the middle of the window its list has room to open.
-    page.locator(place).evaluate("node => node.scrollIntoView({block: 'center'})")
     page.locator(f"{place} input").click()
-    page.get_by_role("option", name=option).click()
+    # The list may open past the window's edge, where a real click cannot reach it while it is fixed in place.
+    page.get_by_role("option", name=option).dispatch_event("mousedown")
 
 
 def saved(page: Page, button: str, folder: Path) -> Path:

@@ -362,7 +362,7 @@ def _ray(workers: Workers) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
-        import ray.data  # type: ignore[import-not-found]
+        import ray.data
     except ImportError as error:
         raise MissingExtraError("missing_extra", package="ray", requirements=REQUIREMENTS) from error
     if not ray.is_initialized():

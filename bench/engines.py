@@ -10,7 +10,7 @@ import resource
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,7 @@ def _load(engine: Engine, folder: Path, device: str) -> tuple[Encode, str]:
 
     from koe5_demo.encoding import precision
     from koe5_demo.encoding.choice import STORED_AS, ModelFiles, open_fast
-    from koe5_demo.encoding.embedded import EmbeddedEncoder
+    from koe5_demo.encoding.embedded import EmbeddedEncoder, load_model
     from koe5_demo.encoding.precision import Precision, Verdict
 
     logging.disable_progress_bar()
@@ -169,8 +169,9 @@ def _load(engine: Engine, folder: Path, device: str) -> tuple[Encode, str]:
         chosen = open_fast(files, device, dtype=engine.dtype)
         return ours(chosen), chosen.info.dtype
     if engine.name == "embedded":
-        model = load()
-        return ours(EmbeddedEncoder(model, replace(describe(model), max_tokens=2048))), engine.dtype
+        model = load_model(folder)
+        info = ModelInfo("bench", None, "", "", "float32", "cpu", model.dimensions, model.max_words, Prompts(), "")
+        return ours(EmbeddedEncoder(model, info)), engine.dtype
     if engine.name == ST:
         return peer(load(STORED_AS[Precision(engine.dtype)])), engine.dtype
     return peer(load(backend=engine.name.rsplit(" ", 1)[1])), engine.dtype

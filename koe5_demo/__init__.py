@@ -18,7 +18,7 @@ __all__ = ["__version__", "load_encoder", "rank", "similarity"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the loader, and torch with it, only when it is asked for."""
+    """Import the loader, and the hub's client with it, only when it is asked for."""
     if name == "load_encoder":
         from koe5_demo.encoding.loading import load_encoder
 

@@ -19,13 +19,13 @@ import numpy.typing as npt
 import torch
 from sentence_transformers import SentenceTransformer
 
-from koe5_demo.encoding import embedded
 from koe5_demo.encoding import precision as guard
 from koe5_demo.encoding.checkpoint import FileWeights
 from koe5_demo.encoding.model_parts import transformer, uses_cls
 from koe5_demo.encoding.packed import Arithmetic, PackedNetwork, Shape, StreamedLayers, build_embeddings
 from koe5_demo.encoding.padding_free import ENGINE_NAME, PaddingFreeEncoder, supports
 from koe5_demo.encoding.precision import Precision
+from koe5_demo.encoding.probes import probes
 from koe5_demo.encoding.sentence_transformer import ENGINE_NAME as REFERENCE_ENGINE
 from koe5_demo.encoding.sentence_transformer import SentenceTransformerEncoder
 from koe5_demo.encoding.text_tokens import TextTokenizer
@@ -78,9 +78,6 @@ def open_fast(files: ModelFiles, device: str, *, dtype: str = "auto") -> Encoder
     set_threads()
     place = _with_index(torch.device(device))
     model = _without_weights(files)
-    if embedded.supports(model) is None:
-        info = replace(files.describe(model), engine=embedded.ENGINE_NAME, dtype=Precision.FP32.label, device="cpu")
-        return embedded.EmbeddedEncoder(model, files.stamp(info))
     weights = FileWeights.find(files.folder, place)
     reason = supports(model)
     if weights is None and reason is None:
@@ -93,16 +90,16 @@ def open_fast(files: ModelFiles, device: str, *, dtype: str = "auto") -> Encoder
 
 def probe_vectors(encoder: Encoder) -> FloatArray:
     """Return (16, D) vectors of the probes, in file order."""
-    vectors = np.empty((len(guard.probes()), encoder.info.dimensions), dtype=np.float32)
-    for role in {probe.role for probe in guard.probes()}:
-        places = [place for place, probe in enumerate(guard.probes()) if probe.role is role]
-        vectors[places] = encoder.encode([guard.probes()[place].text for place in places], role).vectors
+    vectors = np.empty((len(probes()), encoder.info.dimensions), dtype=np.float32)
+    for role in {probe.role for probe in probes()}:
+        places = [place for place, probe in enumerate(probes()) if probe.role is role]
+        vectors[places] = encoder.encode([probes()[place].text for place in places], role).vectors
     return vectors
 
 
 def probe_queries() -> npt.NDArray[np.bool_]:
     """Return (16,) which probes are queries."""
-    return np.array([probe.role is Role.QUERY for probe in guard.probes()])
+    return np.array([probe.role is Role.QUERY for probe in probes()])
 
 
 def streamed_vectors(
@@ -153,7 +150,7 @@ class _Opening:
         return encoder
 
     def float32_probes(self) -> FloatArray:
-        sent = [with_prompts([probe.text], probe.role, self.base.prompts)[0] for probe in guard.probes()]
+        sent = [with_prompts([probe.text], probe.role, self.base.prompts)[0] for probe in probes()]
         ids = TextTokenizer(self.model.tokenizer, self.base.max_tokens).tokenize(sent).ids
         vectors = streamed_vectors(self.weights, ids, self.model, self.device)
         give_back_memory()

@@ -1,42 +1,55 @@
 """A fast engine for the embedded model: the vectors that its `NgramEmbedding` gives through sentence-transformers.
 
+It knows neither torch nor sentence-transformers, so that a page or a command answers before those are imported.
 All that a word adds to a text is worked out once and kept: its semantic half as a row, its lexical half as a few
 coordinates. A text is then one weighted sum of rows and one of coordinates, for many texts at a time.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from threading import Lock
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from sentence_transformers import SentenceTransformer
-from torch.nn import functional
 
-from koe5_demo.encoding.ngram import PASSAGE, QUERY, NgramEmbedding, project
-from koe5_demo.encoding.ngram_tokenizer import surface_words
-from koe5_demo.encoding.token_vectors import ngram_token_vectors
+from koe5_demo.encoding.ngram_model import PASSAGE, QUERY, NgramModel, half_scales, project, weighted_sums
+from koe5_demo.encoding.ngram_tokenizer import surface_words, word_spans
+from koe5_demo.encoding.text_tokens import SPECIAL_SPAN
 from koe5_demo.prompts import with_prompt, with_prompts
 from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Role, TokenVectors
 
 ENGINE_NAME: Final = "embedded"
+MODULE: Final = "koe5_demo.encoding.ngram.NgramEmbedding"
 WORDS_PER_CHUNK: Final = 16_384
 """Bounds the working memory, and keeps the rows of a chunk's words in cache."""
 KNOWN_WORDS: Final = 65_536
 FIRST_ROWS: Final = 1024
 
 
-def supports(model: SentenceTransformer) -> str | None:
-    """Return in a few words why this engine can not run `model`, or None if it can."""
-    kinds = [type(module).__name__ for module in model]
-    if isinstance(model[0], NgramEmbedding) and set(kinds[1:]) <= {"Normalize"}:
-        return None
-    return "modules " + ", ".join(kinds)
+def holds_embedded_model(folder: Path) -> bool:
+    """Whether a model's folder is the embedded model's: its only module, but for a Normalize, is `NgramEmbedding`."""
+    try:
+        first, *others = json.loads((folder / "modules.json").read_text("utf-8"))
+        return bool(first["type"] == MODULE and all(other["type"].endswith(".Normalize") for other in others))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def load_model(folder: Path) -> NgramModel:
+    """Read the embedded model's module from a folder that holds it.
+
+    Raises:
+        OSError: If a file is not there.
+        ValueError: If one is broken.
+    """
+    module = json.loads((folder / "modules.json").read_text("utf-8"))[0]
+    return NgramModel.load(folder / str(module["path"]))
 
 
 @dataclass(frozen=True)
@@ -52,14 +65,12 @@ class WordTable:
     """What words add to a text, worked out when a word is first seen.
 
     Args:
-        module: The embedded model.
+        model: The embedded model.
         capacity: Words to remember before starting afresh; a chunk with more different words is still served.
     """
 
-    def __init__(self, module: NgramEmbedding, capacity: int = KNOWN_WORDS) -> None:
-        self._module = module
-        # The module's own table of words stays empty: words are remembered once, here.
-        self._compute_rows = module._semantic._compute  # noqa: SLF001
+    def __init__(self, model: NgramModel, capacity: int = KNOWN_WORDS) -> None:
+        self._model = model
         self._capacity = capacity
         self._clear()
 
@@ -77,19 +88,12 @@ class WordTable:
 
     def semantic_sums(self, counts: _WordCounts, n_texts: int) -> FloatArray:
         """Return (n_texts, semantic dim) float32 weighted sums of rows."""
-        offsets = np.searchsorted(counts.text, np.arange(n_texts))
-        sums: FloatArray = functional.embedding_bag(
-            torch.from_numpy(counts.word),
-            self._rows,
-            torch.from_numpy(offsets),
-            mode="sum",
-            per_sample_weights=torch.from_numpy(counts.weight),
-        ).numpy()
-        return sums
+        starts = np.searchsorted(counts.text, np.arange(n_texts + 1))
+        return weighted_sums(self._rows, counts.word, counts.weight, starts)
 
     def lexical_sums(self, counts: _WordCounts, n_texts: int, side: int) -> FloatArray:
         """Return (n_texts, lexical dim) float32 weighted sums of coordinates."""
-        dim = self._module.ngram_config.lexical_dim
+        dim = self._model.config.lexical_dim
         taken = self._n_entries[counts.word]
         ends = np.cumsum(taken)
         entries = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(
@@ -104,7 +108,7 @@ class WordTable:
 
     def _clear(self) -> None:
         self._places: dict[str, int] = {}
-        self._rows = torch.empty((0, self._module.weights.codes.shape[1]))
+        self._rows: FloatArray = np.empty((0, self._model.semantic_dim), dtype=np.float32)
         self._starts = np.zeros(0, dtype=np.int64)
         self._n_entries = np.zeros(0, dtype=np.int64)
         self._coordinates = np.zeros(0, dtype=np.int64)
@@ -113,20 +117,20 @@ class WordTable:
     def _add(self, words: Sequence[str]) -> None:
         start = len(self._places)
         self._make_room(start + len(words))
-        self._rows[start : start + len(words)] = torch.from_numpy(self._compute_rows(words))
+        self._rows[start : start + len(words)] = self._model.semantic_rows(words)
         self._add_lexical(words)
         self._places.update(zip(words, range(start, start + len(words)), strict=True))
 
     def _make_room(self, n_words: int) -> None:
         if n_words > len(self._rows):
-            rows = torch.empty((max(FIRST_ROWS, n_words * 3 // 2), self._rows.shape[1]))
+            rows = np.empty((max(FIRST_ROWS, n_words * 3 // 2), self._rows.shape[1]), dtype=np.float32)
             rows[: len(self._rows)] = self._rows
             self._rows = rows
 
     def _add_lexical(self, words: Sequence[str]) -> None:
-        hashes_of = [self._module.ngrams.grams(word).lexical for word in words]
+        hashes_of = [self._model.tokenizer.grams(word).lexical for word in words]
         hashes = np.fromiter(chain.from_iterable(hashes_of), dtype=np.uint32)
-        config, weights = self._module.ngram_config, self._module.weights.lexical
+        config, weights = self._model.config, self._model.weights.lexical
         coordinates, signs = project(hashes, config.lexical_dim, config.hashes)
         buckets = hashes & np.uint32(weights.shape[1] - 1)
         n_entries = np.fromiter(map(len, hashes_of), dtype=np.int64, count=len(words)) * config.hashes
@@ -143,29 +147,20 @@ class EmbeddedEncoder:
     """An `Encoder` of the embedded model. Safe with threads.
 
     Args:
-        model: A model for which `supports` returns None.
+        model: The model; its `max_words` is the limit in `info`.
         info: What the model is; its limit counts words.
     """
 
-    def __init__(self, model: SentenceTransformer, info: ModelInfo) -> None:
-        reason = supports(model)
-        if reason is not None or not isinstance(model[0], NgramEmbedding):
-            raise ValueError(f"the embedded engine cannot run this model: {reason}")
+    def __init__(self, model: NgramModel, info: ModelInfo) -> None:
         self._model = model
-        self._module = model[0]
         self._info = info
-        self._table = WordTable(self._module)
+        self._table = WordTable(model)
         self._lock = Lock()
 
     @property
     def info(self) -> ModelInfo:
         """Return what this encoder is."""
         return self._info
-
-    @property
-    def model(self) -> SentenceTransformer:
-        """Return the model itself, for explanations that look inside."""
-        return self._model
 
     def encode(self, texts: Sequence[str], role: Role, *, on_progress: OnProgress | None = None) -> Encoded:
         """Encode bare texts; see `koe5_demo.records.Encoder`. Progress counts texts."""
@@ -184,11 +179,11 @@ class EmbeddedEncoder:
     def count_tokens(self, texts: Sequence[str], role: Role) -> IntArray:
         """Return (n,) words of each text, the prompt not included, before any cut."""
         sent = with_prompts(texts, role, self._info.prompts)
-        return np.asarray(self._module.count_tokens(sent), dtype=np.int64)
+        return np.asarray(self._model.count_words(sent), dtype=np.int64)
 
     def encode_tokens(self, text: str, role: Role) -> TokenVectors:
         """Take the vector of one bare text apart; see `koe5_demo.records.TokenEncoder`."""
-        return ngram_token_vectors(self._module, with_prompt(text, role, self._info.prompts))
+        return ngram_token_vectors(self._model, with_prompt(text, role, self._info.prompts))
 
     def _chunks(self, sent: list[str]) -> Iterator[tuple[list[str], list[list[str]], list[int]]]:
         """Yield roles, words and uncut numbers of words, for as many texts as make a chunk."""
@@ -197,11 +192,11 @@ class EmbeddedEncoder:
         lengths: list[int] = []
         n_words = 0
         for text in sent:
-            role, prompt = self._module.split_prompt(text)
+            role, prompt = self._model.split_prompt(text)
             found = surface_words(text[len(prompt) :])
             roles.append(role)
             lengths.append(len(found))
-            words.append(found[: self._module.max_seq_length])
+            words.append(found[: self._model.max_words])
             n_words += len(words[-1])
             if n_words >= WORDS_PER_CHUNK:
                 yield roles, words, lengths
@@ -214,8 +209,8 @@ class EmbeddedEncoder:
         semantic = self._table.semantic_sums(counts, len(words))
         queries = np.array([role == "query" for role in roles])
         lexical = self._lexical(counts, queries)
-        shares = np.array([self._module.ngram_config.lexical_share[role] for role in roles], dtype=np.float32)
-        scales = _half_scales(semantic, lexical, shares)
+        shares = np.array([self._model.share(role) for role in roles], dtype=np.float32)
+        scales = half_scales(semantic, lexical, shares)
         vectors = np.concatenate([semantic * scales[:, :1], lexical * scales[:, 1:]], axis=1)
         vectors[:, 0] += scales.sum(axis=1) == 0  # a text without any word points along the first coordinate
         return vectors
@@ -238,10 +233,17 @@ def _count(ids: IntArray, words: list[list[str]]) -> _WordCounts:
     return _WordCounts(pairs // width, pairs % width, np.sqrt(n_times, dtype=np.float32))
 
 
-def _half_scales(semantic: FloatArray, lexical: FloatArray, shares: FloatArray) -> FloatArray:
-    """Return (n, 2): what brings the halves of every row to their shares; an empty half leaves all to the other."""
-    norms = np.stack([np.linalg.norm(semantic, axis=1), np.linalg.norm(lexical, axis=1)], axis=1)
-    parts = np.stack([1 - shares, shares], axis=1) * (norms > 0)
-    parts = parts / np.maximum(parts.sum(axis=1, keepdims=True), np.float32(1e-12))
-    scales: FloatArray = (np.sqrt(parts) / np.maximum(norms, np.float32(1e-12))).astype(np.float32)
-    return scales
+def ngram_token_vectors(model: NgramModel, sent: str) -> TokenVectors:
+    """Take the vector of a text as sent to the embedded model apart: a row a word, none for the prompt.
+
+    A text without words has one row, marked as special: the direction that stands for such texts.
+    """
+    n_prompt = len(model.split_prompt(sent)[1])
+    spans, vectors = model.word_spans(sent), model.word_vectors(sent)
+    if not spans:
+        alone = np.zeros((1, model.dimensions), dtype=np.float32)
+        alone[0, 0] = 1.0
+        return TokenVectors(sent, n_prompt, len(sent), np.array([SPECIAL_SPAN]), alone, exact=True)
+    cut = len(word_spans(sent[n_prompt:])) > len(spans)
+    n_seen = spans[-1][1] if cut else len(sent)
+    return TokenVectors(sent, n_prompt, n_seen, np.array(spans, dtype=np.int64), vectors, exact=True)

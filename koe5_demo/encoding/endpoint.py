@@ -32,12 +32,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import numpy as np
-from transformers import AutoTokenizer
 
 from koe5_demo.catalog import CATALOG, ModelSpec
 from koe5_demo.encoding import hub
 from koe5_demo.encoding.fingerprint import with_fingerprint
-from koe5_demo.encoding.precision import probes
+from koe5_demo.encoding.probes import probes
 from koe5_demo.encoding.text_tokens import TextTokenizer
 from koe5_demo.encoding.token_batches import cut_batches
 from koe5_demo.errors import EndpointError, MissingExtraError
@@ -666,6 +665,8 @@ def _local_tokenizer(name: str, spec: ModelSpec | None) -> Callable[[Sequence[st
     folder = hub.cached_folder(hub_id, spec.revision if spec else None)
     if folder is None:
         return None
+    from transformers import AutoTokenizer  # seconds to import, and of no use where the files are not here
+
     try:
         return TextTokenizer(AutoTokenizer.from_pretrained(str(folder), local_files_only=True), ANY_LENGTH).count
     except (OSError, ValueError, AttributeError):

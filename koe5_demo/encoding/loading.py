@@ -1,26 +1,23 @@
 """From a model's name to an `Encoder`: the catalog, the cache, the hub, folders, and the embedded model.
 
 Nothing here falls back to another model: who asks for KoE5 gets KoE5 or an error. `host` decides what serves meanwhile.
+Knows no torch: `networks` brings it in when a model that needs it is opened.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
-
-import torch
-from sentence_transformers import SentenceTransformer
-from transformers.utils import logging as transformers_logging
+from typing import Final
 
 from koe5_demo.catalog import CATALOG, ModelSpec
-from koe5_demo.encoding import choice, hub
+from koe5_demo.encoding import embedded, hub
 from koe5_demo.encoding.endpoint import is_endpoint, open_endpoint
 from koe5_demo.encoding.fingerprint import folder_hash, with_fingerprint
-from koe5_demo.encoding.sentence_transformer import ENGINE_NAME
 from koe5_demo.errors import ModelLoadError, SettingError, UnknownModelError
 from koe5_demo.records import Encoder, ModelInfo, OnProgress, Prompts
 from koe5_demo.settings import DEVICES, DTYPES
@@ -30,8 +27,6 @@ logger = logging.getLogger(__name__)
 OWN_MODULES: Final = ("sentence_transformers.", "koe5_demo.")
 PASSAGE_PROMPT_NAMES: Final = ("passage", "document", "corpus")
 ANY_LENGTH: Final = 1_000_000
-WEIGHT_FILES: Final = (".safetensors", ".bin")
-LEAST_WORTH_BYTES: Final = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -135,15 +130,14 @@ def open_encoder(files: Files, *, device: str = "auto", dtype: str = "auto", pro
     _require("dtype", dtype, DTYPES)
     refuse_foreign_code(files)
     refuse_pickles(files)
-    transformers_logging.disable_progress_bar()  # it would draw over the command line's own words
-    opened = choice.ModelFiles(
-        load=partial(_load, files.folder, _device(device)),
-        describe=lambda model: _describe(files, model, prompts),
-        stamp=lambda info: with_fingerprint(info, files.content),
-        folder=files.folder,
-    )
     try:
-        return choice.open_fast(opened, _device(device), dtype=_worth(dtype, files.folder))
+        if embedded.holds_embedded_model(files.folder):
+            return _open_embedded(files, prompts)
+        from koe5_demo.encoding import networks  # brings in torch, which takes seconds
+
+        described = partial(describe, files, prompts=prompts)
+        stamp = partial(with_fingerprint, content=files.content)
+        return networks.open_network(files.folder, described, stamp, device=device, dtype=dtype)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
         logger.exception("loading %s failed", files.source.id)
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
@@ -182,36 +176,28 @@ def load_encoder(
     return open_encoder(files, device=device, dtype=dtype, prompts=prompts)
 
 
-def _worth(dtype: str, folder: Path) -> str:
-    """Return fp32 for auto where the weights are so few that a cheaper arithmetic has nothing to win."""
-    n_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.suffix in WEIGHT_FILES)
-    return "fp32" if dtype == "auto" and n_bytes < LEAST_WORTH_BYTES else dtype
+def describe(
+    files: Files, dimensions: int, most_tokens: int | None, registered: Mapping[str, str], *, prompts: Prompts | None
+) -> ModelInfo:
+    """Describe a model; the engine fills in what it is.
 
-
-def _load(folder: Path, device: str, dtype: torch.dtype) -> SentenceTransformer:
-    model: SentenceTransformer = SentenceTransformer(
-        str(folder), device=device, local_files_only=True, model_kwargs={"dtype": dtype}
-    )
-    model.eval()
-    return model
-
-
-def _describe(files: Files, model: SentenceTransformer, prompts: Prompts | None) -> ModelInfo:
-    """Describe a loaded model; the engine fills in what it is. The model's own limit is lowered to the catalog's."""
+    Args:
+        files: The model.
+        dimensions: Width of a vector.
+        most_tokens: The model's own limit, None for none; the catalog's may be lower.
+        registered: Prompts by name that the model's files register.
+        prompts: Prompts that overrule those of the catalog and of the files.
+    """
     spec = files.source.spec
-    found, note = (spec.prompts, "") if spec is not None else _found_prompts(model)
-    limit = min(int(min(model.max_seq_length or ANY_LENGTH, ANY_LENGTH)), spec.max_tokens if spec else ANY_LENGTH)
-    dimensions = model.get_embedding_dimension()
-    if dimensions is None:
-        raise ValueError("the model does not tell the width of its vectors")
-    model.max_seq_length = limit
+    found, note = (spec.prompts, "") if spec is not None else _found_prompts(registered)
+    limit = min(most_tokens or ANY_LENGTH, spec.max_tokens if spec is not None else ANY_LENGTH)
     return ModelInfo(
         id=files.source.id,
         hub_id=files.source.hub_id,
         revision=files.revision,
-        engine=ENGINE_NAME,
+        engine="",
         dtype="float32",
-        device=str(model.device),
+        device="cpu",
         dimensions=dimensions,
         max_tokens=limit,
         prompts=found if prompts is None else prompts,
@@ -220,9 +206,17 @@ def _describe(files: Files, model: SentenceTransformer, prompts: Prompts | None)
     )
 
 
-def _found_prompts(model: SentenceTransformer) -> tuple[Prompts, str]:
+def _open_embedded(files: Files, prompts: Prompts | None) -> Encoder:
+    model = embedded.load_model(files.folder)
+    info = describe(files, model.dimensions, model.max_words, model.config.prompts, prompts=prompts)
+    model.max_words = info.max_tokens
+    return embedded.EmbeddedEncoder(
+        model, with_fingerprint(replace(info, engine=embedded.ENGINE_NAME), content=files.content)
+    )
+
+
+def _found_prompts(registered: Mapping[str, str]) -> tuple[Prompts, str]:
     """Return the prompts that a model's files register, and a note where they register none."""
-    registered: dict[str, Any] = model.prompts or {}
     passage = next((registered[name] for name in PASSAGE_PROMPT_NAMES if registered.get(name)), "")
     prompts = Prompts(query=registered.get("query") or "", passage=passage)
     if prompts == Prompts():
@@ -267,14 +261,6 @@ def refuse_pickles(files: Files) -> None:
 
 def _may_be_pickled(spec: ModelSpec | None) -> bool:
     return spec is not None and spec.weights == hub.PICKLED_WEIGHTS
-
-
-def _device(device: str) -> str:
-    if device != "auto":
-        return device
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _require(name: str, value: str, valid: tuple[str, ...]) -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -18,9 +16,8 @@ import numpy.typing as npt
 import torch
 
 from koe5_demo.encoding.dense import int8_works
-from koe5_demo.records import FloatArray, Notice, Role
+from koe5_demo.records import FloatArray, Notice
 
-PROBES_FILE: Final = Path(__file__).with_name("probes_ko.txt")
 LARGEST_MOVE: Final = 0.01
 TIE: Final = 0.001
 """Two passages whose float32 cosines to a query are closer than this count as tied: the page shows three digits.
@@ -56,14 +53,6 @@ class Hardware:
     bf16: bool = False
     fp16: bool = False
     int8: bool = False
-
-
-@dataclass(frozen=True)
-class Probe:
-    """A built-in text of the guard."""
-
-    text: str
-    role: Role
 
 
 @dataclass(frozen=True)
@@ -114,14 +103,6 @@ def candidates(asked: str, hardware: Hardware) -> tuple[Precision, ...]:
     if wanted is Precision.FP32 or (wanted is Precision.INT8 and not hardware.int8):
         return (Precision.FP32,)
     return (wanted, Precision.FP32)
-
-
-@lru_cache
-def probes() -> tuple[Probe, ...]:
-    """Return the built-in probe texts, 4 queries and 12 passages from 5 to some 300 tokens."""
-    roles = {"Q": Role.QUERY, "P": Role.PASSAGE}
-    lines = (line.split("\t", 1) for line in PROBES_FILE.read_text("utf-8").splitlines())
-    return tuple(Probe(text, roles[kind]) for kind, text in lines)
 
 
 def judge(reference: FloatArray, cheaper: FloatArray, queries: npt.NDArray[np.bool_]) -> Verdict:

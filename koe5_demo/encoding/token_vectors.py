@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
+from koe5_demo.encoding.embedded import ngram_token_vectors
 from koe5_demo.encoding.ngram import NgramEmbedding
-from koe5_demo.encoding.ngram_tokenizer import word_spans
-from koe5_demo.encoding.text_tokens import SPECIAL_SPAN, TextTokenizer
+from koe5_demo.encoding.text_tokens import TextTokenizer
 from koe5_demo.errors import InputError
 from koe5_demo.prompts import split_prompt
 from koe5_demo.records import FloatArray, ModelInfo, Role, TokenVectors
@@ -38,7 +37,7 @@ def model_token_vectors(model: SentenceTransformer, info: ModelInfo, text: str, 
     prompt, body = split_prompt(text, role, info.prompts)
     first = model[0]
     if isinstance(first, NgramEmbedding):
-        return ngram_token_vectors(first, prompt + body)
+        return ngram_token_vectors(first.core, prompt + body)
     if not isinstance(first, Transformer) or not getattr(model.tokenizer, "is_fast", False):
         raise InputError("explain_unsupported", name=info.id)
     encoded = model.encode([body], prompt=prompt, output_value="token_embeddings", show_progress_bar=False)
@@ -56,22 +55,6 @@ def sums_up(model: SentenceTransformer) -> bool:
     if [type(module) for module in modules] not in ([Transformer, Pooling], [Transformer, Pooling, Normalize]):
         return False
     return modules[1].pooling_mode in SUMMED_POOLINGS and bool(modules[1].include_prompt)
-
-
-def ngram_token_vectors(module: NgramEmbedding, sent: str) -> TokenVectors:
-    """Take the vector of a text as sent to the embedded model apart: a row a word, none for the prompt.
-
-    A text without words has one row, marked as special: the direction that stands for such texts.
-    """
-    n_prompt = len(module.split_prompt(sent)[1])
-    spans, vectors = module.word_spans(sent), module.word_vectors(sent)
-    if not spans:
-        alone = np.zeros((1, module.get_embedding_dimension()), dtype=np.float32)
-        alone[0, 0] = 1.0
-        return TokenVectors(sent, n_prompt, len(sent), np.array([SPECIAL_SPAN]), alone, exact=True)
-    cut = len(word_spans(sent[n_prompt:])) > len(spans)
-    n_seen = spans[-1][1] if cut else len(sent)
-    return TokenVectors(sent, n_prompt, n_seen, np.array(spans, dtype=np.int64), vectors, exact=True)
 
 
 def _float_rows(rows: Any) -> FloatArray:

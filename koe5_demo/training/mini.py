@@ -25,7 +25,8 @@ import numpy.typing as npt
 import torch
 from sentence_transformers import SentenceTransformer
 
-from koe5_demo.encoding.ngram import NgramConfig, NgramEmbedding
+from koe5_demo.encoding.ngram import NgramEmbedding
+from koe5_demo.encoding.ngram_model import NgramConfig
 from koe5_demo.encoding.ngram_tokenizer import NgramTokenizer
 from koe5_demo.encoding.ngram_weights import NgramWeights
 from koe5_demo.records import OnProgress

@@ -1,4 +1,4 @@
-"""The embedded model while it learns: float32 tables, batches of bags, losses. Inference lives in `encoding.ngram`."""
+"""The embedded model while it learns: float32 tables, batches of bags, losses. Inference: `encoding.ngram_model`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from koe5_demo.encoding.ngram import project
+from koe5_demo.encoding.ngram_model import project
 from koe5_demo.training.mini_data import FloatArray, Ragged, WordBag
 from koe5_demo.training.mini_recipe import MiniRecipe
 

@@ -15,7 +15,7 @@ from koe5_demo.benchmark.published import paper_table
 from koe5_demo.catalog import CATALOG, KOE5, ModelSpec
 from koe5_demo.encoding.cache import CachingEncoder
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.encoding.precision import probes
+from koe5_demo.encoding.probes import probes
 from koe5_demo.records import ModelInfo, Role
 from koe5_demo.training.recipe import KOE5_RECIPE, Recipe
 

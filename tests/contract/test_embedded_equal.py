@@ -1,5 +1,8 @@
 """The embedded model's fast engine against sentence-transformers' own `encode` of the same folder."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
 from koe5_demo.catalog import MINI
-from koe5_demo.encoding.embedded import EmbeddedEncoder, WordTable, supports
+from koe5_demo.encoding.embedded import EmbeddedEncoder, WordTable, holds_embedded_model, load_model
 from koe5_demo.records import ModelInfo, Role
 
 WORDS = st.text(alphabet="가나다라 마바 abcAB1２é́!.,\n_😀", max_size=60)
@@ -24,7 +27,7 @@ def model():
 def encoder(model):
     width, limit = model.get_embedding_dimension(), model[0].max_seq_length
     info = ModelInfo("mini", None, "1", "embedded", "float32", "cpu", width, limit, MINI.prompts, "f")
-    return EmbeddedEncoder(model, info)
+    return EmbeddedEncoder(load_model(MINI.folder), info)
 
 
 @settings(max_examples=40, deadline=None)
@@ -52,8 +55,8 @@ def test_long_texts_are_cut_and_counted(model, encoder):
 def test_a_small_table_of_words_gives_the_same(model, encoder):
     texts = [f"서울 부산 낱말{n} 글{n}" for n in range(50)]
     info = encoder.info
-    forgetful = EmbeddedEncoder(model, info)
-    forgetful._table = WordTable(model[0], capacity=3)
+    forgetful = EmbeddedEncoder(load_model(MINI.folder), info)
+    forgetful._table = WordTable(forgetful._model, capacity=3)
     for text in texts:
         expected = encoder.encode([text], Role.PASSAGE).vectors
         np.testing.assert_allclose(forgetful.encode([text], Role.PASSAGE).vectors, expected, atol=1e-6)
@@ -70,8 +73,19 @@ def test_progress_counts_texts(encoder):
     assert seen[-1] == (2, 2)
 
 
-def test_other_models_are_refused(tmp_path):
-    from tiny_models import build_tiny_bert
+def test_only_the_embedded_model_is_taken_for_it(tiny_folder, tmp_path):
+    assert MINI.folder is not None
+    assert holds_embedded_model(MINI.folder)
+    assert not holds_embedded_model(tiny_folder)
+    assert not holds_embedded_model(tmp_path)
+    (tmp_path / "modules.json").write_text('["koe5_demo.encoding.ngram.NgramEmbedding"]')
+    assert not holds_embedded_model(tmp_path)
 
-    other = SentenceTransformer(str(build_tiny_bert(tmp_path / "bert")), device="cpu")
-    assert "Transformer" in supports(other)
+
+def test_it_opens_and_answers_without_torch():
+    script = (
+        "import sys; from koe5_demo import load_encoder, rank; rank('서울', ['부산', '서울'], load_encoder('mini')); "
+        "sys.exit(' '.join({'torch', 'transformers', 'sentence_transformers', 'gradio'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.stderr == b""

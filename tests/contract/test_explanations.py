@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 
 from koe5_demo.catalog import MINI
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
-from koe5_demo.encoding.embedded import EmbeddedEncoder
+from koe5_demo.encoding.embedded import EmbeddedEncoder, load_model
 from koe5_demo.encoding.padding_free import PaddingFreeEncoder
 from koe5_demo.encoding.sentence_transformer import SentenceTransformerEncoder
 from koe5_demo.explain import UnitKind, explain, strongest
@@ -47,7 +47,7 @@ def build(name: str, folder):
     if name == "bert":
         return reference(load(build_tiny_bert(folder)), 40)
     if name == "mini":
-        return EmbeddedEncoder(model := load(MINI.folder), describe(model, MINI.max_tokens))
+        return EmbeddedEncoder(load_model(MINI.folder), describe(load(MINI.folder), MINI.max_tokens))
     if name == "mini in sentence-transformers":
         return reference(load(MINI.folder), 12)
     model = load(build_tiny_xlmr(folder, normalize=name != "without normalize"))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from koe5_demo.encoding.ngram import NgramConfig, NgramEmbedding, project
+from koe5_demo.encoding.ngram import NgramEmbedding
+from koe5_demo.encoding.ngram_model import NgramConfig, project
 from koe5_demo.encoding.ngram_tokenizer import (
     MAX_WORD_CHARS,
     NgramTokenizer,
@@ -152,16 +153,16 @@ def test_a_text_without_words_points_along_the_first_coordinate() -> None:
 
 def test_a_text_of_200000_characters_is_cut_at_the_word_limit() -> None:
     model = make_model(max_words=5)
-    assert model.count_tokens(["가" * 200_000]) == [math.ceil(200_000 / MAX_WORD_CHARS)]
-    assert len(model.word_spans("가" * 200_000)) == 5
+    assert model.core.count_words(["가" * 200_000]) == [math.ceil(200_000 / MAX_WORD_CHARS)]
+    assert len(model.core.word_spans("가" * 200_000)) == 5
     np.testing.assert_array_equal(*encode(model, ["가" * 200_000, "가" * 5 * MAX_WORD_CHARS]))
 
 
 def test_a_prompt_is_a_role_and_not_content() -> None:
     model = make_model()
-    assert model.split_prompt("query: 가나") == ("query", "query: ")
-    assert model.count_tokens(["query: 가나 다라", "가나", ""]) == [2, 1, 0]
-    assert model.word_spans("passage: 가나 다라") == [(9, 11), (12, 14)]
+    assert model.core.split_prompt("query: 가나") == ("query", "query: ")
+    assert model.core.count_words(["query: 가나 다라", "가나", ""]) == [2, 1, 0]
+    assert model.core.word_spans("passage: 가나 다라") == [(9, 11), (12, 14)]
     np.testing.assert_array_equal(encode(model, ["passage: 가나"]), encode(model, ["가나"]))
     np.testing.assert_array_equal(encode(model, ["query: 가나"]), encode(model, ["가나"], prompt="query: "))
 
@@ -179,13 +180,13 @@ def test_queries_have_lexical_weights_of_their_own() -> None:
 )
 def test_word_vectors_add_up_to_the_sentence_vector(text: str) -> None:
     model = make_model()
-    parts = model.word_vectors(text)
-    assert parts.shape == (len(model.word_spans(text)), model.get_embedding_dimension())
+    parts = model.core.word_vectors(text)
+    assert parts.shape == (len(model.core.word_spans(text)), model.get_embedding_dimension())
     np.testing.assert_allclose(parts.sum(axis=0), encode(model, [text])[0], atol=1e-6)
 
 
 def test_a_text_without_words_has_no_word_vectors() -> None:
-    assert make_model().word_vectors("query: ").shape == (0, 66)
+    assert make_model().core.word_vectors("query: ").shape == (0, 66)
 
 
 def test_a_vector_does_not_depend_on_its_batch() -> None:

@@ -10,8 +10,6 @@ from koe5_demo.settings import Settings, load_settings
 from koe5_demo.ui.build import build_page
 from koe5_demo.ui.launch import QUEUE_OPTIONS, launch_options
 
-LOCAL_MODEL_SECONDS = 4.0
-
 
 def main() -> None:
     """Load the settings and the embedded model, and serve until interrupted."""
@@ -25,10 +23,12 @@ def serve(settings: Settings) -> None:
     """Serve the page until interrupted."""
     configure_logging(settings.log_format)
     host = ModelHost(settings, VectorCache(settings.cache_mb * 1_000_000))
-    host.start(wait=LOCAL_MODEL_SECONDS)
+    host.start()
     page = build_page(settings, host)
     page.queue(**QUEUE_OPTIONS)
-    page.launch(**launch_options(settings, host))
+    page.launch(**launch_options(settings, host), prevent_thread_lock=True)
+    host.open_wanted()  # not before the page is up: this imports torch
+    page.block_thread()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from koe5_demo.benchmark.lexical import Bm25Index
 from koe5_demo.errors import InputError
@@ -126,6 +125,8 @@ def ranks(scores: FloatArray) -> IntArray:
 
 def _one_query(query: int, scores_a: FloatArray, scores_b: FloatArray) -> Agreement:
     ranks_a, ranks_b = ranks(scores_a), ranks(scores_b)
+    from scipy import stats  # nearly a second to import, which neither the page nor a command should begin with
+
     gaps = np.abs(stats.rankdata(-scores_a) - stats.rankdata(-scores_b))
     changes = [
         RankChange(int(n), int(ranks_a[n]), int(ranks_b[n]), float(scores_a[n]), float(scores_b[n]), gap=float(gaps[n]))
@@ -137,6 +138,8 @@ def _one_query(query: int, scores_a: FloatArray, scores_b: FloatArray) -> Agreem
 def _tau(scores_a: FloatArray, scores_b: FloatArray) -> float | None:
     if len(scores_a) <= 1:
         return None
+    from scipy import stats
+
     tau = float(stats.kendalltau(scores_a, scores_b).statistic)
     return tau if np.isfinite(tau) else None
 

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from koe5_demo.benchmark.metrics import HEADLINE_METRICS
 from koe5_demo.benchmark.results import RunResult
@@ -158,6 +157,8 @@ def _interval(difference: Callable[..., Any], rows: IntArray, n: int) -> tuple[f
     if n == 1:
         only = float(difference(rows + n, rows))
         return only, only
+    from scipy import stats  # nearly a second to import, which neither the page nor a command should begin with
+
     found = stats.bootstrap(
         (rows + n, rows),
         difference,
@@ -175,6 +176,8 @@ def _interval(difference: Callable[..., Any], rows: IntArray, n: int) -> tuple[f
 def _p_value(difference: Callable[..., Any], rows: IntArray, n: int) -> float:
     if n == 1:
         return 1.0
+    from scipy import stats
+
     found = stats.permutation_test(
         (rows + n, rows),
         difference,

@@ -84,17 +84,21 @@ class ModelHost:
         """Return the models a visitor may choose: the operator's first, then the catalog."""
         return list(dict.fromkeys([self.wanted, *CATALOG]))
 
-    def start(self, wait: float) -> None:
-        """Load the embedded model, then the wanted one in the background.
+    def start(self) -> None:
+        """Load what has to be there before the page is: the embedded model, and on ZeroGPU the wanted one.
 
-        Args:
-            wait: Seconds to wait for the wanted model if it is on this machine; the page then opens with it.
+        A ZeroGPU Space packs what is on cuda when the page starts. Everywhere else the wanted model waits for
+        `open_wanted`: importing what it needs takes seconds that would be the page's.
         """
         self._load(EMBEDDED_MODEL)
         if self.wanted != EMBEDDED_MODEL:
-            finished = self.request(self.wanted)
-            if self.state(self.wanted).phase is not Phase.DOWNLOADING:
-                finished.wait(max(wait, zero_gpu.LOAD_WAIT_S))
+            self._set(ModelState(self.wanted, Phase.LOADING))
+        if zero_gpu.ACTIVE:
+            self.open_wanted().wait(zero_gpu.LOAD_WAIT_S)
+
+    def open_wanted(self) -> Event:
+        """Begin to load or download the wanted model; the event is set when that is over. Call it once."""
+        return Event() if self.wanted == EMBEDDED_MODEL else self._begin(self.wanted)
 
     def request(self, name: str) -> Event:
         """Begin to load a model unless it is ready or under way; the event is set when that is over.
@@ -103,18 +107,14 @@ class ModelHost:
             UnknownModelError: If visitors may not open such a model.
         """
         self.require_allowed(name)
-        finished = Event()
         with self._lock:
             state = self._states.get(name)
             if state is not None and state.phase in (Phase.READY, Phase.LOADING, Phase.DOWNLOADING):
+                finished = Event()
                 finished.set()
                 return finished
             self._states[name] = ModelState(name, Phase.LOADING)
-        on_disk = Event()
-        thread = Thread(target=self._run, args=(name, on_disk, finished), daemon=True, name=f"load-{name}")
-        thread.start()
-        on_disk.wait(2.0)
-        return finished
+        return self._begin(name)
 
     def require_allowed(self, name: str) -> None:
         """Refuse models outside the catalog unless the operator allows them or chose this one.
@@ -167,6 +167,13 @@ class ModelHost:
     def ready_encoder(self, name: str) -> Encoder | None:
         """Return a model if it is ready, else None; it does not count as used."""
         return self._encoders.get(name)
+
+    def _begin(self, name: str) -> Event:
+        finished, on_disk = Event(), Event()
+        thread = Thread(target=self._run, args=(name, on_disk, finished), daemon=True, name=f"load-{name}")
+        thread.start()
+        on_disk.wait(2.0)
+        return finished
 
     def _run(self, name: str, on_disk: Event, finished: Event) -> None:
         try:

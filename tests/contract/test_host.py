@@ -31,6 +31,12 @@ def make_host(**changes: object) -> ModelHost:
     return ModelHost(settings, VectorCache(1_000_000))
 
 
+def start(host: ModelHost) -> None:
+    """As app.py does, without a page in between."""
+    host.start()
+    host.open_wanted()
+
+
 def wait_for(host: ModelHost, name: str, *phases: Phase) -> None:
     end = time.monotonic() + PATIENCE
     while host.state(name).phase not in phases:
@@ -41,7 +47,7 @@ def wait_for(host: ModelHost, name: str, *phases: Phase) -> None:
 def test_the_embedded_model_serves_while_koe5_downloads_and_gives_way_when_it_is_ready(hub: HubStandIn) -> None:
     hub.delay = 0.05
     host = make_host()
-    host.start(wait=0.0)
+    start(host)
     wait_for(host, "koe5", Phase.DOWNLOADING)
     assert host.serving == "mini"
     assert host.encoder("mini").encode(["서울"], Role.QUERY).vectors.shape == (1, 32)
@@ -60,7 +66,7 @@ def test_an_unreachable_hub_leaves_the_embedded_model_serving_with_the_reason(
 ) -> None:
     use_hub("http://127.0.0.1:9", tmp_path, monkeypatch)
     host = make_host()
-    host.start(wait=5.0)
+    start(host)
     wait_for(host, "koe5", Phase.FAILED)
     assert host.serving == "mini"
     error = host.state("koe5").error
@@ -74,7 +80,7 @@ def test_a_hanging_hub_does_not_hold_up_the_start(hub: HubStandIn) -> None:
     hub.fault = "hang"
     start = time.monotonic()
     host = make_host(hub_timeout=3.0)
-    host.start(wait=30.0)
+    start(host)
     assert time.monotonic() - start < 10  # the promise of the page, not a measure of speed
     assert host.serving == "mini"
 
@@ -82,16 +88,19 @@ def test_a_hanging_hub_does_not_hold_up_the_start(hub: HubStandIn) -> None:
 def test_a_failed_model_can_be_asked_for_again(hub: HubStandIn) -> None:
     hub.fault = "500"
     host = make_host()
-    host.start(wait=0.0)
+    start(host)
     wait_for(host, "koe5", Phase.FAILED)
     hub.fault = None
     host.request("koe5").wait(PATIENCE)
     assert host.state("koe5").phase is Phase.READY
 
 
-def test_a_model_folder_is_open_when_the_start_returns(tiny_folder: Path) -> None:
+def test_a_model_folder_serves_as_soon_as_it_is_open_and_is_said_to_be_loading_until_then(tiny_folder: Path) -> None:
     host = make_host(model=str(tiny_folder))
-    host.start(wait=PATIENCE)
+    host.start()
+    assert host.serving == "mini"
+    assert host.state(str(tiny_folder)).phase is Phase.LOADING
+    assert host.open_wanted().wait(PATIENCE)
     assert host.serving == str(tiny_folder)
     assert host.names[0] == str(tiny_folder)
 
@@ -108,7 +117,7 @@ def test_the_least_used_model_is_let_go_and_the_embedded_one_never(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = make_host(model="mini", models_in_memory=2)
-    host.start(wait=0.0)
+    start(host)
     for name in ("a", "b", "c"):
         monkeypatch.setitem(catalog.CATALOG, name, dataclasses.replace(catalog.MINI, id=name, folder=tiny_folder))
         if name == "c":

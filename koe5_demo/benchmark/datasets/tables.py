@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -35,8 +34,6 @@ def read_rows(path: Path) -> Iterator[Row]:
         OSError,
         UnicodeDecodeError,
         csv.Error,
-        pd.errors.ParserError,
-        pd.errors.EmptyDataError,
         pa.ArrowException,
     ) as error:
         raise DataError("data_broken_file", name=path.name, reason=_one_line(error)) from error
@@ -63,7 +60,12 @@ def _jsonl(path: Path) -> Iterator[Row]:
 
 def _csv(path: Path) -> Iterator[Row]:
     """Read as the `datasets` package does (pandas, its marks of a missing value), so that both see the same rows."""
-    frame = pd.read_csv(path)
+    import pandas as pd  # slow to import, and most sets are parquet or JSON lines
+
+    try:
+        frame = pd.read_csv(path)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataError("data_broken_file", name=path.name, reason=_one_line(error)) from error
     names = [str(name) for name in frame.columns]
     for values in frame.itertuples(index=False, name=None):
         yield {name: None if pd.isna(value) else value for name, value in zip(names, values, strict=True)}

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _QUERY_BLOCK: Final = 1024
 _PIECE_ROWS: Final = 4096
-_MERGE_AT: Final = 4
-"""Candidates are merged once they are this many times as many as the places."""
+_MERGE_AT: Final = 1.5
+"""Candidates are merged once they are this many times as many as the places: after 1, 2, 4, 8 ... pieces."""
 
 
 def search(

@@ -5,9 +5,9 @@ twice as fast as float32. Rounding moves a score by at most
 
     |q.d - q'.d'|  <=  |q - q'| |d|  +  |q'| |d - d'|        (Cauchy and Schwarz; q', d' are the rounded vectors)
 
-and summing in float32 by at most `dim` unit roundoffs of |q| |d|. All four lengths are measured, so a document whose
-rough score is further below the bar than that cannot reach it. The others, a few more than are wanted, are scored one
-by one in float32. Such a score depends on the two vectors alone: equal documents have equal scores, wherever they lie.
+and summing in float32 by at most `dim` unit roundoffs of |q| |d|. So a document whose rough score is further below the
+bar than that cannot reach it. The others, a few more than are wanted, are scored one by one in float32. Such a score
+depends on the two vectors alone: equal documents have equal scores, wherever they lie.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from koe5_demo.records import FloatArray, IntArray
 
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
 
-_CONVERT_ROWS: Final = 1024
-"""Rows that are rounded at a time, so that they are still in the processor's cache when their error is measured."""
+_LOST: Final = 2.0**-8
+"""What rounding to bfloat16 takes from a number at most, as part of it: it keeps eight binary digits."""
 _CHEAP_FROM: Final = 2**26
 """Multiplications below which bfloat16 gains nothing."""
 _GROUP: Final = 16
@@ -44,7 +44,7 @@ class Side:
         rows: (n, dim) float32.
         rough: The same in the cheap type.
         lengths: (n,) float64.
-        errors: (n,) float64, length of what rounding took away.
+        errors: (n,) float64, most that rounding can have taken away, as a length.
     """
 
     rows: torch.Tensor
@@ -76,18 +76,12 @@ def prepare(vectors: FloatArray, *, cheap: bool) -> Side:
         cheap: The same for both sides of a product; see `cheap_pays`.
     """
     rows = torch.from_numpy(np.require(vectors, np.float32, "CW"))
+    inexact = 1 + rows.shape[1] * _ROUNDOFFS  # the lengths are summed in float32 too
+    lengths = torch.linalg.vector_norm(rows, dim=1).double() * inexact
     if not cheap:
-        lengths = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
         return Side(rows, rows, lengths, torch.zeros_like(lengths))
-    rough = torch.empty(rows.shape, dtype=torch.bfloat16)
-    lengths, errors = torch.empty(len(rows), dtype=torch.float64), torch.empty(len(rows), dtype=torch.float64)
-    for start in range(0, len(rows), _CONVERT_ROWS):
-        part = slice(start, start + _CONVERT_ROWS)
-        rough[part] = rows[part]
-        lengths[part] = torch.linalg.vector_norm(rows[part], dim=1)
-        errors[part] = torch.linalg.vector_norm(rows[part] - rough[part].float(), dim=1)
-    inexact = 1 + rows.shape[1] * _ROUNDOFFS  # the lengths were summed in float32
-    return Side(rows, rough, lengths * inexact, errors * inexact)
+    smallest = rows.shape[1] * torch.finfo(torch.float32).tiny  # where numbers have fewer digits left
+    return Side(rows, rows.bfloat16(), lengths, lengths * _LOST + smallest)
 
 
 def cheap_pays(n_queries: int, n_documents: int, dim: int) -> bool:

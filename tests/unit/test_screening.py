@@ -50,7 +50,7 @@ def assert_exact(queries: np.ndarray, documents: np.ndarray, depth: int, size: i
     assert (errors <= queries.shape[1] * 2.0**-24 * lengths + 1e-37).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(1, 400),

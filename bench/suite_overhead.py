@@ -199,7 +199,8 @@ def measure_here(name: str, options: argparse.Namespace, folder: Path) -> dict[s
         import sentence_transformers.evaluation  # noqa: F401
     if name == "ours":
         sys.path.insert(0, str(ROOT))
-        import koe5_demo.benchmark.run  # noqa: F401
+        import koe5_demo.benchmark.run
+        import koe5_demo.encoding.screening  # noqa: F401 torch, which any real model has loaded before
     lookup = Lookup(options.queries, options.documents, options.dim, whole=not options.growth)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with tempfile.TemporaryDirectory() as out:

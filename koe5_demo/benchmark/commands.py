@@ -44,16 +44,18 @@ def _add_benchmark(subparsers: argparse._SubParsersAction[Any]) -> None:
     names = ", ".join(DATASETS)
     parser.add_argument(
         "--dataset",
-        action="append",
+        action="extend",
+        nargs="+",
         metavar="NAME_OR_FOLDER",
-        help=f"{names}, or a folder in BEIR layout; may be given more than once (default: the paper's three and ours)",
+        help=f"{names}, or a folder in BEIR layout; one or more (default: the paper's three and ours)",
     )
     systems = ", ".join((*LEXICAL_NAMES, *(f"{method}:MODEL" for method in FUSIONS)))
     parser.add_argument(
         "--model",
-        action="append",
+        action="extend",
+        nargs="+",
         metavar="M",
-        help=f"catalog id, hub id, folder, {systems}; may be given more than once (default: KOE5_MODEL and bm25)",
+        help=f"catalog id, hub id, folder, {systems}; one or more (default: KOE5_MODEL and bm25)",
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="keep results as DIR/<model>/<dataset>.json")
     parser.add_argument("--resume", action="store_true", help="take results that DIR already has")

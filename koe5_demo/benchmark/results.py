@@ -188,10 +188,11 @@ def trec_run(result: RunResult) -> str:
     lines: list[str] = []
     for query_id, ids, scores in zip(result.query_ids, result.hits, result.hit_scores, strict=True):
         name = _unblank(query_id)
-        pairs = enumerate(zip(ids, scores.tolist(), strict=True), start=1)
-        lines += [
-            f"{name} Q0 {_unblank(document_id)} {rank} {score:.9g} {tag}\n" for rank, (document_id, score) in pairs
-        ]
+        plain = " ".join(ids).split()
+        if plain != list(ids):  # some id holds a blank
+            plain = [_unblank(id_) for id_ in ids]
+        pairs = enumerate(zip(plain, scores.tolist(), strict=True), start=1)
+        lines += [f"{name} Q0 {document_id} {rank} {score:.9g} {tag}\n" for rank, (document_id, score) in pairs]
     return "".join(lines)
 
 

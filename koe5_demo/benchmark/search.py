@@ -1,13 +1,14 @@
 """Exact nearest neighbours in chunks: time linear in the corpus, memory flat. Knows no texts, no models and no disk.
 
-Cosines of one query against a chunk are compared with the score that a document must reach to enter that query's best
-`depth`; only the few that pass are collected: apart from the matrix product the work is one comparison a cosine.
+Each piece of the corpus is screened for what can still enter a query's best `depth` (`koe5_demo.encoding.screening`);
+what is found is held until there is enough of it to be worth sorting, which raises the score that later pieces must
+reach.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +16,13 @@ import numpy.typing as npt
 from koe5_demo.benchmark.rankings import Rankings
 from koe5_demo.records import FloatArray, IntArray
 
+if TYPE_CHECKING:
+    from koe5_demo.encoding.screening import Side
+
 _QUERY_BLOCK: Final = 1024
-_CHUNK_ROWS: Final = 8192
-_WARM_UP_ROWS: Final = 1024
-_MANY: Final = 2
-"""A piece with more candidates than this many times the places raises the bar by itself first."""
-_MERGE_AT: Final = 4
-"""Candidates are merged once they are this many times as many as the places."""
+_PIECE_ROWS: Final = 4096
+_MERGE_AT: Final = 1.5
+"""Candidates are merged once they are this many times as many as the places: after 1, 2, 4, 8 ... pieces."""
 
 
 def search(
@@ -29,89 +30,83 @@ def search(
 ) -> Rankings:
     """Return the best documents of each query by dot product, equal scores by tie priority.
 
-    Memory beside the queries: one chunk of vectors, one block of 1,024 x 8,192 cosines, and the best documents so far.
+    A score is the float32 dot product of two vectors and nothing else: equal documents tie exactly. Memory beside the
+    queries: one chunk of vectors, one block of 1,024 x 4,096 rough scores, and the best documents so far.
 
     Args:
-        queries: (n_queries, dim) float32, unit rows.
-        chunks: Pieces of the corpus in any order: (m,) positions and (m, dim) float32 unit rows.
+        queries: (n_queries, dim) float32, finite.
+        chunks: Pieces of the corpus in any order: (m,) positions and (m, dim) float32, finite.
         priority: (n_documents,) int64, 0 wins ties (`tie_priority`).
         depth: Places a query.
 
     Returns:
         Rankings of min(depth, n_documents) places.
     """
+    from koe5_demo.encoding.screening import cheap_pays, prepare  # torch: only where something is searched
+
     depth = min(depth, len(priority))
-    blocks = [_Best(queries[start : start + _QUERY_BLOCK], depth) for start in range(0, len(queries), _QUERY_BLOCK)]
-    warm = False
-    for positions, vectors in chunks:
-        for start, stop in _pieces(len(positions), warm=warm):
-            for block in blocks:
-                block.add(positions[start:stop], vectors[start:stop], priority)
-        warm = True
-    parts = [block.rankings(priority) for block in blocks]
-    if not parts:
+    if not len(queries):
         return Rankings(np.empty((0, depth), np.int64), np.empty((0, depth), np.float32))
+    cheap = cheap_pays(len(queries), len(priority), queries.shape[1])
+    edges = range(0, len(queries), _QUERY_BLOCK)
+    blocks = [_Best(prepare(queries[start : start + _QUERY_BLOCK], cheap=cheap), depth) for start in edges]
+    for positions, vectors in chunks:
+        for start in range(0, len(positions), _PIECE_ROWS):
+            piece = slice(start, start + _PIECE_ROWS)
+            documents = prepare(vectors[piece], cheap=cheap)
+            for block in blocks:
+                block.add(positions[piece], documents, priority)
+    parts = [block.rankings(priority) for block in blocks]
     return Rankings(np.concatenate([p.positions for p in parts]), np.concatenate([p.scores for p in parts]))
-
-
-def _pieces(n: int, *, warm: bool) -> list[tuple[int, int]]:
-    """Cut a chunk into pieces; the very first is small, so that a threshold exists before the bulk comes."""
-    edges = [0] if warm or n <= _WARM_UP_ROWS else [0, _WARM_UP_ROWS]
-    edges += list(range(edges[-1] + _CHUNK_ROWS, n, _CHUNK_ROWS))
-    return list(zip(edges, [*edges[1:], n], strict=True)) if n else []
 
 
 class _Best:
     """The best documents so far of one block of queries."""
 
-    def __init__(self, queries: FloatArray, depth: int) -> None:
-        self._queries = np.ascontiguousarray(queries, dtype=np.float32)
+    def __init__(self, queries: Side, depth: int) -> None:
+        self._queries = queries
+        self._n = len(queries.rows)
         self._depth = depth
-        self._threshold = np.full(len(queries), -np.inf, dtype=np.float32)
+        self._floor = np.full(self._n, -np.inf, dtype=np.float32)
         self._rows: list[IntArray] = [np.empty(0, np.int64)]
         self._positions: list[IntArray] = [np.empty(0, np.int64)]
         self._scores: list[FloatArray] = [np.empty(0, np.float32)]
         self._held = 0
         self._full = False
 
-    def add(self, positions: IntArray, vectors: FloatArray, priority: IntArray) -> None:
+    def add(self, positions: IntArray, documents: Side, priority: IntArray) -> None:
         """Look through one piece of the corpus."""
-        cosines = self._queries @ vectors.T  # (n_queries, m)
-        entering = cosines >= self._threshold[:, None]
-        if len(positions) > self._depth and np.count_nonzero(entering) > _MANY * self._depth * len(self._queries):
-            worst = len(positions) - self._depth  # what is below this piece's own best cannot enter either
-            self._threshold = np.maximum(self._threshold, np.partition(cosines, worst, axis=1)[:, worst])
-            entering = cosines >= self._threshold[:, None]
-        flat = np.flatnonzero(entering)
-        if not len(flat):
+        from koe5_demo.encoding.screening import find_candidates
+
+        found = find_candidates(self._queries, documents, self._floor, self._depth)
+        if not len(found.scores):
             return
-        rows, columns = np.divmod(flat, len(positions))
-        self._rows.append(rows)
-        self._positions.append(positions[columns])
-        self._scores.append(cosines.ravel()[flat])
-        self._held += len(flat)
-        if self._held > _MERGE_AT * self._depth * len(self._queries) or not self._full:
+        self._rows.append(found.queries)
+        self._positions.append(positions[found.documents])
+        self._scores.append(found.scores)
+        self._held += len(found.scores)
+        if self._held > _MERGE_AT * self._depth * self._n or not self._full:
             self._merge(priority)
 
     def rankings(self, priority: IntArray) -> Rankings:
         """Return what was found."""
         self._merge(priority)
-        shape = (len(self._queries), self._depth)
+        shape = (self._n, self._depth)
         return Rankings(self._positions[0].reshape(shape), self._scores[0].reshape(shape))
 
     def _merge(self, priority: IntArray) -> None:
-        """Keep the best `depth` of each query, in rank order, and raise its threshold."""
+        """Keep the best `depth` of each query, in rank order, and raise the floor."""
         rows, positions = np.concatenate(self._rows), np.concatenate(self._positions)
         scores = np.concatenate(self._scores)
         order = _in_rank_order(rows, scores, priority[positions])
         ordered = rows[order]
-        starts = np.searchsorted(ordered, np.arange(len(self._queries)))
+        starts = np.searchsorted(ordered, np.arange(self._n))
         keep = order[np.arange(len(order)) - starts[ordered] < self._depth]
         self._rows, self._positions, self._scores = [rows[keep]], [positions[keep]], [scores[keep]]
         self._held = len(keep)
-        self._full = len(keep) == len(self._queries) * self._depth
+        self._full = len(keep) == self._n * self._depth
         if self._full:
-            self._threshold = self._scores[0].reshape(-1, self._depth)[:, -1].copy()
+            self._floor = self._scores[0].reshape(-1, self._depth)[:, -1].copy()
 
 
 def _in_rank_order(rows: IntArray, scores: FloatArray, priority: IntArray) -> IntArray:

@@ -297,12 +297,7 @@ class Shelf:
 
 def _write(folder: Path, rows: _Rows) -> _Segment:
     body = struct.pack("<IQ", rows.vectors.shape[1], len(rows.keys))
-    parts = [
-        body,
-        rows.keys.tobytes(),
-        rows.tokens.tobytes(),
-        rows.vectors.tobytes(),
-    ]
+    parts = [body, *(memoryview(array).cast("B") for array in (rows.keys.view("V16"), rows.tokens, rows.vectors))]
     crc = 0
     for part in parts:
         crc = zlib.crc32(part, crc)

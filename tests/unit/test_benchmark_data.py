@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -55,9 +56,42 @@ def test_a_beir_folder_is_read_with_title_and_text_joined_by_a_blank(tmp_path):
     assert data.problems.counts() == {}
 
 
-def test_judgements_without_a_header_and_in_trec_form_are_read(tmp_path):
-    assert read_folder(write_beir(tmp_path / "a", "q1\td2\t2\n")).qrels == {"q1": {"d2": 2}}
-    assert read_folder(write_beir(tmp_path / "b", "q1\t0\td2\t2\n")).qrels == {"q1": {"d2": 2}}
+@pytest.mark.parametrize(
+    "qrels",
+    [
+        "q1\td2\t2\n",
+        "q1\td2\t2.0\n",
+        "q1\t0\td2\t2\n",
+        "q1 0 d2 2\n",
+        "query_id\tdoc_id\trelevance\nq1\td2\t2\n",
+        "score\tcorpus-id\tquery-id\n2\td2\tq1\n",
+        'query-id\tcorpus-id\tscore\n"q1"\t"d2"\t2\n',
+    ],
+    ids=["no header", "a grade with a point", "TREC", "TREC with blanks", "BEIR by place", "by name", "quoted"],
+)
+def test_judgements_are_read_in_every_usual_form(tmp_path, qrels):
+    assert read_folder(write_beir(tmp_path, qrels)).qrels == {"q1": {"d2": 2}}
+
+
+def test_judgements_of_trec_may_lie_in_a_text_file_beside_gzipped_tables(tmp_path):
+    folder = write_beir(tmp_path)
+    (folder / "qrels" / "test.tsv").replace(folder / "qrels" / "val.txt")
+    for name in ("corpus", "queries"):
+        file = folder / f"{name}.jsonl"
+        (folder / f"{name}.jsonl.gz").write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+    data = read_folder(folder)
+    assert (data.split, data.documents, data.queries) == ("val", ("제목 본문", "둘째"), ("질의",))
+
+
+def test_a_table_may_be_one_json_list(tmp_path):
+    folder = write_beir(tmp_path)
+    (folder / "queries.jsonl").unlink()
+    (folder / "queries.json").write_text('[{"_id": "q1",\n "text": "a"}]', encoding="utf-8")
+    assert read_folder(folder).queries == ("a",)
+    (folder / "queries.json").write_text('[{"_id": "q1",\n "text": a}]', encoding="utf-8")
+    with pytest.raises(DataError, match=r"Line 2 of queries\.json"):
+        read_folder(folder)
 
 
 def test_a_folder_with_a_byte_order_mark_and_windows_line_ends_is_read(tmp_path):

@@ -57,7 +57,7 @@ def assemble(
         missing_queries=sum(query_id not in query_texts for query_id in qrels),
         unjudged_queries=len(query_texts) - len(kept),
         unanswerable_queries=sum(all(grade < 1 for grade in grades.values()) for grades in used.values()),
-        empty_documents=sum(not text.strip() for text in documents.values()),
+        empty_documents=sum(not text for text in documents.values()),
         empty_queries=sum(not text.strip() for text in kept.values()),
     )
     return RetrievalData(

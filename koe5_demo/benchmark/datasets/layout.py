@@ -12,14 +12,14 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from koe5_demo.benchmark.datasets.tables import READERS
+from koe5_demo.benchmark.datasets.tables import READERS, table_kind
 from koe5_demo.errors import DataError
 
 Splits = dict[str, list[str]]
 """Split name -> files, in order."""
 
 _SHARD: Final = re.compile(r"-\d{5}-of-\d{5}.*$|-[0-9a-f]{16}$")
-_PREFERRED_SPLITS: Final = ("test", "dev", "validation", "train")
+_PREFERRED_SPLITS: Final = ("test", "dev", "validation", "valid", "val", "train")
 _QRELS_FOLDERS: Final = ("qrels", "data", "default")
 
 
@@ -48,7 +48,7 @@ def config_files(files: Sequence[str], card: Mapping[str, Any], config: str) -> 
 
 
 def choose_split(splits: Splits, wanted: str | None, name: str) -> tuple[str, list[str]]:
-    """Return the wanted split, or the only one, as MTEB does; without a wish the first of test, dev, validation, train.
+    """Return the wanted split, or the only one, as MTEB does; without a wish the first of `_PREFERRED_SPLITS`.
 
     Raises:
         DataError: If the wanted split is not there and there are several others.
@@ -100,9 +100,10 @@ def _conventional(files: Sequence[str], config: str) -> Splits:
     splits: Splits = {}
     for file in sorted(files):
         path = PurePosixPath(file)
-        if path.suffix.lower() not in READERS:
+        kind = table_kind(path.name)
+        if kind not in READERS:
             continue
-        stem = _SHARD.sub("", path.name.removesuffix(path.suffix))
+        stem = _SHARD.sub("", path.name[: path.name.lower().rindex(kind)])
         inside = len(path.parts) > 1 and path.parts[0] in folders
         if inside or (len(path.parts) == 1 and stem in folders):
             splits.setdefault(stem, []).append(file)
@@ -111,5 +112,5 @@ def _conventional(files: Sequence[str], config: str) -> Splits:
 
 def _one_kind(files: list[str]) -> list[str]:
     """Keep one file kind where the same table is stored twice (`qrels/dev.tsv` beside `qrels/dev.jsonl`)."""
-    kinds = [suffix for suffix in READERS if any(file.lower().endswith(suffix) for file in files)]
-    return [file for file in files if file.lower().endswith(kinds[0])]
+    kinds = [suffix for suffix in READERS if any(table_kind(file) == suffix for file in files)]
+    return [file for file in files if table_kind(file) == kinds[0]]

@@ -17,8 +17,9 @@ import math
 import platform
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import sentence_transformers
@@ -38,12 +39,11 @@ WARM_UP = ["가나다라 마바사아"]
 
 @dataclass(frozen=True)
 class Row:
-    """One engine on one workload; `batch` is None where the engine chooses."""
+    """One engine on one workload; a batch size that is not the library's default stands in the engine's name."""
 
     workload: str
     engine: str
     dtype: str
-    batch: int | None
     texts_per_s: float
     tokens_per_s: float
     peak_mb: float
@@ -71,16 +71,13 @@ def main(argv: list[str] | None = None) -> None:
     if options.engines:
         engines = [e for e in engines if e is REFERENCE or e.label in options.engines]
     rows = _measure(engines, folder, texts, options, limits)
-    report = {
-        "machine": machine(options.device),
-        "clock": options.clock,
-        "limit_gflops": limits,
-        "rows": [asdict(row) for row in rows],
-    }
-    if options.format == "json":
-        print(json.dumps(report, ensure_ascii=False, indent=1))
+    as_json = options.format == "json"
+    _tell_conditions(machine(options.device), texts, sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print(json.dumps({"limit_gflops": limits, "rows": [asdict(row) for row in rows]}, ensure_ascii=False, indent=1))
     else:
-        _print(report, texts)
+        print("matrix limit, GFLOP/s:", limits)
+        _print_table(rows)
 
 
 def machine(device: str) -> dict[str, str | int]:
@@ -149,9 +146,8 @@ def _measure(
         rows.append(
             Row(
                 workload=options.workload,
-                engine=engine.name,
+                engine=engine.name if batch in (None, DEFAULT_BATCH) else f"{engine.name}, batch {batch}",
                 dtype=LIMIT_OF.get(ran_in, ran_in),
-                batch=batch,
                 texts_per_s=round(len(texts.texts) / took, 3),
                 tokens_per_s=round(sum(texts.lengths) / took, 1),
                 peak_mb=round(peak_mb),
@@ -170,12 +166,16 @@ def _turns(workers: list[Worker]) -> Iterator[tuple[Worker, int | None]]:
             yield worker, batch
 
 
-def _print(report: dict, texts: Texts) -> None:
-    print(" ".join(f"{name}={value}" for name, value in report["machine"].items() if value != ""))
-    print("matrix limit, GFLOP/s:", report["limit_gflops"])
-    print(f"{len(texts.texts)} texts, {sum(texts.lengths)} tokens, {min(texts.lengths)} to {max(texts.lengths)}")
-    names = list(Row.__dataclass_fields__)
-    table = [names, *[["" if row[name] is None else str(row[name]) for name in names] for row in report["rows"]]]
+def _tell_conditions(versions: dict[str, str | int], texts: Texts, where: TextIO) -> None:
+    print(" ".join(f"{name}={value}" for name, value in versions.items() if value != ""), file=where)
+    lengths = texts.lengths
+    print(f"{len(lengths)} texts, {sum(lengths)} tokens, {min(lengths)} to {max(lengths)}", file=where)
+
+
+def _print_table(rows: list[Row]) -> None:
+    names = [field.name for field in fields(Row)]
+    cells = [["" if (value := getattr(row, name)) is None else str(value) for name in names] for row in rows]
+    table = [names, *cells]
     widths = [max(len(line[i]) for line in table) for i in range(len(names))]
     for line in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from koe5_demo.records import Encoder, ModelInfo, Prompts, Role
 
 MAX_TOKENS = 512
 MEGABYTE = 1e6
+OPENVINO_NAMES = {"fp32": "f32", "bf16": "bf16"}
 MAXRSS_UNIT = 1 if platform.system() == "Darwin" else 1024
 Encode = Callable[[list[str], int], np.ndarray]
 
@@ -50,12 +50,20 @@ class Engine:
     @property
     def installed(self) -> bool:
         """Return whether it can run here."""
-        return all(importlib.util.find_spec(package) is not None for package in self.needs)
+        return all(_is_there(module) for module in self.needs)
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package around it
+        return False
 
 
 ST = "sentence-transformers"
 DEFAULT_BATCH = 32
 TUNED_BATCHES = (1, 4)
+BACKEND_BATCHES = (4,)
 REFERENCE = Engine(ST, "fp32", (DEFAULT_BATCH, *TUNED_BATCHES))
 KOE5_ENGINES = (
     REFERENCE,
@@ -64,8 +72,9 @@ KOE5_ENGINES = (
     Engine("padding-free", "bf16"),
     Engine("padding-free", "int8"),
     Engine("auto", "auto"),
-    Engine(f"{ST} onnx", "fp32", (4,), needs=("optimum", "onnxruntime")),
-    Engine(f"{ST} openvino", "fp32", (4,), needs=("optimum", "openvino")),
+    Engine(f"{ST} onnx", "fp32", BACKEND_BATCHES, needs=("optimum.onnxruntime",)),
+    Engine(f"{ST} openvino", "fp32", BACKEND_BATCHES, needs=("optimum.intel",)),
+    Engine(f"{ST} openvino", "bf16", BACKEND_BATCHES, needs=("optimum.intel",)),
 )
 MINI_ENGINES = (Engine(ST, "fp32", (DEFAULT_BATCH, 256)), Engine("embedded", "fp32"))
 
@@ -86,6 +95,7 @@ class Worker:
         spawn = multiprocessing.get_context("spawn")
         self._process = spawn.Process(target=_serve, args=(theirs, engine, str(folder), device, clock), daemon=True)
         self._process.start()
+        theirs.close()  # so that the worker sees the end of the pipe if this process is stopped
 
     def ready(self) -> str | None:
         """Wait until the model is loaded; return why it cannot be, or None."""
@@ -128,11 +138,19 @@ def _serve(pipe: Connection, engine: Engine, folder: str, device: str, clock: st
         pipe.send(traceback.format_exc(limit=3))
         return
     pipe.send(None)
-    while (job := pipe.recv()) is not None:
+    while (job := _next_job(pipe)) is not None:
         start = now()
         vectors = encode(*job)
         pipe.send((now() - start, vectors))
     pipe.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT / MEGABYTE, dtype))
+
+
+def _next_job(pipe: Connection) -> tuple[list[str], int] | None:
+    try:
+        job: tuple[list[str], int] | None = pipe.recv()
+    except EOFError:  # the parent was stopped
+        raise SystemExit from None
+    return job
 
 
 def _load(engine: Engine, folder: Path, device: str) -> tuple[Encode, str]:
@@ -147,10 +165,8 @@ def _load(engine: Engine, folder: Path, device: str) -> tuple[Encode, str]:
 
     logging.disable_progress_bar()
 
-    def load(dtype: torch.dtype = torch.float32, **options: Any) -> SentenceTransformer:
-        return SentenceTransformer(
-            str(folder), device=device, local_files_only=True, model_kwargs={"dtype": dtype}, **options
-        )
+    def load(dtype: torch.dtype = torch.float32) -> SentenceTransformer:
+        return SentenceTransformer(str(folder), device=device, local_files_only=True, model_kwargs={"dtype": dtype})
 
     def describe(model: SentenceTransformer) -> ModelInfo:
         dimensions = model.get_embedding_dimension() or 0
@@ -174,4 +190,10 @@ def _load(engine: Engine, folder: Path, device: str) -> tuple[Encode, str]:
         return ours(EmbeddedEncoder(model, info)), engine.dtype
     if engine.name == ST:
         return peer(load(STORED_AS[Precision(engine.dtype)])), engine.dtype
-    return peer(load(backend=engine.name.rsplit(" ", 1)[1])), engine.dtype
+    backend = engine.name.rsplit(" ", 1)[1]
+    # Left to itself OpenVINO computes in bf16 where the processor can.
+    options = {"ov_config": {"INFERENCE_PRECISION_HINT": OPENVINO_NAMES[engine.dtype]}} if backend == "openvino" else {}
+    model = SentenceTransformer(
+        str(folder), device=device, local_files_only=True, backend=backend, model_kwargs={"export": True, **options}
+    )
+    return peer(model), engine.dtype

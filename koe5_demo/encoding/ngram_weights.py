@@ -87,13 +87,14 @@ class NgramWeights:
     """Everything that training decides.
 
     Attributes:
-        codes: Learned table as integers, (n_grams, semantic_dim) int8.
+        stored: Learned table as it is saved: (n_grams, semantic_dim / 2) uint8 for 4 bits, else (n_grams,
+            semantic_dim) int8.
         scales: What a row's integers are multiplied by, (n_grams,) float32.
         lexical: Weight of every hash bucket in a passage and in a query, (2, n_buckets) float32, positive.
-        bits: How many bits a code is stored in: 4 or 8.
+        bits: How many bits an integer is stored in: 4 or 8.
     """
 
-    codes: Int8Array
+    stored: UInt8Array | Int8Array
     scales: FloatArray
     lexical: FloatArray
     bits: int
@@ -108,18 +109,42 @@ class NgramWeights:
             bits: 4 or 8.
         """
         codes, scales = quantise_rows(table, bits)
-        return cls(codes, scales, _unpack_logs(*_pack_logs(lexical)), bits)
+        stored = pack_nibbles(codes) if bits == NIBBLE else codes
+        return cls(stored, scales, _unpack_logs(*_pack_logs(lexical)), bits)
+
+    @property
+    def semantic_dim(self) -> int:
+        """Return the width of a row of the learned table."""
+        return int(self.stored.shape[1]) * BYTE // self.bits
+
+    @property
+    def codes(self) -> Int8Array:
+        """Return the integers of the learned table, (n_grams, semantic_dim) int8."""
+        return unpack_nibbles(self.stored.view(np.uint8)) if self.bits == NIBBLE else self.stored.view(np.int8)
 
     def table(self) -> FloatArray:
         """Return the learned table in full, (n_grams, semantic_dim) float32."""
         read: FloatArray = self.codes.astype(np.float32) * self.scales[:, None]
         return read
 
+    def packed(self) -> UInt8Array:
+        """Return the learned table as torch's `quantized::embedding_bag_*_rowwise_offsets` read it, (n_grams, bytes).
+
+        A row is its integers, made unsigned, then a scale and an offset: float16 for 4 bits, float32 for 8. A weight
+        is scale * integer + offset, worked out in float32; both products here are exact, so it equals `table()`.
+        """
+        if self.bits == NIBBLE:
+            unsigned, scales = self.stored.view(np.uint8), self.scales.astype(np.float16)[:, None]
+        else:
+            unsigned, scales = self.stored.view(np.uint8) ^ np.uint8(0x80), self.scales[:, None]
+        offsets = scales * scales.dtype.type(-(1 << self.bits - 1))
+        return np.concatenate([unsigned, scales.view(np.uint8), offsets.view(np.uint8)], axis=1)
+
     def save(self, folder: Path) -> None:
         """Write `model.safetensors`, byte for byte the same for the same weights."""
         lexical, line = _pack_logs(self.lexical)
         tensors = {
-            "semantic.codes": pack_nibbles(self.codes) if self.bits == NIBBLE else self.codes,
+            "semantic.codes": self.stored,
             "semantic.scales": self.scales.astype(np.float16),
             "lexical.codes": lexical,
             "lexical.line": line,
@@ -131,10 +156,9 @@ class NgramWeights:
         """Read what `save` wrote."""
         tensors = load_file(file)
         stored = tensors["semantic.codes"]
-        packed = stored.dtype == np.uint8
         return cls(
-            codes=unpack_nibbles(stored) if packed else stored,
+            stored=stored,
             scales=tensors["semantic.scales"].astype(np.float32),
             lexical=_unpack_logs(tensors["lexical.codes"], tensors["lexical.line"]),
-            bits=NIBBLE if packed else BYTE,
+            bits=NIBBLE if stored.dtype == np.uint8 else BYTE,
         )

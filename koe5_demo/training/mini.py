@@ -26,8 +26,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from koe5_demo.encoding.ngram import NgramEmbedding
-from koe5_demo.encoding.ngram_model import NgramConfig
-from koe5_demo.encoding.ngram_tokenizer import NgramTokenizer
+from koe5_demo.encoding.ngram_lookup import NgramLookup
+from koe5_demo.encoding.ngram_model import NgramConfig, NgramModel
 from koe5_demo.encoding.ngram_weights import NgramWeights
 from koe5_demo.records import OnProgress
 from koe5_demo.training.mini_data import (
@@ -42,6 +42,7 @@ from koe5_demo.training.mini_data import (
     inverse_document_frequency,
     read_pairs,
 )
+from koe5_demo.training.mini_dev import hold_out, measure
 from koe5_demo.training.mini_model import (
     MiniModel,
     contrastive_loss,
@@ -51,7 +52,7 @@ from koe5_demo.training.mini_model import (
     teacher_losses,
 )
 from koe5_demo.training.mini_recipe import MiniRecipe, SourceGroup
-from koe5_demo.training.mini_teacher import open_teacher, teacher_texts, teacher_vectors
+from koe5_demo.training.mini_teacher import open_teacher, remembered_vectors, teacher_texts
 
 __all__ = ["MiniRecipe", "train_mini"]
 
@@ -59,6 +60,15 @@ PROMPTS = {"query": "query: ", "passage": "passage: "}
 _MAX_NEGATIVES = 200
 _LOG_EVERY = 20
 _EVERYDAY_SHARE = 0.35
+
+
+@dataclass(frozen=True)
+class _Taught:
+    """Texts and what the teacher said of them; the first `n_everyday` are everyday sentences."""
+
+    texts: list[str]
+    vectors: npt.NDArray[np.float16]
+    n_everyday: int
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,7 @@ def train_mini(
     *,
     settings: MiniRecipe | None = None,
     teacher: Path | None = None,
+    on_texts: OnProgress | None = None,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Train the embedded model and write it to a folder.
@@ -108,10 +119,12 @@ def train_mini(
         output: Folder to write; files of an earlier model in it are replaced.
         settings: The recipe; the shipped model's when None.
         teacher: ONNX sentence encoder (see `mini_teacher`); without one the similarity of sentences suffers most.
+        on_texts: Called with (texts asked of the teacher, all of them).
         on_progress: Called with (steps done, all steps).
 
     Returns:
-        What was done, ready for JSON: recipe, numbers of pairs, words, n-grams, teacher texts, losses, seconds.
+        What was done, ready for JSON: recipe, numbers of pairs, words, n-grams, teacher texts, losses, scores on what
+        was held out, seconds.
 
     Raises:
         ValueError: If the data has no usable pairs or the teacher's width is not the recipe's.
@@ -120,14 +133,16 @@ def train_mini(
     started = time.monotonic()
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
-    corpus = _read_corpus(read_pairs(data_path), teacher, recipe, rng)
+    pairs, dev_sets = hold_out(read_pairs(data_path), recipe.held_out)
+    lesson = _ask_teacher(pairs, teacher, recipe, rng, on_texts) if teacher else None
+    corpus = _read_corpus(pairs, lesson, recipe)
     idf = inverse_document_frequency(
         corpus.passage, corpus.lexical, corpus.n_words, bits=recipe.bucket_bits, sample=recipe.idf_passages, rng=rng
     )
     model = MiniModel(recipe, len(corpus.vocabulary), idf)
     trainer = _Trainer(model, corpus, recipe, rng, on_progress)
     losses = [*trainer.warm_up(), *trainer.contrast()]
-    write_mini(model, corpus.vocabulary, recipe, output)
+    written = write_mini(model, corpus.vocabulary, recipe, output)
     return {
         "recipe": asdict(recipe),
         "pairs": len(corpus.query),
@@ -136,41 +151,60 @@ def train_mini(
         "teacher_texts": len(corpus.lesson.texts) if corpus.lesson else 0,
         "learned_lexical_share": float(torch.sigmoid(model.lexical_logit.detach())),
         "losses": losses,
+        "held_out": measure(written, dev_sets),
         "seconds": round(time.monotonic() - started, 1),
     }
 
 
-def write_mini(model: MiniModel, vocabulary: list[str], recipe: MiniRecipe, output: Path) -> None:
-    """Round the trained weights and write the folder that `SentenceTransformer` loads."""
+def write_mini(model: MiniModel, vocabulary: list[str], recipe: MiniRecipe, output: Path) -> SentenceTransformer:
+    """Round the trained weights and write the folder that `SentenceTransformer` loads; return the model as written."""
     weights = NgramWeights.from_floats(
         model.table.detach().numpy(), model.lexical_weights(recipe.lexical_trust), bits=recipe.weight_bits
     )
     shares = dict.fromkeys(PROMPTS, recipe.retrieval_share) | {"none": recipe.similarity_share}
     config = NgramConfig(recipe.lexical_dim, recipe.hashes, recipe.max_words, shares, PROMPTS)
-    module = NgramEmbedding(NgramTokenizer(vocabulary), weights, config)
+    module = NgramEmbedding(NgramModel(NgramLookup(vocabulary), weights, config))
     prompts = PROMPTS | {"document": PROMPTS["passage"]}
     output.mkdir(parents=True, exist_ok=True)
-    SentenceTransformer(modules=[module], device="cpu", prompts=prompts).save(str(output), create_model_card=False)
+    written: SentenceTransformer = SentenceTransformer(modules=[module], device="cpu", prompts=prompts)
+    written.save(str(output), create_model_card=False)
     (output / "recipe.json").write_text(json.dumps(asdict(recipe), ensure_ascii=False, indent=2) + "\n", "utf-8")
+    return written
 
 
-def _read_corpus(pairs: Pairs, teacher: Path | None, recipe: MiniRecipe, rng: np.random.Generator) -> Corpus:
+def _ask_teacher(
+    pairs: Pairs, teacher: Path, recipe: MiniRecipe, rng: np.random.Generator, on_texts: OnProgress | None
+) -> _Taught:
+    texts, n_everyday = teacher_texts(
+        pairs,
+        max_chars=recipe.teacher_max_chars,
+        n_sentences=recipe.teacher_sentences,
+        n_words=recipe.teacher_words,
+        rng=rng,
+    )
+    vectors = remembered_vectors(teacher, open_teacher(teacher), texts, on_progress=on_texts)
+    if vectors.shape[1] != recipe.semantic_dim:
+        raise ValueError(f"the teacher gives {vectors.shape[1]} numbers, the recipe wants {recipe.semantic_dim}")
+    return _Taught(texts, vectors, n_everyday)
+
+
+def _read_corpus(pairs: Pairs, taught: _Taught | None, recipe: MiniRecipe) -> Corpus:
     book = WordBook()
     query, passage, negative = (book.read(texts) for texts in (pairs.query, pairs.passage, pairs.negative))
-    lesson = _read_lesson(pairs, teacher, recipe, rng, book) if teacher else None
+    lesson = None if taught is None else Lesson(book.read(taught.texts), taught.vectors, taught.n_everyday)
     words = book.words
     counts = sum(np.bincount(part.values, minlength=len(words)) for part in (query, passage, negative))
     vocabulary = choose_vocabulary(words, np.asarray(counts), recipe.vocabulary, min_count=recipe.min_word_count)
     if not vocabulary:
         raise ValueError(f"no word occurs {recipe.min_word_count} times in the data: there is nothing to learn from")
-    semantic, lexical = gram_tables(words, vocabulary)
+    semantic, lexical = gram_tables(words, NgramLookup(vocabulary))
     return Corpus(
         query=query,
         passage=passage,
         negative=negative,
         query_key=_keys(pairs.query),
         passage_key=_keys(pairs.passage),
-        groups=_group_rows(pairs.source, recipe.groups),
+        groups=_group_rows(pairs, recipe.groups),
         lesson=lesson,
         vocabulary=vocabulary,
         semantic=semantic,
@@ -179,26 +213,19 @@ def _read_corpus(pairs: Pairs, teacher: Path | None, recipe: MiniRecipe, rng: np
     )
 
 
-def _read_lesson(pairs: Pairs, teacher: Path, recipe: MiniRecipe, rng: np.random.Generator, book: WordBook) -> Lesson:
-    texts, n_everyday = teacher_texts(pairs, max_chars=recipe.teacher_max_chars, n_words=recipe.teacher_words, rng=rng)
-    vectors = teacher_vectors(open_teacher(teacher), texts)
-    if vectors.shape[1] != recipe.semantic_dim:
-        raise ValueError(f"the teacher gives {vectors.shape[1]} numbers, the recipe wants {recipe.semantic_dim}")
-    return Lesson(book.read(texts), vectors, n_everyday)
-
-
 def _keys(texts: list[str]) -> IntArray:
     """Number texts so that equal texts have equal numbers, (n,) int64."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.int64)
 
 
-def _group_rows(source: list[str], groups: tuple[SourceGroup, ...]) -> tuple[tuple[SourceGroup, IntArray], ...]:
-    """Return the groups that have rows, with their rows."""
+def _group_rows(pairs: Pairs, groups: tuple[SourceGroup, ...]) -> tuple[tuple[SourceGroup, IntArray], ...]:
+    """Return the groups that have rows, with their rows in alphabetical order of the queries."""
     named = {name: group.name for group in groups for name in group.sources}
     rest = next((group.name for group in groups if not group.sources), "")
-    owner = np.array([named.get(name, rest) for name in source])
-    found = ((group, np.flatnonzero(owner == group.name)) for group in groups)
+    owner = np.array([named.get(name, rest) for name in pairs.source])
+    order = np.array(sorted(range(len(pairs)), key=pairs.query.__getitem__), dtype=np.int64)
+    found = ((group, order[owner[order] == group.name]) for group in groups)
     return tuple((group, rows) for group, rows in found if len(rows) > 1)
 
 
@@ -261,19 +288,22 @@ class _Trainer:
         groups = self.corpus.groups
         shares = np.array([group.share for group, _ in groups])
         shares = shares / shares.sum()
-        group, pool = groups[int(self.rng.choice(len(groups), p=shares))]
+        group, rows = groups[int(self.rng.choice(len(groups), p=shares))]
         size = self.recipe.batch * group.batch_factor
         if self.rng.random() < self.recipe.mixed_batches:
-            pool = np.concatenate(
+            drawn = np.concatenate(
                 [
-                    self.rng.choice(rows, max(1, int(size * share)))
-                    for (_, rows), share in zip(groups, shares, strict=True)
+                    self.rng.choice(each, min(len(each), max(1, int(size * share))), replace=False)
+                    for (_, each), share in zip(groups, shares, strict=True)
                 ]
             )
-        rows = self.rng.choice(pool, min(size, len(pool)), replace=False)
+        else:
+            n_together = max(1, min(group.neighbours, len(rows)))
+            starts = self.rng.choice(len(rows), max(1, min(len(rows), size) // n_together), replace=False)
+            drawn = rows[np.unique((starts[:, None] + np.arange(n_together)) % len(rows))]
         for key in (self.corpus.passage_key, self.corpus.query_key):
-            rows = rows[np.unique(key[rows], return_index=True)[1]]
-        return rows
+            drawn = drawn[np.unique(key[drawn], return_index=True)[1]]
+        return drawn
 
     def _pair_losses(self, rows: IntArray) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the contrastive loss of the mix and that of the semantic half alone."""

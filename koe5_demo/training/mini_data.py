@@ -14,20 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet
 
-from koe5_demo.encoding.ngram_tokenizer import (
-    hash_gram,
-    lexical_grams,
-    normalise_word,
-    semantic_grams,
-    surface_words,
-)
+from koe5_demo.encoding.ngram_lookup import HashArray, IntArray, NgramLookup
+from koe5_demo.encoding.ngram_tokenizer import normalise_word, semantic_grams, surface_words
 
-IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
-HashArray = npt.NDArray[np.uint32]
 
 FEWEST_PAIRS = 2
 """One pair alone has nothing to be told from."""
+_AT_ONCE = 100_000
 _LOUD = 2_000
 _LOUD_DAMPING = 20
 
@@ -43,6 +37,11 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.query)
+
+    def take(self, rows: Sequence[int]) -> Pairs:
+        """Return some rows, in the order given."""
+        columns = (self.query, self.passage, self.negative, self.source)
+        return Pairs(*([column[i] for i in rows] for column in columns))
 
 
 def read_pairs(data_path: Path) -> Pairs:
@@ -66,8 +65,7 @@ def read_pairs(data_path: Path) -> Pairs:
         raise ValueError(
             f"{data_path.name} has {len(kept)} rows with a query and a passage; at least {FEWEST_PAIRS} are needed"
         )
-    parts = (columns.get(name, blank) for name in ("query", "passage", "negative", "source"))
-    return Pairs(*([column[i] for i in kept] for column in parts))
+    return Pairs(*(columns.get(name, blank) for name in ("query", "passage", "negative", "source"))).take(kept)
 
 
 @dataclass(frozen=True)
@@ -171,21 +169,22 @@ def choose_vocabulary(words: Sequence[str], counts: IntArray, size: int, *, min_
     return [gram for gram, _ in ranked[:size]]
 
 
-def gram_tables(words: Sequence[str], vocabulary: Sequence[str]) -> tuple[Ragged, Ragged]:
-    """Return, by word number, rows of the learned table (int32) and hashes of lexical n-grams (uint32)."""
-    rows = {gram: row for row, gram in enumerate(vocabulary)}
-    semantic: list[int] = []
-    lexical: list[int] = []
-    semantic_ends, lexical_ends = [0], [0]
-    for word in words:
-        semantic += [rows[gram] for gram in semantic_grams(word) if gram in rows]
-        semantic_ends.append(len(semantic))
-        lexical += map(hash_gram, lexical_grams(word))
-        lexical_ends.append(len(lexical))
+def gram_tables(words: Sequence[str], lookup: NgramLookup) -> tuple[Ragged, Ragged]:
+    """Return, by word number, rows of the learned table (int32) and hashes of lexical n-grams (uint32).
+
+    Args:
+        words: Normalised words.
+        lookup: Of the vocabulary.
+    """
+    found = [lookup.of_normalised(words[start : start + _AT_ONCE]) for start in range(0, len(words), _AT_ONCE)]
     return (
-        Ragged(np.array(semantic, dtype=np.int32), np.array(semantic_ends, dtype=np.int64)),
-        Ragged(np.array(lexical, dtype=np.uint32), np.array(lexical_ends, dtype=np.int64)),
+        _ragged([part.rows.astype(np.int32) for part in found], [part.n_rows for part in found]),
+        _ragged([part.hashes for part in found], [part.n_hashes for part in found]),
     )
+
+
+def _ragged(values: Sequence[npt.NDArray[np.int32] | HashArray], lengths: Sequence[IntArray]) -> Ragged:
+    return Ragged(np.concatenate(values), np.concatenate(([0], np.cumsum(np.concatenate(lengths)))))
 
 
 def inverse_document_frequency(

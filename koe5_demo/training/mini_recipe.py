@@ -19,14 +19,33 @@ class SourceGroup:
         sources: Values of the data's `source` column; a group without any takes what no other group names.
         share: How often a batch is of this group, relative to the others.
         batch_factor: Batch size relative to the recipe's; short texts allow larger ones.
+        neighbours: How many rows are drawn together whose queries follow each other in alphabetical order. Queries that
+            begin with the same title or name have passages of one document: the hardest negatives for each other. 1
+            where neighbours often mean the same.
     """
 
     name: str
     sources: tuple[str, ...]
     share: float
     batch_factor: int = 1
+    neighbours: int = 1
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows of a source that are set aside to measure on."""
+
+    source: str
+    n: int
+
+
+HELD_OUT = (
+    HeldOut("tydi_miracl", 400),
+    HeldOut("kobest_boolq", 500),
+    HeldOut("petitions", 500),
+    HeldOut("docs", 1_500),
+    HeldOut("wiki", 1_500),
+)
 GROUPS = (
     SourceGroup("wiki", ("wiki",), 0.24),
     SourceGroup("docs", ("docs",), 0.24),
@@ -54,6 +73,8 @@ class MiniRecipe:
         min_word_count: Rarer words do not vote on the vocabulary.
         idf_passages: Passages on which inverse document frequencies are counted.
         teacher_max_chars: Longest text shown to the teacher.
+        teacher_sentences: How many queries and sentences of long passages are shown to the teacher at most, beside all
+            everyday sentences.
         teacher_words: How many of the most frequent single words are shown to the teacher.
         warmup_steps: Steps that regress the semantic half on the teacher's vectors (none without a teacher).
         warmup_batch: Texts in such a step.
@@ -71,6 +92,7 @@ class MiniRecipe:
         teacher_batch: Texts of the teacher in a contrastive step.
         mixed_batches: How often a batch is drawn from all groups instead of one.
         groups: Which sources share batches and how often each is drawn.
+        held_out: Rows never trained on, whose retrieval is measured at the end.
         lexical_trust: How far the lexical weights written into the model follow what was learned; the rest is idf.
             Learned weights serve kinds of text seen in training best, idf the others.
         retrieval_share: Share of the lexical half written into the model for queries and passages.
@@ -87,8 +109,9 @@ class MiniRecipe:
     max_words: int = 2048
     min_word_count: int = 4
     idf_passages: int = 30_000
-    teacher_max_chars: int = 74
-    teacher_words: int = 100_000
+    teacher_max_chars: int = 60
+    teacher_sentences: int = 120_000
+    teacher_words: int = 60_000
     warmup_steps: int = 500
     warmup_batch: int = 2048
     warmup_lr: float = 2e-3
@@ -105,6 +128,7 @@ class MiniRecipe:
     teacher_batch: int = 700
     mixed_batches: float = 0.25
     groups: tuple[SourceGroup, ...] = GROUPS
+    held_out: tuple[HeldOut, ...] = HELD_OUT
     lexical_trust: float = 0.5
     retrieval_share: float = 0.6
     similarity_share: float = 0.5

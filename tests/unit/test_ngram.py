@@ -9,10 +9,11 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from koe5_demo.encoding.ngram import NgramEmbedding
-from koe5_demo.encoding.ngram_model import NgramConfig, project
+from koe5_demo.encoding.ngram_lookup import NgramLookup
+from koe5_demo.encoding.ngram_model import NgramConfig, NgramModel, project
+from koe5_demo.encoding.ngram_sums import count_words, number_words
 from koe5_demo.encoding.ngram_tokenizer import (
     MAX_WORD_CHARS,
-    NgramTokenizer,
     hash_gram,
     lexical_grams,
     normalise_word,
@@ -42,14 +43,14 @@ AWKWARD = {
 }
 
 
-def make_model(*, max_words: int = 5, cache_words: int = 100, query_weight: float = 1.0) -> NgramEmbedding:
+def make_model(*, max_words: int = 5, query_weight: float = 1.0) -> NgramEmbedding:
     """Rows of length 127 along one axis each (so that 8 bits hold them exactly); every lexical weight is 1."""
     table = np.array([[127, 0], [0, 127]], dtype=np.float32)
     lexical = np.ones((2, 16), dtype=np.float32)
     lexical[1, 3] = query_weight
     weights = NgramWeights.from_floats(table, lexical, bits=8)
     config = NgramConfig(lexical_dim=64, hashes=2, max_words=max_words, lexical_share=SHARES, prompts=PROMPTS)
-    return NgramEmbedding(NgramTokenizer(["가나", "다라"]), weights, config, cache_words=cache_words)
+    return NgramEmbedding(NgramModel(NgramLookup(["가나", "다라"]), weights, config))
 
 
 def encode(model: NgramEmbedding, texts: list[str], prompt: str | None = None) -> np.ndarray:
@@ -114,7 +115,7 @@ def test_projection_is_splitmix64() -> None:
 
 def test_a_vocabulary_with_repeats_is_refused() -> None:
     with pytest.raises(ValueError, match="3 listed, 2 differ"):
-        NgramTokenizer(["가", "나", "가"])
+        NgramLookup(["가", "나", "가"])
 
 
 def test_a_vector_is_the_sum_of_its_words() -> None:
@@ -195,16 +196,8 @@ def test_a_vector_does_not_depend_on_its_batch() -> None:
     np.testing.assert_allclose(encode(model, texts), np.vstack([encode(model, [text]) for text in texts]), atol=1e-7)
 
 
-def test_a_full_cache_starts_afresh_and_changes_nothing() -> None:
-    texts = ["가나 다라 abc", "def ghi 가나", "jkl 다라 abc"]
-    np.testing.assert_array_equal(encode(make_model(cache_words=1), texts), encode(make_model(), texts))
-    small = make_model(cache_words=4)
-    one_by_one = np.vstack([encode(small, [text]) for text in texts * 2])
-    np.testing.assert_array_equal(one_by_one, encode(make_model(), texts * 2))
-
-
 def test_threads_that_share_a_model_get_the_same_vectors() -> None:
-    model, texts = make_model(cache_words=20), [f"가나 {i} 다라 {i + 1}" for i in range(60)]
+    model, texts = make_model(), [f"가나 {i} 다라 {i + 1}" for i in range(60)]
     expected, found = encode(make_model(), texts), {}
 
     def work(name: int) -> None:
@@ -257,7 +250,31 @@ def test_weights_read_back_are_the_weights_saved(tmp_path: Path, bits: int) -> N
     np.testing.assert_array_equal(back.codes, weights.codes)
     np.testing.assert_array_equal(back.table(), weights.table())
     np.testing.assert_allclose(back.lexical, weights.lexical, rtol=1e-5)
-    assert back.bits == bits
+    assert (back.bits, back.semantic_dim) == (bits, 6)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_words_row_is_the_sum_of_its_known_ngrams_over_the_root_of_their_number(bits: int) -> None:
+    rng = np.random.default_rng(2)
+    names = [chr(0xAC00 + i) for i in range(40)]  # one letter each: the only n-gram of a word that is known
+    lexical = np.ones((2, 16), dtype=np.float32)
+    weights = NgramWeights.from_floats(rng.normal(size=(40, 6)).astype(np.float32), lexical, bits=bits)
+    model = NgramModel(NgramLookup(names), weights, NgramConfig(8, 2, 5, SHARES, PROMPTS))
+    table = weights.table()
+    expected = [(table[i] + table[j]) / math.sqrt(2) for i in range(40) for j in range(40)]
+    rows = model.halves([a + b for a in names for b in names]).rows
+    np.testing.assert_allclose(rows, expected, rtol=1e-5, atol=1e-6)
+    assert not model.halves(["모름"]).rows.any()
+
+
+def test_words_are_counted_by_text() -> None:
+    different, ids = number_words(["나", "가", "나", "가"])
+    assert different == ["나", "가"]
+    counts = count_words(ids, [3, 0, 1])
+    assert counts.n_texts == 3
+    assert counts.text.tolist() == [0, 0, 2]
+    assert counts.word.tolist() == [0, 1, 1]
+    np.testing.assert_allclose(counts.weight, [math.sqrt(2), 1, 1])
 
 
 def test_sentence_transformers_loads_the_saved_folder(tmp_path: Path) -> None:
@@ -283,4 +300,4 @@ def test_a_table_that_does_not_fit_the_vocabulary_is_refused() -> None:
     weights = NgramWeights.from_floats(np.ones((3, 2), dtype=np.float32), np.ones((2, 16), dtype=np.float32), bits=8)
     config = NgramConfig(64, 2, 5, SHARES, PROMPTS)
     with pytest.raises(ValueError, match="1 n-grams but 3 rows"):
-        NgramEmbedding(NgramTokenizer(["가"]), weights, config)
+        NgramModel(NgramLookup(["가"]), weights, config)

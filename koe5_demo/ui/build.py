@@ -13,6 +13,7 @@ from koe5_demo.ui import render
 from koe5_demo.ui.api import build_api
 from koe5_demo.ui.benchmark_tab import build_benchmark_tab
 from koe5_demo.ui.boundary import Words, label
+from koe5_demo.ui.launch import keep_no_statistics
 from koe5_demo.ui.model_bar import build_model_bar
 from koe5_demo.ui.model_tab import build_model_tab
 from koe5_demo.ui.ranking_tab import build_ranking_tab, wire_load
@@ -24,6 +25,7 @@ DELETE_UPLOADS: Final = (60, 900)
 
 def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
     """Return the page; launch it with `koe5_demo.ui.launch.launch_options`."""
+    keep_no_statistics()
     words = Words(settings.language)
     page: gr.Blocks
     with gr.Blocks(

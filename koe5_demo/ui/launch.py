@@ -41,6 +41,15 @@ SANS: Final = (
 MONO: Final = ("ui-monospace", "SFMono-Regular", "D2Coding", "Consolas", "monospace")
 
 
+def keep_no_statistics() -> None:
+    """Keep gradio from summing up its last 10,000 events after each one; /metrics tells what operators ask for.
+
+    Gradio reads this when it makes the queue, so it must be called before the page is built.
+    """
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+
+
 def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
     """Return the arguments of `Blocks.launch`.
 

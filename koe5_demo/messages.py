@@ -689,6 +689,14 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "지금 기다리는 사람이 많아 더 받을 수 없습니다. 적은 글은 그대로 있으니 잠시 뒤 다시 눌러 주세요.",
         Language.EN: "The queue is full. What you typed is still there: try again in a moment.",
     },
+    "queue_place": {
+        Language.KO: "대기 {place}번째 (모두 {size}명)",
+        Language.EN: "Number {place} of {size} in the queue",
+    },
+    "queue_working": {
+        Language.KO: "계산하는 중입니다.",
+        Language.EN: "Computing",
+    },
     "visitor_left": {
         Language.KO: "페이지를 떠나 계산을 멈췄습니다.",
         Language.EN: "The visitor has left; the work was stopped.",

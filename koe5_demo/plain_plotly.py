@@ -1,7 +1,7 @@
 """Figures as the plain JSON that plotly's own classes would make, under the same names.
 
-plotly.graph_objects checks and copies each property of a figure several times: nearly half of what a ranking cost a busy
-server. The properties here are written by this project alone, and the tests hold them against graph_objects.
+plotly.graph_objects checks and copies each property of a figure several times: that was nearly half of what a ranking
+cost a busy server. The properties here are this project's own, and the tests hold them against graph_objects.
 """
 
 from __future__ import annotations

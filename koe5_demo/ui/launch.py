@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,9 @@ from koe5_demo.edge.health import Health
 from koe5_demo.edge.uploads import make_folder
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.inputs import READERS
+from koe5_demo.messages import Language, message
 from koe5_demo.settings import Settings
+from koe5_demo.ui.fair_queue import share_places
 from koe5_demo.ui.mcp_answers import answer_in_json
 from koe5_demo.ui.tracebacks import keep_texts_out_of_tracebacks
 
@@ -63,8 +66,10 @@ def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
     # Whether to believe X-Forwarded-For is our setting; uvicorn would believe it of every local process.
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
     uploads = make_folder()
+    rules = _gate_rules(settings, uploads)
+    share_places(behind_proxy=rules.behind_proxy, spares_this_machine=rules.spares_this_machine)
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
-    head = f"<style>{_font_faces()}</style><script>{(ASSETS / 'page.js').read_text('utf-8')}</script>"
+    head = f"<style>{_font_faces()}</style>" + "".join(f"<script>{code}</script>" for code in _scripts())
     return {
         "server_name": settings.host,
         "server_port": settings.port,
@@ -81,11 +86,24 @@ def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
         "app_kwargs": {
             "middleware": [
                 Middleware(SecurityHeaders, added_scripts=tuple(inline_scripts(head))),
-                Middleware(Gate, rules=_gate_rules(settings, uploads)),
+                Middleware(Gate, rules=rules),
             ],
             "routes": _routes(settings, host),
         },
     }
+
+
+def _scripts() -> list[str]:
+    """Return the page's own scripts; the words that one of them says come from `koe5_demo.messages`."""
+    words = {
+        language.value: {
+            "queue": message("queue_place", language, place="{place}", size="{size}"),
+            "working": message("queue_working", language),
+        }
+        for language in Language
+    }
+    files = [(ASSETS / name).read_text("utf-8") for name in ("page.js", "queue.js")]
+    return [f"window.koe5Words = {json.dumps(words, ensure_ascii=False)}", *files]
 
 
 def _gate_rules(settings: Settings, uploads: Path) -> GateRules:

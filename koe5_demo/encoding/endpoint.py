@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from hashlib import blake2b
+from importlib import import_module
 from itertools import islice
 from random import SystemRandom
 from threading import Event, Lock
@@ -65,6 +66,9 @@ NOT_FOUND: Final = 404
 BAD_REQUEST: Final = (400, 415, 422)
 TOO_SOON: Final = (408, 425, 429)
 SERVER_FAULT: Final = 500
+REDIRECTS: Final = range(300, 400)
+MOST_BYTES_PER_TEXT: Final = 1_000_000
+"""Of an answer: 4,096 dimensions as numbers are some 90,000. What is larger is read no further."""
 # base64 is a quarter of the bytes; a server that refuses it is asked for "float".
 FORMATS: Final[tuple[Literal["base64", "float"], ...]] = ("base64", "float")
 
@@ -376,10 +380,17 @@ class Server:
         if isinstance(error, openai.APITimeoutError):
             seconds = self.options.timeout_s
             return EndpointError("endpoint_timeout", url=self.url, seconds=seconds, tries=n_tries), back_off
+        if isinstance(error.__cause__, EndpointError):
+            return error.__cause__, None
         if not isinstance(error, openai.APIStatusError):
             reason = self._shown(str(error.__cause__ or error))
             return EndpointError("endpoint_unreachable", url=self.url, reason=reason, tries=n_tries), back_off
-        status, reason = error.status_code, self._shown(_server_words(error.body) or error.message)
+        status = error.status_code
+        if status in REDIRECTS:
+            place = error.response.headers.get("location", "?").partition("?")[0]
+            reason = self._shown(f"it points to {place}")
+            return EndpointError("endpoint_refused", url=self.url, status=status, reason=reason), None
+        reason = self._shown(_server_words(error.body) or error.message)
         values: dict[str, object] = {"url": self.url, "status": status, "reason": reason}
         if status in BAD_KEY:
             return EndpointError("endpoint_key_refused", **values), None
@@ -427,7 +438,7 @@ def _server_words(body: object) -> str:
 def _client(address: Address, options: Options, key: str) -> tuple[OpenAI, dict[str, Any]]:
     """Return the client without retries of its own, and headers that overrule what it finds in the environment."""
     try:
-        from openai import Omit, OpenAI
+        from openai import DefaultHttpxClient, Omit, OpenAI
     except ImportError as error:
         raise MissingExtraError("missing_extra", package="openai", requirements=REQUIREMENTS) from error
     noisy = logging.getLogger("openai")
@@ -439,9 +450,47 @@ def _client(address: Address, options: Options, key: str) -> tuple[OpenAI, dict[
     elif address.userinfo:
         authorization = "Basic " + base64.b64encode(address.userinfo.encode()).decode("ascii")
     headers = {"Authorization": authorization, "OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
+    # Compressed, a few bytes could become any number of them: see `_bounded`.
+    headers["Accept-Encoding"] = "identity"
+    # A redirect would take the texts, and may take the key, to a server that nobody named.
+    http = DefaultHttpxClient(follow_redirects=False, event_hooks={"response": [_bounded(address.url, options)]})
     # The argument is for the client's own check: without it OPENAI_API_KEY would go to whatever server this is.
-    client = OpenAI(api_key="unused", base_url=address.url, timeout=options.timeout_s, max_retries=0)
+    client = OpenAI(api_key="unused", base_url=address.url, timeout=options.timeout_s, max_retries=0, http_client=http)
     return client, headers
+
+
+def _bounded(url: str, options: Options) -> Callable[[Any], None]:
+    """Return a hook of the HTTP client that bounds how much of an answer is read, and for how long."""
+    import openai
+
+    # httpx, or httpx2 from openai 3 on: where the client's own types come from.
+    library = import_module(openai.DefaultHttpxClient.__base__.__module__.partition(".")[0])
+    most = MOST_BYTES_PER_TEXT * max(1, options.texts_per_request)
+
+    class Bounded(library.SyncByteStream):  # type: ignore[misc, name-defined]
+        def __init__(self, stream: Any) -> None:
+            self._stream = stream
+
+        def __iter__(self) -> Iterator[bytes]:
+            n_bytes, end = 0, time.monotonic() + options.patience_s
+            for chunk in self._stream:
+                n_bytes += len(chunk)
+                if n_bytes > most:
+                    raise _broken(url, f"it is larger than {most / 1e6:g} MB")
+                if time.monotonic() > end:
+                    raise EndpointError("endpoint_timeout", url=url, seconds=options.patience_s, tries=1)
+                yield chunk
+
+        def close(self) -> None:
+            self._stream.close()
+
+    def bound(response: Any) -> None:
+        coding = response.headers.get("content-encoding", "identity")
+        if coding != "identity":
+            raise _broken(url, f"it is compressed ({coding[:20]}) although that was refused")
+        response.stream = Bounded(response.stream)
+
+    return bound
 
 
 def _client_errors() -> tuple[type[Exception], ...]:

@@ -47,7 +47,7 @@ from koe5_demo.prompts import with_prompt, with_prompts
 from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Prompts, Role
 
 if TYPE_CHECKING:
-    from openai import OpenAI  # type: ignore[import-not-found]
+    from openai import APIStatusError, OpenAI  # type: ignore[import-not-found]
 
 SCHEME: Final = "endpoint:"
 KEY_VARIABLE: Final = "KOE5_ENDPOINT_KEY"
@@ -386,20 +386,18 @@ class Server:
             reason = self._shown(str(error.__cause__ or error))
             return EndpointError("endpoint_unreachable", url=self.url, reason=reason, tries=n_tries), back_off
         status = error.status_code
-        if status in REDIRECTS:
-            place = error.response.headers.get("location", "?").partition("?")[0]
-            reason = self._shown(f"it points to {place}")
-            return EndpointError("endpoint_refused", url=self.url, status=status, reason=reason), None
-        reason = self._shown(_server_words(error.body) or error.message)
-        values: dict[str, object] = {"url": self.url, "status": status, "reason": reason}
-        if status in BAD_KEY:
-            return EndpointError("endpoint_key_refused", **values), None
-        if status == NOT_FOUND:
-            return EndpointError("endpoint_not_found", **values, name=self.name), None
-        if status not in TOO_SOON and status < SERVER_FAULT:
-            return EndpointError("endpoint_refused", **values), None
-        asked = retry_after(error.response.headers)
-        return EndpointError("endpoint_busy", **values, tries=n_tries), max(asked, 0.0) if asked else back_off
+        if status in TOO_SOON or status >= SERVER_FAULT:
+            values = {"url": self.url, "status": status, "reason": self._reason(error), "tries": n_tries}
+            asked = retry_after(error.response.headers)
+            return EndpointError("endpoint_busy", **values), max(asked, 0.0) if asked else back_off
+        key = {**dict.fromkeys(BAD_KEY, "endpoint_key_refused"), NOT_FOUND: "endpoint_not_found"}
+        values = {"url": self.url, "status": status, "reason": self._reason(error), "name": self.name}
+        return EndpointError(key.get(status, "endpoint_refused"), **values), None
+
+    def _reason(self, error: APIStatusError) -> str:
+        if error.status_code in REDIRECTS:
+            return self._shown(f"it points to {error.response.headers.get('location', '?').partition('?')[0]}")
+        return self._shown(_server_words(error.body) or error.message)
 
     def _shown(self, reason: str) -> str:
         """Return the first line of a reason, short and without secrets: some servers repeat the key they refuse."""

@@ -32,6 +32,7 @@ from koe5_demo.ui.boundary import MODEL_QUEUE, stop_if_left, unexpected
 from koe5_demo.ui.fair_queue import Bench
 from koe5_demo.ui.presence import has_left
 
+ENDPOINTS: Final = ("rank", "similarity", "embed", "tokens", "models", "benchmark")
 BENCHMARK_QUEUE: Final = "benchmark-api"
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -202,10 +203,12 @@ class Api:
 def build_api(host: ModelHost, settings: Settings, bench: Bench) -> None:
     """Name the public endpoints. Must be called inside a gr.Blocks context."""
     api = Api(host, settings, bench)
-    for function in (api.rank, api.similarity, api.embed, api.tokens):
-        add_endpoint(_open(function), api_name=function.__name__, concurrency_id=MODEL_QUEUE)
-    add_endpoint(_open(api.models), api_name="models", queue=False)
-    add_endpoint(_open(api.benchmark), api_name="benchmark", concurrency_id=BENCHMARK_QUEUE, concurrency_limit=1)
+    options: dict[str, dict[str, Any]] = {
+        "models": {"queue": False},
+        "benchmark": {"concurrency_id": BENCHMARK_QUEUE, "concurrency_limit": 1},
+    }
+    for name in ENDPOINTS:
+        add_endpoint(_open(getattr(api, name)), api_name=name, **options.get(name, {"concurrency_id": MODEL_QUEUE}))
 
 
 def _open(function: Callable[P, R]) -> Callable[P, R]:

@@ -20,7 +20,9 @@ from koe5_demo.encoding.host import ModelHost
 from koe5_demo.inputs import READERS
 from koe5_demo.messages import Language, message
 from koe5_demo.settings import Settings
+from koe5_demo.ui.api import ENDPOINTS
 from koe5_demo.ui.fair_queue import share_places
+from koe5_demo.ui.light_sessions import SESSIONS_KEPT, keep_sessions_light
 from koe5_demo.ui.mcp_answers import answer_in_json
 from koe5_demo.ui.tracebacks import keep_texts_out_of_tracebacks
 
@@ -61,6 +63,7 @@ def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
     """
     gr.set_static_paths([ASSETS / "fonts"])
     keep_texts_out_of_tracebacks()
+    keep_sessions_light()
     if settings.mcp:
         answer_in_json()
     # Whether to believe X-Forwarded-For is our setting; uvicorn would believe it of every local process.
@@ -82,6 +85,7 @@ def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
         "footer_links": ["api", "settings"],
         "max_file_size": int(settings.limits.file_mb * 1_000_000) + 1_000_000,
         "show_error": True,
+        "state_session_capacity": SESSIONS_KEPT,
         "mcp_server": settings.mcp,
         "app_kwargs": {
             "middleware": [
@@ -120,6 +124,7 @@ def _gate_rules(settings: Settings, uploads: Path) -> GateRules:
         uploads=uploads,
         uploads_bytes=settings.uploads_mb * 1_000_000,
         readable=(ASSETS / "fonts", uploads),
+        endpoints=ENDPOINTS,
     )
 
 

@@ -16,10 +16,12 @@ import json
 import os
 import platform
 import random
+import shutil
 import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -76,13 +78,15 @@ def main() -> None:
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KOE5_")}
     environment |= {"KOE5_MODEL": "mini", "KOE5_PORT": str(port), "HF_HUB_OFFLINE": "1", "KOE5_BEHIND_PROXY": "1"}
-    with subprocess.Popen(
-        [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as server:
-        try:
-            result = asyncio.run(load(f"http://127.0.0.1:{port}", server.pid, options))
-        finally:
-            server.terminate()
+    with tempfile.TemporaryDirectory() as data:
+        environment["KOE5_DATA_DIR"] = data
+        with subprocess.Popen(
+            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as server:
+            try:
+                result = asyncio.run(load(f"http://127.0.0.1:{port}", server.pid, Path(data), options))
+            finally:
+                server.terminate()
     print(json.dumps(result, ensure_ascii=False, indent=2))
     print(table(result))
     if out is not None:
@@ -102,13 +106,13 @@ def parse() -> tuple[Options, Path | None]:
     return Options(given.visitors, given.seconds, given.benchmark, given.passages), given.json
 
 
-async def load(url: str, pid: int, options: Options) -> dict:
+async def load(url: str, pid: int, data: Path, options: Options) -> dict:
     await wait_for(url)
     tally, memory = Tally(), []
     end = time.monotonic() + options.seconds
     run = await ranking_event(url)
     watcher = asyncio.create_task(watch(pid, end, memory))
-    others = [asyncio.create_task(benchmarks(url, end))] if options.benchmark else []
+    others = [asyncio.create_task(benchmarks(url, end, data))] if options.benchmark else []
     started = time.monotonic()
     await asyncio.gather(*(visit(url, n, run, end, tally, options) for n in range(options.visitors)))
     elapsed = time.monotonic() - started
@@ -183,11 +187,12 @@ async def ranking_event(url: str) -> dict:
     return {"id": event["id"], "inputs": inputs}
 
 
-async def benchmarks(url: str, end: float) -> int:
-    """Run the small benchmark over and over until the end; return how many came through."""
+async def benchmarks(url: str, end: float, data: Path) -> int:
+    """Run the small benchmark over and over until the end, each time from the start; return how many came through."""
     done = 0
     async with httpx.AsyncClient(base_url=url, headers={"X-Forwarded-For": "20.1.0.1"}, timeout=600) as client:
         while time.monotonic() < end:
+            shutil.rmtree(data, ignore_errors=True)  # else its vectors would be there already
             body = {"dataset": "ours", "models": ["mini", "bm25", "rrf:mini"]}
             event = (await client.post("/gradio_api/call/v2/benchmark", json=body)).json().get("event_id")
             if event is None:

@@ -26,6 +26,7 @@ from koe5_demo.errors import DataError
 from koe5_demo.ranking import cosines
 from koe5_demo.records import Encoder, FloatArray, IntArray, ModelInfo, Notice, OnProgress, Role
 from koe5_demo.settings import Settings
+from koe5_demo.whole_files import whole_file
 
 SHIPPED: Final = ASSETS / "calibration"
 FOLDER: Final = "calibration"
@@ -223,11 +224,10 @@ def save(calibration: Calibration, path: Path) -> None:
         DataError: If the file cannot be written.
     """
     content = {"format": FORMAT, "version": VERSION, **asdict(calibration)}
-    temporary = path.with_name(path.name + ".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)  # a reader never sees half a file
+        with whole_file(path) as file:
+            file.write((json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode("utf-8"))
     except OSError as error:
         raise DataError("output_failed", name=str(path), reason=error.strerror or str(error)) from error
 

@@ -23,6 +23,7 @@ from koe5_demo.ranking import Comparison, compare, require_top_k, similarity
 from koe5_demo.records import FloatArray, ModelInfo, Notice, Prompts, Role
 from koe5_demo.settings import DEVICES, DTYPES, Settings, load_settings
 from koe5_demo.training.commands import add_parsers as add_training
+from koe5_demo.whole_files import whole_file
 
 if TYPE_CHECKING:
     from koe5_demo.records import Encoder
@@ -181,8 +182,10 @@ def run_encode(options: argparse.Namespace, settings: Settings) -> int:
     encoder = open_model(options, settings)
     encoded = encoder.encode(texts, Role(options.role), on_progress=_bar("encode"))
     try:
-        with options.output.open("wb") as file:
-            np.save(file, encoded.vectors, allow_pickle=False)
+        with whole_file(options.output) as file:
+            # As np.save, which tells a full disk as "4096 requested and 1218 written".
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(encoded.vectors))
+            file.write(np.ascontiguousarray(encoded.vectors).data)
     except OSError as error:
         raise DataError("output_failed", name=str(options.output), reason=error.strerror or str(error)) from error
     _tell_cut(int(encoded.truncated.sum()), encoder.info, settings)

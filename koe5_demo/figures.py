@@ -1,4 +1,4 @@
-"""Plotly figures from arrays and texts. The only module that imports plotly; knows no model and no page."""
+"""Plotly figures from arrays and texts; knows no model and no page."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
+from koe5_demo import plain_plotly as go
 from koe5_demo.records import FloatArray
 
 DoubleArray = npt.NDArray[np.float64]

@@ -18,8 +18,8 @@ from koe5_demo.records import FloatArray, IntArray
 LEAST_TEXTS: Final = 8
 NEIGHBOURS: Final = 3
 AXES: Final = 2
-_FLAT: Final = 1e-9
-"""Singular values below this, relative to unit rows, are rounding: all texts are one point there."""
+_FLAT: Final = 1e-12
+"""Variances below this, relative to unit rows, are rounding: all texts are one point there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,19 +52,18 @@ def text_map(vectors: FloatArray, *, n_neighbours: int = NEIGHBOURS) -> TextMap:
     if len(vectors) < LEAST_TEXTS:
         raise InputError("map_too_few", n=len(vectors), least=LEAST_TEXTS)
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-    left, sizes, right = np.linalg.svd(centred, full_matrices=False)
-    sizes = np.where(sizes > _FLAT * np.sqrt(len(vectors)), sizes, 0.0)
-    variances = sizes**2
-    points, explained = np.zeros((len(vectors), AXES)), np.zeros(AXES)
-    n_axes = min(AXES, len(sizes))
-    points[:, :n_axes] = (left * sizes)[:, :n_axes] * _signs(right[:n_axes])
-    explained[:n_axes] = variances[:n_axes] / max(float(variances.sum()), np.finfo(float).tiny)
+    # Few texts, many dimensions: the (n, n) products have the same axes as the vectors at a fraction of the work.
+    rising, axes = np.linalg.eigh(centred @ centred.T)
+    variances = np.where(rising > _FLAT * len(vectors), rising, 0.0)[::-1]
+    left = axes[:, ::-1][:, :AXES]
+    points = left * np.sqrt(variances[:AXES]) * _signs(left.T @ centred)
+    explained = variances[:AXES] / max(float(variances.sum()), np.finfo(float).tiny)
     neighbours, near = _nearest(vectors, min(n_neighbours, len(vectors) - 1))
     return TextMap(points, explained, neighbours, near)
 
 
 def _signs(directions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return 1 or -1 for each direction: its largest coordinate becomes positive. An SVD leaves the sign open."""
+    """Return 1 or -1 for each direction: its largest coordinate becomes positive. The sign of an axis is open."""
     largest = np.argmax(np.abs(directions), axis=1)
     return np.where(directions[np.arange(len(directions)), largest] < 0, -1.0, 1.0)
 

@@ -691,6 +691,14 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "이 주소에는 아무것도 없습니다.",
         Language.EN: "There is nothing at this address.",
     },
+    "call_not_understood": {
+        Language.KO: "부른 방법을 알 수 없습니다: {reason} 인자의 이름은 docs/api.md와 /gradio_api/info에 있습니다.",
+        Language.EN: "This call is not understood: {reason} The arguments are listed in docs/api.md and at /gradio_api/info.",
+    },
+    "request_failed": {
+        Language.KO: "요청을 처리하지 못했습니다(번호 {id}). 다시 해도 그러면 운영자에게 이 번호를 알려 주세요.",
+        Language.EN: "The request failed (number {id}). If it fails again, tell the operator this number.",
+    },
     "too_many_requests": {
         Language.KO: "요청이 너무 잦습니다. {seconds:,}초 뒤에 다시 시도해 주세요.",
         Language.EN: "Too many requests. Try again in {seconds:,} s.",
@@ -698,6 +706,14 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
     "queue_full": {
         Language.KO: "지금 기다리는 사람이 많아 더 받을 수 없습니다. 적은 글은 그대로 있으니 잠시 뒤 다시 눌러 주세요.",
         Language.EN: "The queue is full. What you typed is still there: try again in a moment.",
+    },
+    "queue_place": {
+        Language.KO: "대기 {place}번째 (모두 {size}명)",
+        Language.EN: "Number {place} of {size} in the queue",
+    },
+    "queue_working": {
+        Language.KO: "계산하는 중입니다.",
+        Language.EN: "Computing",
     },
     "visitor_left": {
         Language.KO: "페이지를 떠나 계산을 멈췄습니다.",

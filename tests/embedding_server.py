@@ -28,6 +28,7 @@ class Fault:
         message: The error's words.
         tamper: Changes a right answer before it is sent.
         hang_s: Seconds before anything is sent.
+        drip_s: Seconds before each byte of the body.
         cut: Whether the body breaks off half-way, its length announced in full ("stream") or as it is ("body").
     """
 
@@ -36,6 +37,7 @@ class Fault:
     message: str = "told to fail"
     tamper: Tamper | None = None
     hang_s: float = 0.0
+    drip_s: float = 0.0
     cut: str = ""
 
 
@@ -128,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(400, "encoding_format, an empty text or too many texts")
         answer = self._right_answer(body, form)
         content = json.dumps(fault.tamper(answer) if fault.tamper else answer).encode()
-        return self._send(200, content, cut=fault.cut)
+        return self._send(200, content, dict(fault.headers), cut=fault.cut, drip_s=fault.drip_s)
 
     def _right_answer(self, body: dict[str, Any], form: str) -> dict[str, Any]:
         rows = np.asarray(self.server.service.embed(body["input"]), dtype="<f4")
@@ -144,7 +146,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = {"error": {"message": words, "type": "error", "param": None, "code": status}}
         self._send(status, json.dumps(body).encode(), headers)
 
-    def _send(self, status: int, content: bytes, headers: dict[str, str] | None = None, *, cut: str = "") -> None:
+    def _send(
+        self, status: int, content: bytes, headers: dict[str, str] | None = None, *, cut: str = "", drip_s: float = 0.0
+    ) -> None:
         half = content[: len(content) // 2]
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -152,6 +156,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.end_headers()
+        if drip_s:
+            for byte in content:
+                time.sleep(drip_s)
+                self.wfile.write(bytes([byte]))
+            return
         self.wfile.write(half if cut else content)
         if cut:
             self.close_connection = True

@@ -22,6 +22,7 @@ from koe5_demo.benchmark.metrics import CUTOFFS, HEADLINE_METRICS, PER_QUERY, Pe
 from koe5_demo.benchmark.systems import Ranked
 from koe5_demo.errors import DataError
 from koe5_demo.records import FloatArray, IntArray
+from koe5_demo.whole_files import whole_file
 
 RESULT_FORMAT: Final = 1
 _MTEB_FORM: Final = "2.0.0"
@@ -236,6 +237,5 @@ def _unblank(id_: str) -> str:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    with whole_file(path) as file:
+        file.write(text.encode("utf-8"))

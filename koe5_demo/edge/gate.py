@@ -7,14 +7,17 @@ editing, proxies to other servers, run history and monitoring stay shut whatever
 from __future__ import annotations
 
 import logging
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from koe5_demo.edge.rate import TokenBuckets
+from koe5_demo.edge.requests_log import frames
 from koe5_demo.edge.uploads import UploadCheck, size_of
 from koe5_demo.edge.visitors import header, is_this_machine, language_of, visitor_key
 from koe5_demo.errors import DemoError, InputError
@@ -29,25 +32,29 @@ OPEN: Final = frozenset(
         *("/healthz", "/metrics"),
         *(f"{API}/{name}" for name in ("info", "openapi.json", "startup-events", "theme.css", "app_id", "login_check")),
         *(f"{API}/{name}" for name in ("queue/join", "queue/data", "queue/status", "cancel", "reset", "upload")),
-        *(f"{API}/{name}" for name in ("upload_progress", "mcp", "mcp/http", "mcp/schema")),
+        *(f"{API}/{name}" for name in ("upload_progress", "mcp", "mcp/http", "mcp/schema", "run/predict")),
     ]
 )
 OPEN_BELOW: Final = (
     *("/static/", "/assets/", "/svelte/"),
-    *(f"{API}/{name}" for name in ("run/", "call/", "heartbeat/", "file=", "mcp/")),
+    *(f"{API}/{name}" for name in ("heartbeat/", "file=", "mcp/")),
 )
 FILES: Final = f"{API}/file="
 UPLOAD: Final = f"{API}/upload"
 JOIN: Final = f"{API}/queue/join"
-MODEL_WORK: Final = (JOIN, f"{API}/call/", UPLOAD, f"{API}/mcp")
+CALL: Final = f"{API}/call/"
+MODEL_WORK: Final = (JOIN, CALL, UPLOAD, f"{API}/mcp")
 QUICK_WORK: Final = f"{API}/run/"
 QUICK_SHARE: Final = 10
 DEFAULT_RATE: Final = 60
+NOT_UNDERSTOOD: Final = 400
+FAILED: Final = 500
 QUEUE_IS_FULL: Final = 503
 TOO_MANY: Final = 429
 TOO_LARGE: Final = 413
 NOT_FOUND: Final = 404
 FULL_WAIT_S: Final = 10
+SHOWN_REASON: Final = 300
 DRAINED_BYTES: Final = 100_000_000
 """Of a refused body: read and dropped, because a client that is still sending would see a cut line and no answer."""
 
@@ -66,6 +73,7 @@ class GateRules:
         uploads: Folder of uploads.
         uploads_bytes: How much it may hold.
         readable: Folders whose files anyone may read, `uploads` among them.
+        endpoints: Names that programs may call; the page's own events have names too, and are no endpoints.
     """
 
     per_minute: int
@@ -77,6 +85,7 @@ class GateRules:
     uploads: Path
     uploads_bytes: int
     readable: tuple[Path, ...]
+    endpoints: tuple[str, ...]
 
 
 class Gate:
@@ -112,13 +121,28 @@ class Gate:
             if body.goes_on:
                 await _drain(receive, DRAINED_BYTES)
             await refusal.answer(language)(scope, receive, send)
+        except ClientDisconnect:
+            logger.info("left in mid-request")
+        except Exception as error:  # noqa: BLE001 told here, because the server would log its words, a visitor's maybe
+            refusal = _failed(scope["path"], error)
+            if answer.started:
+                raise ConnectionError("broken off") from None
+            await refusal.answer(language)(scope, receive, send)
 
     def _require_open(self, path: str) -> None:
         if path.startswith(FILES):
             if not self._is_readable(path.removeprefix(FILES)):
                 raise _Refusal(NOT_FOUND, DemoError("path_closed"))
+        elif path.startswith(CALL):
+            if not self._is_endpoint(path.removeprefix(CALL)):
+                raise _Refusal(NOT_FOUND, DemoError("path_closed"))
         elif path.rstrip("/") not in OPEN and path != "/" and not path.startswith(OPEN_BELOW):
             raise _Refusal(NOT_FOUND, DemoError("path_closed"))
+
+    def _is_endpoint(self, called: str) -> bool:
+        """Return whether NAME, NAME/EVENT or v2/NAME is a call of an endpoint."""
+        name, *rest = called.removeprefix("v2/").rstrip("/").split("/")
+        return name in self._rules.endpoints and len(rest) <= 1
 
     def _is_readable(self, name: str) -> bool:
         try:
@@ -200,7 +224,7 @@ class _Answer:
 
     def __init__(self, send: Send, path: str, language: Language) -> None:
         self._send = send
-        self._may_be_full = path.rstrip("/") == JOIN or path.startswith(f"{API}/call/")
+        self._may_be_full = path.rstrip("/") == JOIN or path.startswith(CALL)
         self._language = language
         self._replaced = False
         self.started = False
@@ -222,6 +246,17 @@ class _Answer:
         logger.info("refused: queue_full")
         await self._send({"type": "http.response.start", "status": TOO_MANY, "headers": response.raw_headers})
         await self._send({"type": "http.response.body", "body": response.body})
+
+
+def _failed(path: str, error: Exception) -> _Refusal:
+    """Return what is told of an error that nobody caught: gradio checks the arguments of a call by raising some."""
+    if path.startswith(CALL) and isinstance(error, (TypeError, ValueError)):
+        return _Refusal(NOT_UNDERSTOOD, DemoError("call_not_understood", reason=str(error)[:SHOWN_REASON]))
+    if path == UPLOAD and isinstance(error, OSError):
+        return _Refusal(QUEUE_IS_FULL, DemoError("uploads_full"), retry_after_s=60)
+    number = secrets.token_hex(4)
+    logger.error("unexpected error %s\n%s", number, frames(error))
+    return _Refusal(FAILED, DemoError("request_failed", id=number))
 
 
 async def _drain(receive: Receive, most: int) -> None:

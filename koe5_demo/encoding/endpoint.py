@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from hashlib import blake2b
+from importlib import import_module
 from itertools import islice
 from random import SystemRandom
 from threading import Event, Lock
@@ -45,7 +46,7 @@ from koe5_demo.prompts import with_prompt, with_prompts
 from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Prompts, Role
 
 if TYPE_CHECKING:
-    from openai import OpenAI  # type: ignore[import-not-found]
+    from openai import APIStatusError, OpenAI  # type: ignore[import-not-found]
 
 SCHEME: Final = "endpoint:"
 KEY_VARIABLE: Final = "KOE5_ENDPOINT_KEY"
@@ -64,6 +65,9 @@ NOT_FOUND: Final = 404
 BAD_REQUEST: Final = (400, 415, 422)
 TOO_SOON: Final = (408, 425, 429)
 SERVER_FAULT: Final = 500
+REDIRECTS: Final = range(300, 400)
+MOST_BYTES_PER_TEXT: Final = 1_000_000
+"""Of an answer: 4,096 dimensions as numbers are some 90,000. What is larger is read no further."""
 # base64 is a quarter of the bytes; a server that refuses it is asked for "float".
 FORMATS: Final[tuple[Literal["base64", "float"], ...]] = ("base64", "float")
 
@@ -375,19 +379,24 @@ class Server:
         if isinstance(error, openai.APITimeoutError):
             seconds = self.options.timeout_s
             return EndpointError("endpoint_timeout", url=self.url, seconds=seconds, tries=n_tries), back_off
+        if isinstance(error.__cause__, EndpointError):
+            return error.__cause__, None
         if not isinstance(error, openai.APIStatusError):
             reason = self._shown(str(error.__cause__ or error))
             return EndpointError("endpoint_unreachable", url=self.url, reason=reason, tries=n_tries), back_off
-        status, reason = error.status_code, self._shown(_server_words(error.body) or error.message)
-        values: dict[str, object] = {"url": self.url, "status": status, "reason": reason}
-        if status in BAD_KEY:
-            return EndpointError("endpoint_key_refused", **values), None
-        if status == NOT_FOUND:
-            return EndpointError("endpoint_not_found", **values, name=self.name), None
-        if status not in TOO_SOON and status < SERVER_FAULT:
-            return EndpointError("endpoint_refused", **values), None
-        asked = retry_after(error.response.headers)
-        return EndpointError("endpoint_busy", **values, tries=n_tries), max(asked, 0.0) if asked else back_off
+        status = error.status_code
+        if status in TOO_SOON or status >= SERVER_FAULT:
+            values = {"url": self.url, "status": status, "reason": self._reason(error), "tries": n_tries}
+            asked = retry_after(error.response.headers)
+            return EndpointError("endpoint_busy", **values), max(asked, 0.0) if asked else back_off
+        key = {**dict.fromkeys(BAD_KEY, "endpoint_key_refused"), NOT_FOUND: "endpoint_not_found"}
+        values = {"url": self.url, "status": status, "reason": self._reason(error), "name": self.name}
+        return EndpointError(key.get(status, "endpoint_refused"), **values), None
+
+    def _reason(self, error: APIStatusError) -> str:
+        if error.status_code in REDIRECTS:
+            return self._shown(f"it points to {error.response.headers.get('location', '?').partition('?')[0]}")
+        return self._shown(_server_words(error.body) or error.message)
 
     def _shown(self, reason: str) -> str:
         """Return the first line of a reason, short and without secrets: some servers repeat the key they refuse."""
@@ -426,7 +435,7 @@ def _server_words(body: object) -> str:
 def _client(address: Address, options: Options, key: str) -> tuple[OpenAI, dict[str, Any]]:
     """Return the client without retries of its own, and headers that overrule what it finds in the environment."""
     try:
-        from openai import Omit, OpenAI
+        from openai import DefaultHttpxClient, Omit, OpenAI
     except ImportError as error:
         raise MissingExtraError("missing_extra", package="openai", requirements=REQUIREMENTS) from error
     noisy = logging.getLogger("openai")
@@ -438,9 +447,47 @@ def _client(address: Address, options: Options, key: str) -> tuple[OpenAI, dict[
     elif address.userinfo:
         authorization = "Basic " + base64.b64encode(address.userinfo.encode()).decode("ascii")
     headers = {"Authorization": authorization, "OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}
+    # Compressed, a few bytes could become any number of them: see `_bounded`.
+    headers["Accept-Encoding"] = "identity"
+    # A redirect would take the texts, and may take the key, to a server that nobody named.
+    http = DefaultHttpxClient(follow_redirects=False, event_hooks={"response": [_bounded(address.url, options)]})
     # The argument is for the client's own check: without it OPENAI_API_KEY would go to whatever server this is.
-    client = OpenAI(api_key="unused", base_url=address.url, timeout=options.timeout_s, max_retries=0)
+    client = OpenAI(api_key="unused", base_url=address.url, timeout=options.timeout_s, max_retries=0, http_client=http)
     return client, headers
+
+
+def _bounded(url: str, options: Options) -> Callable[[Any], None]:
+    """Return a hook of the HTTP client that bounds how much of an answer is read, and for how long."""
+    import openai
+
+    # httpx, or httpx2 from openai 3 on: where the client's own types come from.
+    library = import_module(openai.DefaultHttpxClient.__base__.__module__.partition(".")[0])
+    most = MOST_BYTES_PER_TEXT * max(1, options.texts_per_request)
+
+    class Bounded(library.SyncByteStream):  # type: ignore[misc, name-defined]
+        def __init__(self, stream: Any) -> None:
+            self._stream = stream
+
+        def __iter__(self) -> Iterator[bytes]:
+            n_bytes, end = 0, time.monotonic() + options.patience_s
+            for chunk in self._stream:
+                n_bytes += len(chunk)
+                if n_bytes > most:
+                    raise _broken(url, f"it is larger than {most / 1e6:g} MB")
+                if time.monotonic() > end:
+                    raise EndpointError("endpoint_timeout", url=url, seconds=options.patience_s, tries=1)
+                yield chunk
+
+        def close(self) -> None:
+            self._stream.close()
+
+    def bound(response: Any) -> None:
+        coding = response.headers.get("content-encoding", "identity")
+        if coding != "identity":
+            raise _broken(url, f"it is compressed ({coding[:20]}) although that was refused")
+        response.stream = Bounded(response.stream)
+
+    return bound
 
 
 def _client_errors() -> tuple[type[Exception], ...]:

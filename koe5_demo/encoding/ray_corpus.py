@@ -23,19 +23,18 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 import numpy as np
 
 from koe5_demo.errors import DataError, DemoError, InputError, MissingExtraError
 from koe5_demo.records import Encoded, Encoder, OnProgress, Role
+from koe5_demo.whole_files import TEMPORARY, whole_file
 
 REQUIREMENTS: Final = "requirements-ray.txt"
 ID_COLUMNS: Final = ("id", "_id", "doc_id", "docid", "document_id", "아이디", "문서 번호")
 ROWS_PER_PART: Final = 8_192
 SAMPLED_ROWS: Final = 200
 HASHED_BYTES: Final = 1 << 20
-TEMPORARY: Final = ".tmp"
 
 OpenEncoder = Callable[[], Encoder]
 
@@ -384,7 +383,7 @@ def _require_all(job: CorpusJob, parts: Sequence[Part], receipts: dict[str, Rece
     expected = sum(part.n_rows for part in parts)
     if found != expected:
         raise DataError("corpus_incomplete", name=str(job.target), found=found, expected=expected)
-    for rest in job.target.glob(f"*{TEMPORARY}"):
+    for rest in job.target.glob(f".*{TEMPORARY}"):
         rest.unlink(missing_ok=True)
 
 
@@ -443,16 +442,8 @@ def _write_table(table: Any, target: Path) -> str:
 
 
 def _write_whole(target: Path, content: bytes) -> None:
-    """Write a file so that its name never stands for half of it; two writers do not disturb each other."""
-    temporary = target.with_name(f"{target.name}.{uuid4().hex}{TEMPORARY}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(target) as file:
+        file.write(content)
 
 
 def _read_receipt(target: Path) -> Receipt | None:

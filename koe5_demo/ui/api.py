@@ -14,6 +14,7 @@ from gradio.events import api as add_endpoint
 
 from koe5_demo import exports, inputs
 from koe5_demo.benchmark.datasets.registry import DATASETS
+from koe5_demo.benchmark.gate import RunGate
 from koe5_demo.benchmark.naming import system_sources
 from koe5_demo.benchmark.report import result_record
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
@@ -28,9 +29,11 @@ from koe5_demo.ranking import compare, require_top_k, similarity
 from koe5_demo.records import Encoder, Role
 from koe5_demo.settings import Settings
 from koe5_demo.ui.boundary import MODEL_QUEUE, stop_if_left, unexpected
+from koe5_demo.ui.fair_queue import Bench
 from koe5_demo.ui.presence import has_left
 
-BENCHMARK_QUEUE: Final = "benchmark"
+ENDPOINTS: Final = ("rank", "similarity", "embed", "tokens", "models", "benchmark")
+BENCHMARK_QUEUE: Final = "benchmark-api"
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -41,11 +44,13 @@ class Api:
     Args:
         host: Where models come from.
         settings: Limits, and where benchmark vectors are kept.
+        bench: What benchmark runs share with those of the page.
     """
 
-    def __init__(self, host: ModelHost, settings: Settings) -> None:
+    def __init__(self, host: ModelHost, settings: Settings, bench: Bench | None = None) -> None:
         self._host = host
         self._settings = settings
+        self._bench = bench or Bench(RunGate())
 
     def rank(
         self, queries: list[str], passages: list[str], model: str = "", top_k: int | None = None
@@ -164,9 +169,15 @@ class Api:
             raise InputError("bad_option", name="dataset", value=dataset, valid=", ".join(DATASETS))
         names = _strings(models) if models else [self._host.serving, "bm25"]
         cache = VectorCache(self._settings.data_dir / "vectors", self._settings.disk_cache_mb * 1_000_000)
-        done = finished(
-            run_suite([dataset], system_sources(names, self._encoder), RunOptions(cache=cache, should_stop=has_left))
+        options = RunOptions(
+            cache=cache,
+            gate=self._bench.gate,
+            device=self._settings.device,
+            should_stop=self._bench.between(has_left),
         )
+        done = finished(run_suite([dataset], system_sources(names, self._encoder), options))
+        if done.stopped:
+            raise DemoError("visitor_left")
         failures = [
             {"dataset": failure.dataset, "model": failure.model, "error": failure.error.text(Language.EN)}
             for failure in done.failures
@@ -189,13 +200,15 @@ class Api:
         return clean.texts
 
 
-def build_api(host: ModelHost, settings: Settings) -> None:
+def build_api(host: ModelHost, settings: Settings, bench: Bench) -> None:
     """Name the public endpoints. Must be called inside a gr.Blocks context."""
-    api = Api(host, settings)
-    for function in (api.rank, api.similarity, api.embed, api.tokens):
-        add_endpoint(_open(function), api_name=function.__name__, concurrency_id=MODEL_QUEUE)
-    add_endpoint(_open(api.models), api_name="models", queue=False)
-    add_endpoint(_open(api.benchmark), api_name="benchmark", concurrency_id=BENCHMARK_QUEUE, concurrency_limit=1)
+    api = Api(host, settings, bench)
+    options: dict[str, dict[str, Any]] = {
+        "models": {"queue": False},
+        "benchmark": {"concurrency_id": BENCHMARK_QUEUE, "concurrency_limit": 1},
+    }
+    for name in ENDPOINTS:
+        add_endpoint(_open(getattr(api, name)), api_name=name, **options.get(name, {"concurrency_id": MODEL_QUEUE}))
 
 
 def _open(function: Callable[P, R]) -> Callable[P, R]:

@@ -11,7 +11,6 @@ import gradio as gr
 
 from koe5_demo.benchmark.datasets.registry import DATASETS
 from koe5_demo.benchmark.explorer import QueryView
-from koe5_demo.benchmark.gate import RunGate
 from koe5_demo.benchmark.metrics import HEADLINE_METRICS
 from koe5_demo.benchmark.naming import FUSIONS
 from koe5_demo.benchmark.published import PAPER_NAMES
@@ -30,6 +29,7 @@ from koe5_demo.ui import benchmark_render as render
 from koe5_demo.ui.benchmark_handlers import REFERENCES, SIZES, Choice, Live
 from koe5_demo.ui.benchmark_runs import SHIPPED, RunStore, StoredResult
 from koe5_demo.ui.boundary import ERROR_SECONDS, PLAIN, Words, choices, guarded, label, unexpected
+from koe5_demo.ui.fair_queue import Bench
 from koe5_demo.ui.ranking_tab import RankingTab
 from koe5_demo.ui.render import caption, line
 from koe5_demo.ui.text import t
@@ -124,6 +124,7 @@ def build_benchmark_tab(
     *,
     tabs: gr.Tabs,
     tab: gr.Tab,
+    bench: Bench,
 ) -> BenchmarkTab:
     """Lay out the tab and wire its events. Must be called inside `tab`.
 
@@ -135,12 +136,13 @@ def build_benchmark_tab(
         ranking_tab: Where a query can be opened.
         tabs: All tabs, to switch to that one.
         tab: This one; its results are filled in when it is first opened.
+        bench: What benchmark runs share with those of the endpoint.
     """
     words.make(gr.HTML, {"value": render.lead}, **PLAIN)
     form = _form(host, settings, words)
     shown = _shown(words)
     look = _look(words)
-    events = _Events(host, settings)
+    events = _Events(host, settings, bench)
     _wire_run(events, form, shown, look, language)
     _wire_shown(events, shown, look, language)
     _wire_look(events, shown, look, language, ranking_tab, tabs)
@@ -327,10 +329,10 @@ def _look(words: Words) -> _Look:
 class _Events:
     """What the events of the tab compute. Arguments come in the order of the components wired to them."""
 
-    def __init__(self, host: ModelHost, settings: Settings) -> None:
+    def __init__(self, host: ModelHost, settings: Settings, bench: Bench) -> None:
         self._host = host
         self._custom = settings.allow_custom_models
-        self._gate = RunGate()
+        self._bench = bench
         self._stops = handlers.Stops()
         self._speeds = handlers.SpeedBook(host)
         self._store = RunStore(settings.data_dir / "runs")
@@ -474,9 +476,9 @@ class _Events:
             cache=self._cache,
             output=self._store.folder_of(run_id),
             device=self._device,
-            should_stop=stop.is_set,
+            should_stop=self._bench.between(stop.is_set),
         )
-        for live in handlers.run(choice, self._host, self._gate, options):
+        for live in handlers.run(choice, self._host, self._bench.gate, options):
             yield self._live(live, run_id, filters, language)
 
     def _live(self, live: Live, run_id: str, filters: list[Any], language: Language) -> list[Any]:

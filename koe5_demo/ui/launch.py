@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,11 @@ from koe5_demo.edge.health import Health
 from koe5_demo.edge.uploads import make_folder
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.inputs import READERS
+from koe5_demo.messages import Language, message
 from koe5_demo.settings import Settings
+from koe5_demo.ui.api import ENDPOINTS
+from koe5_demo.ui.fair_queue import share_places
+from koe5_demo.ui.light_sessions import SESSIONS_KEPT, keep_sessions_light
 from koe5_demo.ui.mcp_answers import answer_in_json
 from koe5_demo.ui.tracebacks import keep_texts_out_of_tracebacks
 
@@ -41,6 +46,15 @@ SANS: Final = (
 MONO: Final = ("ui-monospace", "SFMono-Regular", "D2Coding", "Consolas", "monospace")
 
 
+def keep_no_statistics() -> None:
+    """Keep gradio from summing up its last 10,000 events after each one; /metrics tells what operators ask for.
+
+    Gradio reads this when it makes the queue, so it must be called before the page is built.
+    """
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+
+
 def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
     """Return the arguments of `Blocks.launch`.
 
@@ -49,13 +63,16 @@ def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
     """
     gr.set_static_paths([ASSETS / "fonts"])
     keep_texts_out_of_tracebacks()
+    keep_sessions_light()
     if settings.mcp:
         answer_in_json()
     # Whether to believe X-Forwarded-For is our setting; uvicorn would believe it of every local process.
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
     uploads = make_folder()
+    rules = _gate_rules(settings, uploads)
+    share_places(behind_proxy=rules.behind_proxy, spares_this_machine=rules.spares_this_machine)
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
-    head = f"<style>{_font_faces()}</style><script>{(ASSETS / 'page.js').read_text('utf-8')}</script>"
+    head = f"<style>{_font_faces()}</style>" + "".join(f"<script>{code}</script>" for code in _scripts())
     return {
         "server_name": settings.host,
         "server_port": settings.port,
@@ -68,15 +85,29 @@ def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
         "footer_links": ["api", "settings"],
         "max_file_size": int(settings.limits.file_mb * 1_000_000) + 1_000_000,
         "show_error": True,
+        "state_session_capacity": SESSIONS_KEPT,
         "mcp_server": settings.mcp,
         "app_kwargs": {
             "middleware": [
                 Middleware(SecurityHeaders, added_scripts=tuple(inline_scripts(head))),
-                Middleware(Gate, rules=_gate_rules(settings, uploads)),
+                Middleware(Gate, rules=rules),
             ],
             "routes": _routes(settings, host),
         },
     }
+
+
+def _scripts() -> list[str]:
+    """Return the page's own scripts; the words that one of them says come from `koe5_demo.messages`."""
+    words = {
+        language.value: {
+            "queue": message("queue_place", language, place="{place}", size="{size}"),
+            "working": message("queue_working", language),
+        }
+        for language in Language
+    }
+    files = [(ASSETS / name).read_text("utf-8") for name in ("page.js", "queue.js")]
+    return [f"window.koe5Words = {json.dumps(words, ensure_ascii=False)}", *files]
 
 
 def _gate_rules(settings: Settings, uploads: Path) -> GateRules:
@@ -93,6 +124,7 @@ def _gate_rules(settings: Settings, uploads: Path) -> GateRules:
         uploads=uploads,
         uploads_bytes=settings.uploads_mb * 1_000_000,
         readable=(ASSETS / "fonts", uploads),
+        endpoints=ENDPOINTS,
     )
 
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-import plotly.graph_objects as go
-
 from koe5_demo import figures
 from koe5_demo.benchmark.published import paper_table
 from koe5_demo.catalog import CATALOG, KOE5, ModelSpec
 from koe5_demo.encoding.cache import CachingEncoder
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.encoding.probes import probes
+from koe5_demo.plain_plotly import Figure
 from koe5_demo.records import ModelInfo, Role
 from koe5_demo.training.recipe import KOE5_RECIPE, Recipe
 
@@ -90,7 +89,7 @@ def measure_speed(host: ModelHost, name: str) -> Speed:
     return Speed(inner.info, len(texts), n_tokens, n_tokens / best, len(texts) / best)
 
 
-def paper_chart() -> go.Figure:
+def paper_chart() -> Figure:
     """Draw the paper's own table: NDCG@1 of its five models on its three data sets, as published."""
     table = paper_table()
     datasets = list(dict.fromkeys(dataset for cells in table.values() for dataset, _ in cells))

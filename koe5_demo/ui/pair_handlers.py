@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import plotly.graph_objects as go
 
 from koe5_demo import figures
 from koe5_demo.calibration import Calibration, load_calibration
 from koe5_demo.explain import DoubleArray, Explanation, Unit, UnitKind, strongest
 from koe5_demo.messages import Language
+from koe5_demo.plain_plotly import Figure
 from koe5_demo.records import Encoder, Notice
 from koe5_demo.settings import Settings
 from koe5_demo.ui.handlers import explain_pair
@@ -77,7 +77,7 @@ class PairView:
 
 def view_pair(
     outcome: Outcome, left: Pick, right: Pick, encoder: Encoder, language: Language
-) -> tuple[PairView, go.Figure]:
+) -> tuple[PairView, Figure]:
     """Return what the panel shows of a pair, and its word-by-word heatmap.
 
     Raises:
@@ -104,7 +104,7 @@ def view_pair(
 
 def calibrate_outcome(
     outcome: Outcome, query: int, settings: Settings, language: Language
-) -> tuple[tuple[Notice, ...], go.Figure | None]:
+) -> tuple[tuple[Notice, ...], Figure | None]:
     """Return how high a query's best score is among measured pairs, with a strip; no strip without a calibration."""
     found = load_calibration(outcome.info, settings)
     if found is None:
@@ -114,7 +114,7 @@ def calibrate_outcome(
     return (found.notice(best[0].score), found.source()), _strip(found, marks, language)
 
 
-def _strip(found: Calibration, marks: list[figures.Mark], language: Language) -> go.Figure:
+def _strip(found: Calibration, marks: list[figures.Mark], language: Language) -> Figure:
     relevant = figures.Spread(t("strip_relevant", language), found.relevant.levels, found.relevant.values)
     random = figures.Spread(t("strip_random", language), found.random.levels, found.random.values)
     return figures.calibration_strip(relevant, random, marks, x_title=t("score", language))
@@ -140,7 +140,7 @@ def _name(unit: Unit, language: Language) -> str:
     return t(f"unit_{unit.kind.value}", language, n=unit.n_words)
 
 
-def _heatmap(explanation: Explanation, language: Language) -> go.Figure:
+def _heatmap(explanation: Explanation, language: Language) -> Figure:
     rows = [_name(unit, language) for unit in explanation.query_units]
     columns = [_name(unit, language) for unit in explanation.passage_units]
     return figures.word_heatmap(explanation.matrix, rows, columns)

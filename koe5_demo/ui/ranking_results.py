@@ -6,11 +6,11 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import gradio as gr
-import plotly.graph_objects as go
 
 from koe5_demo import exports, figures
 from koe5_demo.catalog import EMBEDDED_MODEL
 from koe5_demo.messages import Language
+from koe5_demo.plain_plotly import Figure
 from koe5_demo.records import Role
 from koe5_demo.settings import Settings
 from koe5_demo.ui import handlers, render
@@ -151,7 +151,7 @@ def show_heatmap(outcome: Outcome, view: str, scale: str, language: Language) ->
     return [_maybe(figure), render.heatmap_line(drawing, language), render.matrix(drawing, language)]
 
 
-def _scatter(outcome: Outcome, language: Language) -> go.Figure | None:
+def _scatter(outcome: Outcome, language: Language) -> Figure | None:
     if outcome.rival is None:
         return None
     left, right, places = outcome.rival.report.scatter()
@@ -165,7 +165,7 @@ def _scatter(outcome: Outcome, language: Language) -> go.Figure | None:
     )
 
 
-def _map(outcome: Outcome, language: Language) -> go.Figure | None:
+def _map(outcome: Outcome, language: Language) -> Figure | None:
     found = outcome.text_map
     if found is None:
         return None
@@ -183,7 +183,7 @@ def _map(outcome: Outcome, language: Language) -> go.Figure | None:
     return figures.text_map_figure(found.points, groups, names, hovers, x_title=x_title, y_title=y_title)
 
 
-def _maybe(figure: go.Figure | None) -> dict[str, Any]:
+def _maybe(figure: Figure | None) -> dict[str, Any]:
     """Return a plot's update: an empty one is hidden, since its placeholder says nothing to anybody."""
     return gr.update(value=figure, visible=figure is not None)
 

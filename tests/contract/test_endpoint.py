@@ -461,6 +461,45 @@ def test_a_wrong_answer_is_refused_with_its_reason(counting: EmbeddingServer, fa
         encoder.encode(["글 1", "글 2", "글 3"], Role.NONE)
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_told_and_not_followed(counting: EmbeddingServer, status: int) -> None:
+    encoder = connect(counting)
+    with serve_embeddings(lambda texts: np.ones((len(texts), 2))) as other:
+        counting.always = Fault(status=status, headers=(("Location", f"{other.url}/v1/embeddings"),))
+        counting.forget()
+        with pytest.raises(EndpointError, match=f"{status}.*it points to {other.url}"):
+            encoder.encode(["글"], Role.NONE)
+        assert other.requests == []
+    assert len(counting.requests) == 1
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_an_endless_answer_is_read_no_further(counting: EmbeddingServer, status: int) -> None:
+    encoder = connect(counting, options=Options(texts_per_request=1, retries=0))
+    huge = "x" * 3_000_000
+    counting.always = Fault(status=status, message=huge, tamper=lambda answer: {**answer, "padding": huge})
+    with pytest.raises(EndpointError, match="larger than 1 MB"):
+        encoder.encode(["글"], Role.NONE)
+
+
+def test_a_compressed_answer_is_refused(counting: EmbeddingServer) -> None:
+    encoder = connect(counting)
+    counting.forget()
+    counting.always = Fault(headers=(("Content-Encoding", "gzip"),))
+    with pytest.raises(EndpointError, match=r"it is compressed \(gzip\)"):
+        encoder.encode(["글"], Role.NONE)
+    assert counting.headers[0]["accept-encoding"] == "identity"
+
+
+def test_an_answer_that_drips_is_given_up(counting: EmbeddingServer) -> None:
+    encoder = connect(counting, options=Options(timeout_s=5, retries=3, patience_s=0.3))
+    counting.always = Fault(drip_s=0.02)
+    counting.forget()
+    with pytest.raises(EndpointError, match=r"did not answer within 0.3 s"):
+        encoder.encode(["글"], Role.NONE)
+    assert len(counting.requests) == 1
+
+
 def test_a_model_swapped_behind_the_server_is_noticed_by_its_width(counting: EmbeddingServer) -> None:
     encoder = connect(counting)
     counting.embed = lambda texts: np.ones((len(texts), 5))

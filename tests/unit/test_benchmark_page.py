@@ -306,15 +306,15 @@ def test_an_unknown_time_is_said_to_be_unknown() -> None:
 
 def test_bars_of_one_set_stand_by_measure_and_of_several_by_set_and_measure() -> None:
     one = figures.grouped_bars([("ours", "NDCG@1"), ("ours", "F1@1")], {"mini": [50.0, 40.0], "bm25": [None, 30.0]})
-    assert list(one.data[0].x) == ["NDCG@1", "F1@1"]
-    assert list(one.data[1].y) == [None, 30.0]
+    assert list(one.data[0]["x"]) == ["NDCG@1", "F1@1"]
+    assert list(one.data[1]["y"]) == [None, 30.0]
     several = figures.grouped_bars([("a", "NDCG@1"), ("b", "NDCG@1")], {"mini": [50.0, 40.0]})
-    assert [list(axis) for axis in several.data[0].x] == [["a", "b"], ["NDCG@1", "NDCG@1"]]
+    assert [list(axis) for axis in several.data[0]["x"]] == [["a", "b"], ["NDCG@1", "NDCG@1"]]
 
 
 def test_ranked_bars_keep_their_order_and_escape_names() -> None:
     bars = [("<b>x</b>", 90.0, "run"), ("y", 80.0, "published"), ("z", 70.0, "run")]
     figure = figures.ranked_bars(bars, {"run": "this", "published": "others"})
-    places = {trace.name: list(trace.y) for trace in figure.data}
+    places = {trace["name"]: list(trace["y"]) for trace in figure.data}
     assert places == {"others": [1], "this": [0, 2]}
-    assert figure.layout.yaxis.ticktext[0] == "&lt;b&gt;x&lt;/b&gt;"
+    assert figure.layout["yaxis"]["ticktext"][0] == "&lt;b&gt;x&lt;/b&gt;"

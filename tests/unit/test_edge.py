@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
@@ -28,6 +30,7 @@ from koe5_demo.edge.visitors import language_of, visitor_key
 from koe5_demo.errors import InputError
 from koe5_demo.messages import Language
 
+ERRORS = {kind.__name__: kind for kind in (TypeError, ValueError, RuntimeError, OSError)}
 PAGE = "<html><head><script>first()</script><script src='a.js'></script></head><body onload='x()'></body></html>"
 
 
@@ -115,6 +118,16 @@ def served(tmp_path: Path) -> Callable[..., TestClient]:
     async def full(_: Request) -> Response:
         return PlainTextResponse("Queue is full", 503)
 
+    async def fail(request: Request) -> Response:
+        raise ERRORS[(await request.body()).decode()]("비밀의 글")
+
+    async def fail_late(_: Request) -> Response:
+        async def lines() -> AsyncIterator[str]:
+            yield "one"
+            raise ValueError("비밀의 글")
+
+        return StreamingResponse(lines())
+
     def serve(**changes: Any) -> TestClient:
         rules = {
             "per_minute": 3,
@@ -126,6 +139,7 @@ def served(tmp_path: Path) -> Callable[..., TestClient]:
             "uploads": tmp_path,
             "uploads_bytes": 10_000,
             "readable": (tmp_path,),
+            "endpoints": ("rank",),
         }
         routes = [
             Route("/", page),
@@ -133,10 +147,14 @@ def served(tmp_path: Path) -> Callable[..., TestClient]:
             Route("/gradio_api/queue/join", full, methods=["POST"]),
             Route("/gradio_api/upload", echo, methods=["POST"]),
             Route("/gradio_api/call/rank", echo, methods=["POST"]),
+            Route("/gradio_api/call/v2/rank", fail, methods=["POST"]),
+            Route("/gradio_api/run/predict", fail, methods=["POST"]),
+            Route("/gradio_api/queue/data", fail_late),
+            Route("/gradio_api/call/{rest:path}", page, methods=["GET", "POST"]),
             Route("/gradio_api/file={path:path}", page),
         ]
         guard = [Middleware(SecurityHeaders), Middleware(Gate, rules=GateRules(**{**rules, **changes}))]
-        return TestClient(Starlette(routes=routes, middleware=guard), client=("8.8.8.8", 1))
+        return TestClient(Starlette(routes=routes, middleware=guard), client=("8.8.8.8", 1))  # raises what gets out
 
     return serve
 
@@ -201,6 +219,64 @@ def test_large_bodies_are_refused_with_and_without_a_length(served: Callable[...
     assert client.post("/gradio_api/call/rank", content=b"x" * 1_000).text == "1000"
     assert client.post("/gradio_api/call/rank", content=b"x" * 1_001).status_code == 413
     assert client.post("/gradio_api/call/rank", content=iter([b"x" * 600] * 2)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("rank/", 200),
+        ("rank/0123456789abcdef", 200),
+        ("v2/rank/", 200),
+        ("on_run", 404),
+        ("v2/on_run", 404),
+        ("v2", 404),
+        ("", 404),
+        ("rank/x/y", 404),
+        ("v2/rank/x/y", 404),
+        ("predict", 404),
+        ("v2/v2/rank", 404),
+    ],
+)
+def test_programs_call_endpoints_and_none_of_the_pages_own_events(
+    served: Callable[..., TestClient], path: str, status: int
+) -> None:
+    assert served().get(f"/gradio_api/call/{path}").status_code == status
+    assert served().post("/gradio_api/run/on_run").status_code == 404
+
+
+def test_an_error_that_nobody_caught_is_told_in_words_and_logged_without_its_own(
+    served: Callable[..., TestClient], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = served(per_minute=0)
+    for kind in ("TypeError", "ValueError"):  # as gradio tells wrong arguments
+        asked = client.post("/gradio_api/call/v2/rank", content=kind, headers={"Accept-Language": "en"})
+        assert asked.status_code == 400
+        assert asked.json()["detail"].startswith("This call is not understood: 비밀의 글")
+    failed = client.post("/gradio_api/run/predict", content="RuntimeError")
+    assert failed.status_code == 500
+    number = re.findall(r"번호 ([0-9a-f]{8})", failed.json()["detail"])
+    assert f"unexpected error {number[0]}" in caplog.text
+    assert "builtins.RuntimeError" in caplog.text
+    assert '"비밀의 글"' not in caplog.text.replace('("비밀의 글")', "")
+    assert client.post("/gradio_api/call/v2/rank", content="OSError").status_code == 500
+
+
+def test_an_error_in_the_middle_of_an_answer_breaks_it_off_without_its_words(served: Callable[..., TestClient]) -> None:
+    with pytest.raises(ConnectionError) as broken:
+        served().get("/gradio_api/queue/data")
+    assert broken.value.__suppress_context__
+    assert "비밀" not in str(broken.value)
+
+
+def test_a_disk_that_fills_up_in_an_upload_is_told(served: Callable[..., TestClient], tmp_path: Path) -> None:
+    async def full_disk(_: Request) -> Response:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    client = served()
+    client.app.router.routes.insert(0, Route("/gradio_api/upload", full_disk, methods=["POST"]))  # type: ignore[attr-defined]
+    answer = client.post("/gradio_api/upload", files=[("files", ("a.csv", b"x"))])
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) == 60
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from koe5_demo.benchmark.naming import system_sources
 from koe5_demo.benchmark.results import find_results, load_result
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
 from koe5_demo.benchmark.vector_cache import VectorCache
+from koe5_demo.cli import main
+from koe5_demo.messages import Language
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLED = """
@@ -46,20 +48,43 @@ def suite(folder: Path) -> Any:
     return finished(run_suite(["ours"], system_sources(["words"], lambda _: WordCountEncoder()), options))
 
 
-def test_a_full_disk_is_told_and_leaves_no_half_written_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any, **__: Any) -> Any:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+@contextmanager
+def small_disk(n_bytes: int) -> Iterator[None]:
+    """Let no file grow beyond so many bytes: the write that passes them fails half done, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="no such limits on this system")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "replace", full)
-        patched.setattr(Path, "replace", full)
+
+@pytest.mark.parametrize("n_bytes", [0, 1_000, 20_000, 60_000])
+def test_a_disk_that_is_full_in_mid_write_is_told_and_leaves_nothing_half_written(tmp_path: Path, n_bytes: int) -> None:
+    with small_disk(n_bytes):
         done = suite(tmp_path)
-    assert not [path for path in (tmp_path / "runs").rglob("*.json") if path.is_file()] or done.results
-    for failure in done.failures:
-        assert "No space left" in failure.error.text(failure.error.values.get("language") or _korean())
-    again = suite(tmp_path)
-    assert [result.dataset for result in again.results] == ["ours"]
-    assert again.failures == ()
+    # One write does not fit: of the documents' vectors (358 rows of 5 float32 and keys), or of the result.
+    (failure,) = done.failures
+    assert "File too large" in failure.error.text(Language.EN)
+    assert done.results == ()
+    assert [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")] == []
+    assert list((tmp_path / "runs").rglob("*.json")) == []
+    assert [result.dataset for result in suite(tmp_path).results] == ["ours"]
+
+
+def test_a_full_disk_leaves_the_vectors_that_were_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts, output = tmp_path / "texts.txt", tmp_path / "vectors.npy"
+    texts.write_text("서울은 수도이다.\n부산은 항구이다.\n", "utf-8")
+    output.write_bytes(b"older vectors")
+    arguments = ["encode", "--input", str(texts), "--role", "passage", "--output", str(output), "--model", "mini"]
+    with small_disk(5_000):  # two rows of 2,048 float32 are 16,384 bytes
+        assert main(arguments) == 2
+    assert "File too large" in capsys.readouterr().err
+    assert output.read_bytes() == b"older vectors"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["texts.txt", "vectors.npy"]
+    assert main(arguments) == 0
+    assert np.load(output, allow_pickle=False).shape == (2, 2048)
 
 
 def test_a_process_killed_in_mid_write_loses_nothing_that_was_there(tmp_path: Path) -> None:
@@ -74,9 +99,3 @@ def test_a_process_killed_in_mid_write_loses_nothing_that_was_there(tmp_path: Pa
     ndcg = load_result(paths[0]).headline()["ndcg_at_10"]
     fresh = finished(run_suite(["ours"], system_sources(["words"], lambda _: WordCountEncoder())))
     assert np.isclose(ndcg, fresh.results[0].headline()["ndcg_at_10"])
-
-
-def _korean() -> Any:
-    from koe5_demo.messages import Language
-
-    return Language.KO

@@ -12,7 +12,7 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui import render
 from koe5_demo.ui.api import build_api
 from koe5_demo.ui.benchmark_tab import build_benchmark_tab
-from koe5_demo.ui.boundary import Words, label
+from koe5_demo.ui.boundary import PLAIN, Words, label
 from koe5_demo.ui.model_bar import build_model_bar
 from koe5_demo.ui.model_tab import build_model_tab
 from koe5_demo.ui.ranking_tab import build_ranking_tab, wire_load
@@ -50,6 +50,7 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
                 build_benchmark_tab(host, settings, words, language, ranking, tabs=tabs, tab=benchmark)
             with words.make(gr.Tab, {"label": label("tab_model")}, id="model") as about:
                 build_model_tab(host, words, bar.model, language, about)
+        words.make(gr.HTML, {"value": render.footer}, **PLAIN)
         _wire_frame(words, language, dark)
         build_api(host, settings)
         wire_load(page, ranking, host, bar.model, language)

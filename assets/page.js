@@ -123,6 +123,7 @@
       followLanguage();
       tellDark();
       hearHeatmap();
+      if (document.querySelector("#ranking")) document.body.classList.add("k-ready");
     };
     new MutationObserver(follow).observe(document.body, { childList: true, subtree: true });
   };

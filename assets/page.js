@@ -28,8 +28,12 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   };
 
+  const tellDark = () =>
+    document.querySelector("#dark")?.setAttribute("aria-pressed", document.body.classList.contains("dark"));
+
   const toggleDark = () => {
     const dark = document.body.classList.toggle("dark");
+    tellDark();
     try {
       localStorage.setItem("koe5-dark", dark ? "1" : "0");
     } catch {
@@ -65,7 +69,13 @@
   // Tells the server which two texts to explain, through the component that hears it.
   const pick = (text) => {
     document.dispatchEvent(new CustomEvent("koe5-pick", { detail: text }));
-    document.querySelector("#pair-box")?.scrollIntoView({ behavior: "smooth", block: "nearest" });
+    const box = document.querySelector("#pair-box");
+    if (!box) return;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    box.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+    // Keyboard and screen reader go on where the answer is.
+    box.tabIndex = -1;
+    box.focus({ preventScroll: true });
   };
 
   const hearHeatmap = () => {
@@ -79,15 +89,19 @@
     });
   };
 
-  const shareLink = (packed, copied, tooLong) => {
+  const shareLink = async (packed, copied, manual, tooLong) => {
     if (!packed) {
       document.querySelector("#share-file")?.click();
       return tooLong;
     }
     const link = `${location.origin}${location.pathname}#s=${packed}`;
     history.replaceState(null, "", link);
-    navigator.clipboard?.writeText(link).catch(() => {});
-    return copied;
+    try {
+      await navigator.clipboard.writeText(link);
+      return copied;
+    } catch {
+      return manual; // no clipboard without https, or the visitor said no
+    }
   };
 
   document.addEventListener("click", (event) => {
@@ -107,7 +121,9 @@
     followLanguage();
     const follow = () => {
       followLanguage();
+      tellDark();
       hearHeatmap();
+      if (document.querySelector("#ranking")) document.body.classList.add("k-ready");
     };
     new MutationObserver(follow).observe(document.body, { childList: true, subtree: true });
   };

@@ -120,8 +120,8 @@ class Calibration:
     def notice(self, score: float) -> Notice:
         """Say in words how high a score is."""
         place = self.percentile(score)
-        values = {"random": percent_text(place.random), "relevant": percent_text(place.relevant)}
-        return Notice("calibration_words", dict(values))
+        percents = {"random": percent_text(place.random), "relevant": percent_text(place.relevant)}
+        return Notice("calibration_words", {"score": score, **percents})
 
     def source(self) -> Notice:
         """Say what was measured."""

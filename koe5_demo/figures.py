@@ -17,12 +17,17 @@ from koe5_demo.records import FloatArray
 DoubleArray = npt.NDArray[np.float64]
 
 LABEL_CHARS: Final = 18
+SHORT_LABEL_CHARS: Final = 12
+"""Of rows and of several columns: on a phone the cells need the width."""
 HOVER_WIDTH: Final = 56
 HOVER_CHARS: Final = 900
 MOST_CELLS_WITH_TEXT: Final = 150
 CELL_PIXELS: Final = 30
 MOST_LABELLED_COLUMNS: Final = 12
 MOST_TICKS: Final = 60
+MOST_COLUMN_TICKS: Final = 15
+SLANTED_PIXELS: Final = 64
+"""Room at the right for the last slanted label: plotly leaves out a label that does not fit."""
 COLOURS: Final = ((0.0, "#f2f5fb"), (0.25, "#c9d8f0"), (0.5, "#86a9dc"), (0.75, "#3f6fb5"), (1.0, "#12305f"))
 
 
@@ -90,24 +95,19 @@ def heatmap(
             texttemplate="%{z:.2f}" if with_text else None,
             xgap=1,
             ygap=1,
-            colorbar={"thickness": 12, "outlinewidth": 0, "tickformat": ".2f"},
+            colorbar=_colour_bar(".2f"),
         )
     )
     few_columns = len(columns) <= MOST_LABELLED_COLUMNS
     column_labels = [
-        label(name, text, LABEL_CHARS if few_columns else 0) for name, text in zip(shown_columns, columns, strict=True)
+        label(name, text, SHORT_LABEL_CHARS if few_columns else 0)
+        for name, text in zip(shown_columns, columns, strict=True)
     ]
-    row_labels = [label(name, text, LABEL_CHARS) for name, text in zip(shown_rows, rows, strict=True)]
+    row_labels = [label(name, text, SHORT_LABEL_CHARS) for name, text in zip(shown_rows, rows, strict=True)]
     figure.layout = _layout(
-        template="none",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        height=min(1_400, 150 + CELL_PIXELS * max(3, len(rows))),
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        font={"family": "inherit", "size": 12},
-        hoverlabel={"align": "left"},
-        xaxis=_axis(column_labels, max(1, len(columns) // MOST_TICKS))
-        | {"side": "top", "tickangle": -35 if few_columns else 0},
+        **_quiet(_matrix_height(len(rows), labelled=few_columns), right=SLANTED_PIXELS if few_columns else 8),
+        xaxis=_axis(column_labels, 1 if few_columns else -(-len(columns) // MOST_COLUMN_TICKS))
+        | {"side": "top", "tickangle": -35 if few_columns else -90},
         yaxis=_axis(row_labels, max(1, len(rows) // MOST_TICKS)) | {"autorange": "reversed"},
     )
     return figure
@@ -138,6 +138,23 @@ def hover_text(name: str, text: str) -> str:
     return f"{name} · " + "<br>".join(html.escape(line) for line in lines)
 
 
+def _colour_bar(tick_format: str) -> dict[str, object]:
+    """Return a lying colour bar under the cells, so that they keep the whole width."""
+    return {
+        "orientation": "h",
+        "y": 0,
+        "yanchor": "top",
+        "ypad": 6,
+        "thickness": 10,
+        "outlinewidth": 0,
+        "tickformat": tick_format,
+    }
+
+
+def _matrix_height(n_rows: int, *, labelled: bool) -> int:
+    return min(1_400, (150 if labelled else 110) + CELL_PIXELS * max(2, n_rows))
+
+
 def _axis(labels: Sequence[str], step: int) -> dict[str, object]:
     places = list(range(0, len(labels), step))
     return {
@@ -162,17 +179,18 @@ def grouped_bars(groups: Sequence[tuple[str, str]], series: Mapping[str, Sequenc
     """Draw one bar a series in each group, from 0 to 100.
 
     Args:
-        groups: (data set, measure) of each group, in order; with one data set its name is left out of the axis.
+        groups: (data set, measure) of each group, in order; the axis leaves out what they have in common.
         series: Name -> one value a group, None where there is none.
     """
-    several = len({name for name, _ in groups}) > 1
-    measures = [measure for _, measure in groups]
+    datasets, measures = ([group[side] for group in groups] for side in (0, 1))
+    several, alike = len(set(datasets)) > 1, len(set(measures)) == 1
+    places = datasets if alike else [datasets, measures] if several else measures
     with_numbers = len(groups) * len(series) <= MOST_BARS_WITH_NUMBERS
     figure = go.Figure(
         [
             go.Bar(
                 name=html.escape(name),
-                x=[[dataset for dataset, _ in groups], measures] if several else measures,
+                x=places,
                 y=list(values),
                 marker={"color": BAR_COLOURS[place % len(BAR_COLOURS)]},
                 texttemplate="%{y:.1f}" if with_numbers else None,
@@ -333,12 +351,12 @@ def word_heatmap(
             texttemplate="%{z:.3f}" if matrix.size <= MOST_CELLS_WITH_TEXT else None,
             xgap=1,
             ygap=1,
-            colorbar={"thickness": 12, "outlinewidth": 0, "tickformat": ".3f"},
+            colorbar=_colour_bar(".2f"),
         )
     )
     column_labels, row_labels = ([_short(name, LABEL_CHARS) for name in names] for names in (columns, rows))
     figure.layout = _layout(
-        **_quiet(min(1_400, 150 + CELL_PIXELS * max(3, len(rows)))),
+        **_quiet(_matrix_height(len(rows), labelled=True), right=SLANTED_PIXELS),
         xaxis=_axis(column_labels, max(1, len(columns) // MOST_TICKS)) | {"side": "top", "tickangle": -45},
         yaxis=_axis(row_labels, max(1, len(rows) // MOST_TICKS)) | {"autorange": "reversed"},
     )
@@ -491,14 +509,14 @@ def _short(text: str, chars: int) -> str:
     return html.escape(line if len(line) <= chars else line[: chars - 1] + "…")
 
 
-def _quiet(height: int) -> dict[str, object]:
+def _quiet(height: int, *, right: int = 8) -> dict[str, object]:
     """Return the layout that all figures share: no colours of their own, so that they fit light and dark."""
     return {
         "template": "none",
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "height": height,
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "margin": {"l": 8, "r": right, "t": 8, "b": 8},
         "font": {"family": "inherit", "size": 12},
         "hoverlabel": {"align": "left"},
     }

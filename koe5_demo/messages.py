@@ -118,7 +118,7 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.EN: "The folder {path} is no sentence-transformers model (it has neither modules.json nor config.json).",
     },
     "model_foreign_code": {
-        Language.KO: "{name} 모델은 파이썬 코드({module})를 실행해야 열립니다. 이 데모는 모델이 싣고 온 코드를 실행하지 않습니다.",
+        Language.KO: "{name} 모델은 파이썬 코드({module})를 실행해야 열립니다. 이 데모는 모델에 딸린 코드를 실행하지 않습니다.",
         Language.EN: "The model {name} needs its own Python code ({module}). This demo never runs code that comes with a model.",
     },
     "model_load_failed": {
@@ -132,7 +132,7 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         "network, or give a model folder with --model.",
     },
     "hub_not_found": {
-        Language.KO: "모델 허브에 {name} 모델(판 {revision})이 없습니다. 이름과 판을 확인하세요.",
+        Language.KO: "모델 허브에 {name} 모델(리비전 {revision})이 없습니다. 이름과 리비전을 확인하세요.",
         Language.EN: "The hub has no model {name} at revision {revision}. Check the name and the revision.",
     },
     "hub_incomplete": {
@@ -166,7 +166,7 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.EN: "{n} blank lines were skipped.",
     },
     "notice_controls_removed": {
-        Language.KO: "보이지 않는 제어 문자 {n}개(NUL 따위)를 뺐습니다.",
+        Language.KO: "보이지 않는 제어 문자(NUL 등) {n}개를 뺐습니다.",
         Language.EN: "{n} invisible control characters (such as NUL) were removed.",
     },
     "notice_surrogates_replaced": {
@@ -174,7 +174,7 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.EN: "{n} unpaired Unicode surrogates were replaced by �.",
     },
     "notice_one_passage": {
-        Language.KO: "후보가 하나뿐이라 순위는 늘 1위입니다. 점수만 보세요.",
+        Language.KO: "후보가 하나뿐이라 순위는 항상 1위입니다. 점수만 참고하세요.",
         Language.EN: "With one passage the rank is always 1: only the score tells something.",
     },
     "notice_duplicates": {
@@ -182,7 +182,7 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.EN: "Some passages are the same: {pairs}. Equal scores keep their order.",
     },
     "notice_truncated": {
-        Language.KO: "{limit:,} 토큰을 넘는 글 {n}개는 뒷부분이 잘린 채 계산되었습니다.",
+        Language.KO: "{limit:,}토큰을 넘는 글 {n}개는 뒷부분을 자르고 계산했습니다.",
         Language.EN: "{n} texts exceed {limit:,} tokens; their ends were not seen by the model.",
     },
     "notice_prefix_typed": {
@@ -496,8 +496,8 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
     },
     # --- engines ---------------------------------------------------------------------------------------------------
     "notice_dtype_refused": {
-        Language.KO: "{dtype} 연산은 이 모델의 점수를 바꾸어 쓰지 않습니다(시험 글 16개: 코사인이 최대 {move:.4f} 움직임, 허용 "
-        "{limit:g}; 순위가 바뀐 질의 {n}개).",
+        Language.KO: "{dtype} 연산은 이 모델의 점수를 바꾸므로 쓰지 않습니다(시험 글 16개: 코사인 최대 변화 {move:.4f}, 허용 "
+        "{limit:g}, 순위가 바뀐 질의 {n}개).",
         Language.EN: "{dtype} arithmetic is not used because it changes this model's scores (16 probe texts: a cosine "
         "moves by up to {move:.4f}, {limit:g} is allowed; {n} queries rank differently).",
     },
@@ -517,28 +517,32 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
     },
     # --- explanations, calibration, windows, sharing -----------------------------------------------------------------
     "explain_unsupported": {
-        Language.KO: "{name} 모델은 점수를 낱말로 나누어 볼 수 없습니다. 토큰 벡터를 주지 않습니다.",
+        Language.KO: "{name} 모델은 토큰 벡터를 제공하지 않아 점수를 단어로 나누어 볼 수 없습니다.",
         Language.EN: "The scores of the model {name} cannot be taken apart: it gives no token vectors.",
     },
     "notice_explain_exact": {
-        Language.KO: "{name}의 글 벡터는 토큰 벡터의 합이므로, 아래 기여를 모두 더하면 점수 {score:.4f}이(가) 됩니다.",
-        Language.EN: "A text's vector is the sum of its token vectors in {name}, so the contributions add up to the score {score:.4f}.",
+        Language.KO: "{name} 모델의 글 벡터는 토큰 벡터의 합입니다. 그래서 아래 단어별 기여를 모두 더하면 점수와 같습니다(합계 {score:.4f}).",
+        Language.EN: "In {name} a text's vector is the sum of its token vectors, so the contributions below add up to the score ({score:.4f}).",
     },
     "notice_explain_approximate": {
-        Language.KO: "{name}은(는) 토큰 벡터를 합하지 않고 글 벡터를 만듭니다. 아래 값은 낱말끼리의 유사도로, 근사이며 더해도 점수가 되지 않습니다.",
-        Language.EN: "{name} does not sum token vectors. The values are similarities of words: an approximation that does not add up to the score.",
+        Language.KO: "{name} 모델은 토큰 벡터의 합으로 글 벡터를 만들지 않아 점수를 단어로 정확히 나눌 수 없습니다. 대신 단어끼리의 유사도를 "
+        "근사로 보여 줍니다. 이 값은 더해도 점수가 되지 않습니다.",
+        Language.EN: "{name} does not build a text's vector as a sum, so its score cannot be split exactly. The values below are similarities "
+        "of words: an approximation that does not add up to the score.",
     },
     "calibration_words": {
-        Language.KO: "무작위 쌍의 {random} %보다 높고, 관련 쌍의 {relevant} %보다 높습니다.",
-        Language.EN: "Higher than {random} % of random pairs and than {relevant} % of relevant pairs.",
+        Language.KO: "점수 {score:.4f}: 무작위 쌍의 {random}%보다 높고, 관련 쌍의 {relevant}%보다 높습니다.",
+        Language.EN: "Score {score:.4f}: higher than {random}% of random pairs and {relevant}% of relevant pairs.",
     },
     "calibration_source": {
-        Language.KO: "{model} 모델로 {dataset}에서 잰 분포: 관련 쌍 {n_relevant:,}개, 무작위 쌍 {n_random:,}개, {date}.",
-        Language.EN: "Measured with {model} on {dataset}: {n_relevant:,} relevant pairs, {n_random:,} random pairs, {date}.",
+        Language.KO: "{model} 모델로 {dataset} 데이터셋에서 측정한 분포 · 관련 쌍 {n_relevant:,}개, 무작위 쌍 {n_random:,}개 · {date}",
+        Language.EN: "Measured with {model} on the dataset {dataset} · {n_relevant:,} relevant and {n_random:,} random pairs · {date}",
     },
     "calibration_none": {
-        Language.KO: "{model} 모델의 점수 분포를 아직 재지 않았습니다. 재는 명령: python -m koe5_demo calibrate --model {model} --dataset FOLDER",
-        Language.EN: "The scores of {model} have not been calibrated yet. To measure: python -m koe5_demo calibrate --model {model} --dataset FOLDER",
+        Language.KO: "{model} 모델의 점수 분포는 아직 측정하지 않았습니다. 성능 평가 탭에서 이 모델을 한 번 평가하면 함께 측정됩니다. "
+        "명령줄: python -m koe5_demo calibrate --model {model} --dataset 평가폴더",
+        Language.EN: "The scores of {model} have not been calibrated yet. The first run of this model in the benchmark tab measures them; "
+        "on the command line: python -m koe5_demo calibrate --model {model} --dataset FOLDER",
     },
     "calibration_too_few": {
         Language.KO: "{name}에서 관련 쌍 {n_relevant:,}개, 무작위 쌍 {n_random:,}개를 얻었습니다. 각각 {least:,}개 이상이어야 분포를 잽니다.",
@@ -549,7 +553,7 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.EN: "Written to {path}.",
     },
     "notice_windows": {
-        Language.KO: "긴 문단 {n:,}개를 겹치는 창 {windows:,}개로 나누어, 가장 높은 창의 점수를 썼습니다(겹침 {overlap:.0%}).",
+        Language.KO: "긴 문단 {n:,}개를 겹치는 구간 {windows:,}개로 나누고 가장 높은 구간의 점수를 썼습니다(겹침 {overlap:.0%}).",
         Language.EN: "{n:,} long passages were split into {windows:,} overlapping windows ({overlap:.0%}); the best window's score counts.",
     },
     "bad_overlap": {
@@ -565,15 +569,15 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.EN: "A map needs at least {least} texts (there are {n}).",
     },
     "share_broken": {
-        Language.KO: "공유 링크나 상태 파일을 읽을 수 없습니다. 잘렸거나 바뀐 것 같습니다.",
+        Language.KO: "공유 링크나 저장한 파일을 읽을 수 없습니다. 잘렸거나 내용이 바뀐 것 같습니다.",
         Language.EN: "The link or state file cannot be read. It seems to be cut off or changed.",
     },
     "share_too_big": {
-        Language.KO: "공유 링크나 상태 파일이 너무 큽니다. {limit:,}바이트까지 읽습니다.",
+        Language.KO: "공유 링크나 저장한 파일이 너무 큽니다. {limit:,}바이트까지 읽습니다.",
         Language.EN: "The link or state file is too large; up to {limit:,} bytes are read.",
     },
     "share_version": {
-        Language.KO: "이 상태는 판 {found}으로 저장되었습니다. 여기서 읽을 수 있는 판은 {known}까지입니다.",
+        Language.KO: "저장된 형식의 버전이 {found}입니다. 여기서는 버전 {known}까지 읽을 수 있습니다.",
         Language.EN: "This state was saved in version {found}; versions up to {known} can be read here.",
     },
     "share_field": {

@@ -101,7 +101,7 @@ def compare_windows(
     require_texts(passages, "no_passage")
     counts = encoder.count_tokens(passages, Role.PASSAGE)
     windows = split_passages(passages, encoder, overlap=overlap, counts=counts)
-    texts = [_window_text(passages[window.passage], window, encoder) for window in windows]
+    texts = [window_text(passages[window.passage], window, encoder) for window in windows]
     query_encoded = encoder.encode(queries, Role.QUERY)
     window_encoded = encoder.encode(texts, Role.PASSAGE, on_progress=on_progress)
     scores = cosines(query_encoded.vectors, window_encoded.vectors)
@@ -235,10 +235,10 @@ class _Splitter:
 
     def _count(self, first: int, end: int) -> int:
         window = Window(self._place, self._start(first), self._pieces[end - 1][1], 0)
-        return int(self._encoder.count_tokens([_window_text(self._passage, window, self._encoder)], Role.PASSAGE)[0])
+        return int(self._encoder.count_tokens([window_text(self._passage, window, self._encoder)], Role.PASSAGE)[0])
 
 
-def _window_text(passage: str, window: Window, encoder: Encoder) -> str:
+def window_text(passage: str, window: Window, encoder: Encoder) -> str:
     """Return what is sent for a window, bare; a prompt that was typed goes before each window."""
     text = passage[window.start : window.end]
     typed = typed_prompt(passage, encoder.info.prompts)

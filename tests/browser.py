@@ -123,7 +123,7 @@ def fill(opened: Page) -> Callable[[str, str], None]:
     """Type a query and passages, one a line."""
 
     def type_in(queries: str, passages: str) -> None:
-        opened.locator("#layout").get_by_text("줄마다", exact=True).click()
+        opened.locator("#layout").get_by_text("줄바꿈", exact=True).click()
         opened.locator("#queries textarea").fill(queries)
         opened.locator("#passages textarea").fill(passages)
 

@@ -42,6 +42,8 @@ from koe5_demo.encoding.host import Phase as ModelPhase
 from koe5_demo.encoding.hub import cached_folder
 from koe5_demo.errors import DataError
 from koe5_demo.records import Encoder, Role
+from koe5_demo.settings import Settings
+from koe5_demo.ui.benchmark_calibration import calibrating
 from koe5_demo.ui.benchmark_runs import RunStore, StoredResult
 
 TELL_EVERY_S: Final = 0.3
@@ -253,7 +255,13 @@ def dataset_rows(choice: Choice, speeds: SpeedBook) -> list[DatasetRow]:
 
 
 def run(
-    choice: Choice, host: ModelHost, gate: RunGate, options: RunOptions, *, clock: Callable[[], float] = time.monotonic
+    choice: Choice,
+    host: ModelHost,
+    gate: RunGate,
+    options: RunOptions,
+    *,
+    settings: Settings | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Live]:
     """Run what was chosen, one run at a time on this machine, telling how far it is.
 
@@ -262,13 +270,17 @@ def run(
         host: Where the models come from.
         gate: The queue.
         options: Where results go, the vector cache and the stop signal; the gate here takes the place of its own.
+        settings: Where a first run of a model leaves the calibration of its scores; nowhere when None.
         clock: For tests.
     """
     n_all = len(choice.datasets) * len(choice.systems)
     for progress in _fetch_models(choice.models, host, options.should_stop):
         yield Live(0, n_all, progress)
     sources = system_sources(choice.systems, lambda name: _open(host, name))
-    yield from follow(run_suite(choice.datasets, sources, replace(options, gate=gate)), choice, clock)
+    events = run_suite(choice.datasets, sources, replace(options, gate=gate))
+    if settings is not None and options.cache is not None:
+        events = calibrating(events, choice.models, host, options.cache, settings)
+    yield from follow(events, choice, clock)
 
 
 def follow(events: Iterator[RunEvent], choice: Choice, clock: Callable[[], float] = time.monotonic) -> Iterator[Live]:

@@ -28,7 +28,7 @@ from koe5_demo.ui import benchmark_handlers as handlers
 from koe5_demo.ui import benchmark_render as render
 from koe5_demo.ui.benchmark_handlers import REFERENCES, SIZES, Choice, Live
 from koe5_demo.ui.benchmark_runs import SHIPPED, RunStore, StoredResult
-from koe5_demo.ui.boundary import ERROR_SECONDS, PLAIN, Words, choices, guarded, label, unexpected
+from koe5_demo.ui.boundary import PLAIN, Words, choices, guarded, label, shown_error, unexpected
 from koe5_demo.ui.fair_queue import Bench
 from koe5_demo.ui.ranking_tab import RankingTab
 from koe5_demo.ui.render import caption, line
@@ -331,6 +331,7 @@ class _Events:
 
     def __init__(self, host: ModelHost, settings: Settings, bench: Bench) -> None:
         self._host = host
+        self._settings = settings
         self._custom = settings.allow_custom_models
         self._bench = bench
         self._stops = handlers.Stops()
@@ -361,7 +362,7 @@ class _Events:
         """Check the choice, and ready the buttons; the token names this run to the stop button."""
         *chosen, tongue = values
         if not self._choice(*chosen).complete:
-            raise gr.Error(t("bench_nothing_chosen", Language(tongue)), print_exception=False)
+            raise shown_error(t("bench_nothing_chosen", Language(tongue)))
         token = secrets.token_hex(8)
         self._stops.open(token)
         return [token, gr.update(interactive=False), gr.update(interactive=True)]
@@ -374,7 +375,7 @@ class _Events:
         try:
             yield from steps
         except DemoError as error:
-            raise gr.Error(error.text(language), duration=ERROR_SECONDS, print_exception=False) from error
+            raise shown_error(error.text(language)) from error
         except Exception as error:
             raise unexpected(error, language) from error
         finally:
@@ -478,7 +479,7 @@ class _Events:
             device=self._device,
             should_stop=self._bench.between(stop.is_set),
         )
-        for live in handlers.run(choice, self._host, self._bench.gate, options):
+        for live in handlers.run(choice, self._host, self._bench.gate, options, settings=self._settings):
             yield self._live(live, run_id, filters, language)
 
     def _live(self, live: Live, run_id: str, filters: list[Any], language: Language) -> list[Any]:

@@ -43,7 +43,7 @@ def guarded(handler: Callable[P, R]) -> Callable[P, R]:
             with told(event, args):
                 return handler(*args, **kwargs)
         except DemoError as error:
-            raise gr.Error(error.text(language), duration=ERROR_SECONDS, print_exception=False) from error
+            raise shown_error(error.text(language)) from error
         except gr.Error:
             raise
         except Exception as error:
@@ -56,7 +56,12 @@ def unexpected(error: Exception, language: Language) -> gr.Error:
     """Log a bug with its traceback under a number, and return what tells that number."""
     number = secrets.token_hex(4)
     logger.error("unexpected error %s\n%s", number, frames(error))
-    return gr.Error(t("unexpected", language, id=number), duration=ERROR_SECONDS, print_exception=False)
+    return shown_error(t("unexpected", language, id=number))
+
+
+def shown_error(text: str) -> gr.Error:
+    """Return what gradio shows as a message."""
+    return gr.Error(text, duration=ERROR_SECONDS, print_exception=False)
 
 
 def stop_if_left(*_: object) -> None:

@@ -13,7 +13,7 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui import render
 from koe5_demo.ui.api import build_api
 from koe5_demo.ui.benchmark_tab import build_benchmark_tab
-from koe5_demo.ui.boundary import Words, label
+from koe5_demo.ui.boundary import PLAIN, Words, label
 from koe5_demo.ui.fair_queue import Bench, Courtesy
 from koe5_demo.ui.launch import keep_no_statistics
 from koe5_demo.ui.model_bar import build_model_bar
@@ -55,6 +55,7 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
                 build_benchmark_tab(host, settings, words, language, ranking, tabs=tabs, tab=benchmark, bench=bench)
             with words.make(gr.Tab, {"label": label("tab_model")}, id="model") as about:
                 build_model_tab(host, words, bar.model, language, about)
+        words.make(gr.HTML, {"value": render.footer}, **PLAIN)
         _wire_frame(words, language, dark)
         build_api(host, settings, bench)
         wire_load(page, ranking, host, bar.model, language)

@@ -26,7 +26,7 @@ from koe5_demo.records import Encoder, FloatArray, Notice, OnProgress, Role, Tok
 from koe5_demo.settings import Limits
 from koe5_demo.ui.state import MOST_DRAWN, HeatmapView, Options, Outcome, Pick, Rival, ScaleChoice
 from koe5_demo.ui.text import t
-from koe5_demo.windows import WindowedComparison, compare_windows
+from koe5_demo.windows import Window, WindowedComparison, compare_windows, window_text
 
 BM25: Final = "bm25"
 MOST_SEARCHED_CUTS: Final = 20
@@ -54,13 +54,18 @@ class Form:
 
 @dataclass(frozen=True)
 class Example:
-    """A ready example; see assets/examples.json."""
+    """A ready example; see assets/examples.json.
+
+    Attributes:
+        rival: What it is compared with; empty leaves the visitor's choice alone.
+    """
 
     id: str
     title: dict[Language, str]
     note: dict[Language, str]
     queries: tuple[str, ...]
     passages: tuple[str, ...]
+    rival: str = ""
 
     @property
     def text_of_queries(self) -> str:
@@ -86,6 +91,20 @@ class Drawing:
     n_columns: int
 
 
+@dataclass(frozen=True)
+class BestWindow:
+    """A passage's best window: its number from 1, of how many."""
+
+    n: int
+    of: int
+    window: Window
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Return the characters of the passage, half open."""
+        return self.window.start, self.window.end
+
+
 @cache
 def examples() -> tuple[Example, ...]:
     """Return the ready examples, the model card's own first."""
@@ -97,9 +116,17 @@ def examples() -> tuple[Example, ...]:
             note={language: item["note"][language.value] for language in Language},
             queries=tuple(item["queries"]),
             passages=tuple(item["passages"]),
+            rival=item.get("rival", ""),
         )
         for item in raw
     )
+
+
+def example_note(queries: str, passages: str, language: Language) -> str:
+    """Return what an example shows while the boxes hold it unchanged, else nothing."""
+    held = (queries.strip(), passages.strip())
+    found = (example for example in examples() if (example.text_of_queries, example.text_of_passages) == held)
+    return next((example.note[language] for example in found), "")
 
 
 def open_table(path: Path, limits: Limits) -> Table:
@@ -186,6 +213,9 @@ def run(
     comparison = compared if windowed is None else windowed.comparison
     drawn = best_passages(comparison.scores, MOST_DRAWN - len(queries.texts))
     pairs, points = _drawn(compared, drawn)
+    if windowed is not None:  # every view of a query and a passage shows the one score that is explained
+        n_queries, scores = len(queries.texts), comparison.scores[:, list(drawn)]
+        pairs[:n_queries, n_queries:], pairs[n_queries:, :n_queries] = scores, scores.T
     return Outcome(
         model=model or encoder.info.id,
         comparison=_without_vectors(comparison),
@@ -222,9 +252,22 @@ def explain_pair(outcome: Outcome, left: Pick, right: Pick, encoder: Encoder) ->
     """
     if not isinstance(encoder, TokenEncoder):
         raise InputError("explain_unsupported", name=encoder.info.id)
+    sides = ((left, right), (right, left))
     return explain.explain_pair(
-        encoder.encode_tokens(outcome.text(left), left.role), encoder.encode_tokens(outcome.text(right), right.role)
+        *(encoder.encode_tokens(_scored_text(outcome, pick, other, encoder), pick.role) for pick, other in sides)
     )
+
+
+def best_window(outcome: Outcome, pick: Pick, other: Pick) -> BestWindow | None:
+    """Return the window that gave a passage its score with a query.
+
+    None for every other pair, and for a passage that is one window.
+    """
+    if outcome.windowed is None or (pick.role, other.role) != (Role.PASSAGE, Role.QUERY):
+        return None
+    own = [window for window in outcome.windowed.windows if window.passage == pick.index]
+    best = outcome.windowed.best_window(other.index, pick.index)
+    return None if len(own) == 1 else BestWindow(own.index(best) + 1, len(own), best)
 
 
 def shared_state(form: Form, limits: Limits, model: str, options: Options) -> share.SharedState:
@@ -304,6 +347,12 @@ def _run_notices(comparison: Comparison, windowed: WindowedComparison | None, en
     if n_typed:
         notices.append(Notice("notice_prefix_typed", {"n": n_typed}))
     return notices
+
+
+def _scored_text(outcome: Outcome, pick: Pick, other: Pick, encoder: Encoder) -> str:
+    """Return the text whose vector gave the score of a pair: a passage's best window where windows were asked for."""
+    text, found = outcome.text(pick), best_window(outcome, pick, other)
+    return text if found is None else window_text(text, found.window, encoder)
 
 
 def _bare_scores(comparison: Comparison, encoder: Encoder) -> FloatArray:

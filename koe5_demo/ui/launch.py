@@ -82,7 +82,7 @@ def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
         "ssr_mode": False,
         "run_history": False,
         "enable_monitoring": False,
-        "footer_links": ["api", "settings"],
+        "footer_links": [],  # gradio words its own in the browser's language
         "max_file_size": int(settings.limits.file_mb * 1_000_000) + 1_000_000,
         "show_error": True,
         "state_session_capacity": SESSIONS_KEPT,

@@ -32,7 +32,7 @@ def build_model_bar(host: ModelHost, words: Words, language: gr.Radio) -> ModelB
     with gr.Row(elem_classes="k-model", equal_height=False):
         model = words.make(
             gr.Dropdown,
-            {"label": label("model"), "info": label("model_hint")},
+            {"label": label("model")},
             choices=host.names,
             value=host.serving,
             scale=1,

@@ -95,7 +95,9 @@ def paper_chart() -> Figure:
     datasets = list(dict.fromkeys(dataset for cells in table.values() for dataset, _ in cells))
     groups = [(dataset, "NDCG@1") for dataset in datasets]
     shares = {model: [cells.get((dataset, PAPER_METRIC)) for dataset in datasets] for model, cells in table.items()}
-    series = {model: [None if share is None else 100 * share for share in row] for model, row in shares.items()}
+    # KoE5 first: it gets the page's own colour.
+    ordered = sorted(shares.items(), key=lambda item: item[0] != PAPER_MODEL)
+    series = {model: [None if share is None else 100 * share for share in row] for model, row in ordered}
     return figures.grouped_bars(groups, series)
 
 

@@ -8,13 +8,13 @@ from typing import Final
 import numpy as np
 
 from koe5_demo import figures
-from koe5_demo.calibration import Calibration, load_calibration
-from koe5_demo.explain import DoubleArray, Explanation, Unit, UnitKind, strongest
+from koe5_demo.calibration import Calibration, Percentiles, load_calibration
+from koe5_demo.explain import DoubleArray, Unit, UnitKind, strongest
 from koe5_demo.messages import Language
 from koe5_demo.plain_plotly import Figure
-from koe5_demo.records import Encoder, Notice
+from koe5_demo.records import Encoder, Notice, Role
 from koe5_demo.settings import Settings
-from koe5_demo.ui.handlers import explain_pair
+from koe5_demo.ui.handlers import BestWindow, best_window, explain_pair
 from koe5_demo.ui.state import Outcome, Pick
 from koe5_demo.ui.text import t
 
@@ -61,6 +61,9 @@ class PairView:
         score: The sum; None where there is none.
         exact: Whether contributions add up.
         n_cut: Words of the right text that the model never saw.
+        left_label, right_label: What the texts are called in the page's language.
+        window: The part of the right text that has this score, where long passages are split.
+        rows, columns, values: The word-by-word heatmap: names of the strongest units and their numbers.
     """
 
     model: str
@@ -73,6 +76,27 @@ class PairView:
     score: float | None
     exact: bool
     n_cut: int
+    left_label: str
+    right_label: str
+    window: BestWindow | None
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class HighView:
+    """How high a query's scores are.
+
+    Attributes:
+        told: The best score in words, and what was measured; or that nothing was.
+        places: Name, score and place among measured pairs of each mark; empty without a calibration.
+        figure: The strip; None without a calibration.
+    """
+
+    told: tuple[Notice, ...]
+    places: tuple[tuple[str, float, Percentiles], ...] = ()
+    figure: Figure | None = None
 
 
 def view_pair(
@@ -84,6 +108,9 @@ def view_pair(
         InputError: If the model's vectors cannot be taken apart.
     """
     explanation = explain_pair(outcome, left, right, encoder)
+    short = strongest(explanation, N_QUERY_WORDS, N_PASSAGE_WORDS)
+    rows = tuple(_name(unit, language) for unit in short.query_units)
+    columns = tuple(_name(unit, language) for unit in short.passage_units)
     shown_left = _shown(explanation.query_units, explanation.query_values, language)
     shown_right = _shown(explanation.passage_units, explanation.passage_values, language)
     ranked = sorted((unit for unit in shown_right if not unit.cut), key=lambda unit: -abs(unit.value))
@@ -98,20 +125,25 @@ def view_pair(
         score=explanation.score,
         exact=explanation.exact,
         n_cut=sum(unit.cut for unit in shown_right),
+        left_label=_label(left, language),
+        right_label=_label(right, language),
+        window=best_window(outcome, right, left),
+        rows=rows,
+        columns=columns,
+        values=tuple(map(tuple, short.matrix.tolist())),
     )
-    return view, _heatmap(strongest(explanation, N_QUERY_WORDS, N_PASSAGE_WORDS), language)
+    return view, figures.word_heatmap(short.matrix, rows, columns)
 
 
-def calibrate_outcome(
-    outcome: Outcome, query: int, settings: Settings, language: Language
-) -> tuple[tuple[Notice, ...], Figure | None]:
-    """Return how high a query's best score is among measured pairs, with a strip; no strip without a calibration."""
+def calibrate_outcome(outcome: Outcome, query: int, settings: Settings, language: Language) -> HighView:
+    """Return how high a query's best scores are among measured pairs, with a strip; no strip without a calibration."""
     found = load_calibration(outcome.info, settings)
     if found is None:
-        return (Notice("calibration_none", {"model": outcome.info.id}),), None
+        return HighView((Notice("calibration_none", {"model": outcome.info.id}),))
     best = outcome.comparison.hits(query, MOST_MARKS)
     marks = [figures.Mark(hit.score, f"P{hit.index + 1}", hit.passage) for hit in best]
-    return (found.notice(best[0].score), found.source()), _strip(found, marks, language)
+    places = tuple((mark.name, mark.score, found.percentile(mark.score)) for mark in marks)
+    return HighView((found.notice(best[0].score), found.source()), places, _strip(found, marks, language))
 
 
 def _strip(found: Calibration, marks: list[figures.Mark], language: Language) -> Figure:
@@ -134,13 +166,12 @@ def _shown(units: tuple[Unit, ...], values: DoubleArray, language: Language) -> 
     )
 
 
+def _label(pick: Pick, language: Language) -> str:
+    key = "why_query" if pick.role is Role.QUERY else "why_passage"
+    return t(key, language, name=figures.shown_name(str(pick)))
+
+
 def _name(unit: Unit, language: Language) -> str:
     if unit.kind is UnitKind.WORD:
         return unit.text
     return t(f"unit_{unit.kind.value}", language, n=unit.n_words)
-
-
-def _heatmap(explanation: Explanation, language: Language) -> Figure:
-    rows = [_name(unit, language) for unit in explanation.query_units]
-    columns = [_name(unit, language) for unit in explanation.passage_units]
-    return figures.word_heatmap(explanation.matrix, rows, columns)

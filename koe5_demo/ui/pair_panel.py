@@ -10,7 +10,7 @@ import gradio as gr
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import InputError
 from koe5_demo.messages import Language
-from koe5_demo.ui import render
+from koe5_demo.ui import render, twins
 from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, guarded, label
 from koe5_demo.ui.pair_handlers import view_pair
 from koe5_demo.ui.state import Outcome, Pick
@@ -26,11 +26,12 @@ class PairPanel:
     picked: gr.State
     text: gr.HTML
     plot: gr.Plot
+    table: gr.HTML
 
     @property
     def outputs(self) -> list[Any]:
         """Return what changes with a picked pair."""
-        return [self.text, self.plot]
+        return [self.text, self.plot, self.table]
 
 
 def build_pair_panel(words: Words) -> PairPanel:
@@ -40,7 +41,8 @@ def build_pair_panel(words: Words) -> PairPanel:
     words.make(gr.HTML, {"value": lambda language: render.caption("why_title", language)}, **PLAIN)
     text = gr.HTML(elem_id="pair", **PLAIN)
     plot = words.make(gr.Plot, {"label": label("why_title")}, show_label=False, visible=False, elem_id="pair-plot")
-    return PairPanel(bridge, picked, text, plot)
+    table = gr.HTML(elem_id="pair-table", **PLAIN)
+    return PairPanel(bridge, picked, text, plot, table)
 
 
 def wire_pair_panel(panel: PairPanel, outcome: gr.State, host: ModelHost, language: gr.Radio) -> None:
@@ -80,9 +82,9 @@ def show_pair(outcome: Outcome | None, picked: str, host: ModelHost, language: L
     """
     pair = None if outcome is None else _pair(picked, outcome)
     if outcome is None or pair is None:
-        return [render.hint("why_hint", language), gr.update(visible=False)]
+        return [render.hint("why_hint", language), gr.update(visible=False), ""]
     view, figure = view_pair(outcome, *pair, host.encoder(outcome.model), language)
-    return [render.pair(view, language), gr.update(value=figure, visible=True)]
+    return [render.pair(view, language), gr.update(value=figure, visible=True), twins.words(view, language)]
 
 
 def show_best_pair(outcome: Outcome, host: ModelHost, language: Language) -> list[Any]:
@@ -91,7 +93,7 @@ def show_best_pair(outcome: Outcome, host: ModelHost, language: Language) -> lis
     try:
         return [picked, *show_pair(outcome, picked, host, language)]
     except InputError as error:
-        return [picked, render.line(error.text(language), language), gr.update(visible=False)]
+        return [picked, render.line(error.text(language), language), gr.update(visible=False), ""]
 
 
 def _pair(picked: str, outcome: Outcome) -> tuple[Pick, Pick] | None:

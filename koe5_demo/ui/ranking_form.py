@@ -59,7 +59,7 @@ def build_form(host: ModelHost, limits: Limits, words: Words) -> RankingForm:
     """Lay out the form, filled with the first example. Must be called inside a gr.Blocks context."""
     first = handlers.examples()[0]
     examples = _examples(words)
-    note = words.make(gr.HTML, {"value": first.note.__getitem__}, elem_id="example-note", **PLAIN)
+    note = gr.HTML(render.line(first.note[words.language], words.language), elem_id="example-note", **PLAIN)
     queries = words.make(
         gr.Textbox,
         {"label": label("queries"), "info": label("queries_hint", limit=limits.queries)},
@@ -76,8 +76,8 @@ def build_form(host: ModelHost, limits: Limits, words: Words) -> RankingForm:
         },
         value=first.text_of_passages,
         # Equal bounds: gradio measures a growing box line by line, which takes minutes for a thousand lines.
-        lines=10,
-        max_lines=10,
+        lines=8,
+        max_lines=8,
         elem_id="passages",
     )
     layout = words.make(
@@ -89,19 +89,10 @@ def build_form(host: ModelHost, limits: Limits, words: Words) -> RankingForm:
         value=Layout.BLOCKS.value,
         elem_id="layout",
     )
-    file = words.make(
-        gr.File,
-        {"label": label("file", mb=limits.file_mb)},
-        file_types=[f".{kind}" for kind in READERS],
-        file_count="single",
-        type="filepath",
-        height=140,
-        elem_id="file",
-    )
-    column = words.make(gr.Dropdown, {"label": label("column")}, choices=[], visible=False, elem_id="column")
-    windows, bare, rival = _options(host, words)
     count = gr.HTML(elem_id="count", **PLAIN)
     run = words.make(gr.Button, {"value": label("run")}, variant="primary", elem_id="run")
+    windows, bare, rival = _options(host, words)
+    file, column = _file(limits, words)
     return RankingForm(examples, note, queries, passages, layout, file, column, count, windows, bare, rival, run)
 
 
@@ -123,10 +114,11 @@ def restore(state: SharedState) -> list[Any]:
     return [*texts, options.windows, options.bare, options.rival]
 
 
-def count_html(form: Form, limits: Limits, host: ModelHost, model: str, language: Language) -> str:
-    """Return how much was read, and how much of it the model will see."""
-    encoder = host.ready_encoder(model)
-    return render.lines(handlers.count_line(form, limits, encoder, language), language)
+def told_of_form(form: Form, limits: Limits, host: ModelHost, model: str, language: Language) -> tuple[str, str]:
+    """Return how much was read and how much of it the model will see, and what the example in the boxes shows."""
+    counted = handlers.count_line(form, limits, host.ready_encoder(model), language)
+    note = handlers.example_note(form.queries, form.passages, language)
+    return render.lines(counted, language), render.line(note, language)
 
 
 def file_updates(path: str | None, limits: Limits, language: Language) -> tuple[Any, Any]:
@@ -149,6 +141,22 @@ def _examples(words: Words) -> tuple[tuple[handlers.Example, gr.Button], ...]:
             )
             for example in handlers.examples()
         )
+
+
+def _file(limits: Limits, words: Words) -> tuple[gr.File, gr.Dropdown]:
+    with words.make(gr.Accordion, {"label": label("file", mb=limits.file_mb)}, open=False, elem_id="file-box"):
+        file = words.make(
+            gr.File,
+            {"label": label("file", mb=limits.file_mb)},
+            show_label=False,
+            file_types=[f".{kind}" for kind in READERS],
+            file_count="single",
+            type="filepath",
+            height=120,
+            elem_id="file",
+        )
+        column = words.make(gr.Dropdown, {"label": label("column")}, choices=[], visible=False, elem_id="column")
+    return file, column
 
 
 def _options(host: ModelHost, words: Words) -> tuple[gr.Checkbox, gr.Checkbox, gr.Dropdown]:

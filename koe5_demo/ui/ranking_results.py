@@ -13,19 +13,20 @@ from koe5_demo.messages import Language
 from koe5_demo.plain_plotly import Figure
 from koe5_demo.records import Role
 from koe5_demo.settings import Settings
-from koe5_demo.ui import handlers, render
+from koe5_demo.ui import handlers, render, twins
 from koe5_demo.ui.boundary import PLAIN, Words, choices, label
 from koe5_demo.ui.pair_handlers import calibrate_outcome
+from koe5_demo.ui.pair_panel import PairPanel, build_pair_panel
 from koe5_demo.ui.state import HeatmapView, Outcome, Pick, ScaleChoice
 from koe5_demo.ui.text import t
 
 QUERY_LABEL_CHARS: Final = 60
-NOT_DRAWN: Final = ("heatmap_view", "scale", "csv", "json")
+NOT_DRAWN: Final = ("heatmap_view", "scale", "csv", "json", "pair")
 
 
 @dataclass(frozen=True)
 class RankingResults:
-    """The components. All but the four of `NOT_DRAWN` change with a new outcome, in the order of the fields."""
+    """The components. All but those of `NOT_DRAWN` change with a new outcome, in the order of the fields."""
 
     notices: gr.HTML
     query: gr.Dropdown
@@ -34,6 +35,8 @@ class RankingResults:
     details: gr.Column
     calibration: gr.HTML
     strip: gr.Plot
+    strip_table: gr.HTML
+    pair: PairPanel
     heatmap_view: gr.Radio
     scale: gr.Radio
     plot: gr.Plot
@@ -42,8 +45,10 @@ class RankingResults:
     rival_box: gr.Column
     rival: gr.HTML
     scatter: gr.Plot
+    scatter_table: gr.HTML
     map_box: gr.Accordion
     map: gr.Plot
+    map_table: gr.HTML
     sent: gr.HTML
     code: gr.Code
     csv: gr.Button
@@ -57,7 +62,7 @@ class RankingResults:
     @property
     def of_query(self) -> list[Any]:
         """Return what `show_query` fills, in its order."""
-        return [self.ranking, self.calibration, self.strip, self.rival]
+        return [self.ranking, self.calibration, self.strip, self.strip_table, self.rival]
 
     @property
     def of_heatmap(self) -> list[Any]:
@@ -76,16 +81,20 @@ def build_results(words: Words) -> RankingResults:
         "made_by": gr.HTML(elem_id="made-by-box", **PLAIN),
     }
     with gr.Column(visible=False, elem_id="details") as details:
-        with gr.Row():
+        with gr.Row(elem_classes="k-tools"):
             made["csv"] = words.make(gr.Button, {"value": label("download_csv")}, size="sm", elem_id="download-csv")
             made["json"] = words.make(gr.Button, {"value": label("download_json")}, size="sm", elem_id="download-json")
-        _caption(words, "high_title")
-        made["calibration"] = gr.HTML(elem_id="calibration", **PLAIN)
-        made["strip"] = _plot(words, "high_title", "strip")
         with gr.Column(visible=False, elem_id="rival-box") as rival_box:
             _caption(words, "rival_title")
             made["rival"] = gr.HTML(elem_id="rival-view", **PLAIN)
             made["scatter"] = _plot(words, "rival_title", "scatter")
+            made["scatter_table"] = gr.HTML(elem_id="scatter-table", **PLAIN)
+        _caption(words, "high_title")
+        made["calibration"] = gr.HTML(elem_id="calibration", **PLAIN)
+        made["strip"] = _plot(words, "high_title", "strip")
+        made["strip_table"] = gr.HTML(elem_id="strip-table", **PLAIN)
+        with gr.Column(elem_id="pair-box"):
+            made["pair"] = build_pair_panel(words)
         _caption(words, "heatmap")
         with gr.Row():
             made["heatmap_view"] = _radio(words, "view", "heatmap-view", _VIEWS)
@@ -95,6 +104,7 @@ def build_results(words: Words) -> RankingResults:
         made["matrix"] = gr.HTML(elem_id="matrix", **PLAIN)
         with words.make(gr.Accordion, {"label": label("map_title")}, open=False, elem_id="map-box") as map_box:
             made["map"] = _plot(words, "map_title", "map")
+            made["map_table"] = gr.HTML(elem_id="map-table", **PLAIN)
         with words.make(gr.Accordion, {"label": label("sent")}, open=False, elem_id="sent-box"):
             made["sent"] = gr.HTML(elem_id="sent", **PLAIN)
         with words.make(gr.Accordion, {"label": label("code")}, open=False, elem_id="code-box"):
@@ -107,21 +117,22 @@ def show(outcome: Outcome, query: int, view: str, scale: str, settings: Settings
     comparison = outcome.comparison
     warning = t("embedded_warning", language) if outcome.info.id == EMBEDDED_MODEL else ""
     names = [(figures.label(f"Q{n}", text, QUERY_LABEL_CHARS), n - 1) for n, text in enumerate(comparison.queries, 1)]
-    ranking, calibration, strip, rival = show_query(outcome, query, settings, language)
+    ranking, *high, rival = show_query(outcome, query, settings, language)
     return [
         render.notices(outcome.notices, language, warning=warning),
         gr.update(choices=names, value=query, visible=len(names) > 1),
         ranking,
         render.made_by(outcome, language),
         gr.update(visible=True),
-        calibration,
-        strip,
+        *high,
         *show_heatmap(outcome, view, scale, language),
         gr.update(visible=outcome.rival is not None),
         rival,
         _maybe(_scatter(outcome, language)),
+        twins.scatter(outcome, language),
         gr.update(visible=outcome.text_map is not None),
         _maybe(_map(outcome, language)),
+        twins.text_map(outcome, language),
         render.sent(outcome, language),
         exports.snippet(comparison, outcome.info),
     ]
@@ -134,11 +145,12 @@ def show_nothing(n: int, language: Language) -> list[Any]:
 
 def show_query(outcome: Outcome, query: int, settings: Settings, language: Language) -> list[Any]:
     """Return what depends on the chosen query."""
-    told, strip = calibrate_outcome(outcome, query, settings, language)
+    high = calibrate_outcome(outcome, query, settings, language)
     return [
         render.ranking(outcome, query, language),
-        render.calibration(told, language),
-        _maybe(strip),
+        render.calibration(high.told, language),
+        _maybe(high.figure),
+        twins.strip(high, language) if high.places else "",
         render.rival(outcome, query, language),
     ]
 

@@ -15,10 +15,17 @@ from koe5_demo.messages import Language
 from koe5_demo.settings import Settings
 from koe5_demo.ui import handlers
 from koe5_demo.ui.boundary import MODEL_QUEUE, Words, guarded, reporter
-from koe5_demo.ui.pair_panel import build_pair_panel, show_best_pair, wire_pair_panel
-from koe5_demo.ui.ranking_form import N_FORM, RankingForm, build_form, count_html, file_updates, read_form, read_options
+from koe5_demo.ui.pair_panel import show_best_pair, wire_pair_panel
+from koe5_demo.ui.ranking_form import (
+    N_FORM,
+    RankingForm,
+    build_form,
+    file_updates,
+    read_form,
+    read_options,
+    told_of_form,
+)
 from koe5_demo.ui.ranking_results import RankingResults, build_results, show, show_heatmap, show_nothing, show_query
-from koe5_demo.ui.render import line
 from koe5_demo.ui.share_bar import READ_LINK, ShareBar, build_share_bar, on_link, wire_share_bar
 from koe5_demo.ui.state import Outcome
 
@@ -34,6 +41,7 @@ class RankingTab:
     form: RankingForm
     share: ShareBar
     run_event: dict[str, Any]
+    count_event: dict[str, Any]
 
     @property
     def queries(self) -> gr.Textbox:
@@ -62,37 +70,36 @@ def build_ranking_tab(
             bar = build_share_bar(words)
         with gr.Column(scale=7, min_width=320):
             shown = build_results(words)
-            with gr.Column(elem_id="pair-box"):
-                panel = build_pair_panel(words)
-    events = _Events(host, settings, len(shown.outputs))
+    events = _Events(host, settings, len(shown.outputs), len(shown.of_query))
     run: dict[str, Any] = {
         "fn": guarded(events.on_run),
         "inputs": [*form.texts, *form.options, model, shown.heatmap_view, shown.scale, language],
-        "outputs": [outcome, *shown.outputs, panel.picked, *panel.outputs],
+        "outputs": [outcome, *shown.outputs, shown.pair.picked, *shown.pair.outputs],
         "api_visibility": "private",
         "concurrency_id": MODEL_QUEUE,
         "show_progress_on": [shown.ranking],
     }
-    _wire_form(form, events, model, language, run)
+    count = _wire_form(form, events, model, language, run)
     _wire_results(shown, outcome, events, language)
-    wire_pair_panel(panel, outcome, host, language)
+    wire_pair_panel(shown.pair, outcome, host, language)
     wire_share_bar(bar, form, model, language, settings.limits, run)
     _wire_downloads(outcome, shown)
-    return RankingTab(outcome, form, bar, run)
+    return RankingTab(outcome, form, bar, run, count)
 
 
 class _Events:
     """What the events of the tab compute. Arguments come in the order of the components wired to them."""
 
-    def __init__(self, host: ModelHost, settings: Settings, n_shown: int) -> None:
+    def __init__(self, host: ModelHost, settings: Settings, n_shown: int, n_of_query: int) -> None:
         self._host = host
         self._settings = settings
         self._n_shown = n_shown
+        self._n_of_query = n_of_query
 
-    def on_count(self, *values: Any) -> str:
-        """Tell how much was read, and how much of it the model will see."""
+    def on_count(self, *values: Any) -> tuple[str, str]:
+        """Tell how much was read, how much of it the model will see, and what the example shows."""
         *filled, model, tongue = values
-        return count_html(read_form(*filled), self._settings.limits, self._host, model, Language(tongue))
+        return told_of_form(read_form(*filled), self._settings.limits, self._host, model, Language(tongue))
 
     def on_file(self, path: str | None, tongue: str) -> tuple[Any, Any]:
         """Offer the columns of a new file."""
@@ -131,7 +138,7 @@ class _Events:
     def on_query(self, outcome: Outcome | None, query: int | None, tongue: str) -> list[Any]:
         """Show the ranking of another query."""
         if outcome is None:
-            return [gr.skip()] * 4
+            return [gr.skip()] * self._n_of_query
         return show_query(outcome, query or 0, self._settings, Language(tongue))
 
     def on_redraw(self, outcome: Outcome | None, view: str, scale: str, tongue: str) -> list[Any]:
@@ -139,12 +146,15 @@ class _Events:
         return [gr.skip()] * 3 if outcome is None else show_heatmap(outcome, view, scale, Language(tongue))
 
 
-def _wire_form(form: RankingForm, events: _Events, model: gr.Dropdown, language: gr.Radio, run: dict[str, Any]) -> None:
+def _wire_form(
+    form: RankingForm, events: _Events, model: gr.Dropdown, language: gr.Radio, run: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the event that tells what the form holds."""
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     count: dict[str, Any] = {
         "fn": guarded(events.on_count),
         "inputs": [*form.texts, model, language],
-        "outputs": form.count,
+        "outputs": [form.count, form.example_note],
         **quiet,
     }
     for typed in (form.queries, form.passages):
@@ -157,15 +167,15 @@ def _wire_form(form: RankingForm, events: _Events, model: gr.Dropdown, language:
     form.rival.input(guarded(events.on_rival), [form.rival, language], None, **told)
     form.run.click(**run)
     for example, button in form.examples:
-        outputs = [form.queries, form.passages, form.layout, form.file, form.example_note]
-        button.click(_fill(example), language, outputs, **quiet).then(**run)
+        outputs = [form.queries, form.passages, form.layout, form.file, form.rival]
+        button.click(_fill(example), None, outputs, **quiet).then(**run)
+    return count
 
 
 def _fill(example: handlers.Example) -> Any:
-    def fill(tongue: str) -> tuple[str, str, str, None, str]:
-        language = Language(tongue)
-        note = line(example.note[language], language)
-        return example.text_of_queries, example.text_of_passages, Layout.BLOCKS.value, None, note
+    def fill() -> tuple[Any, ...]:
+        rival = example.rival or gr.skip()
+        return example.text_of_queries, example.text_of_passages, Layout.BLOCKS.value, None, rival
 
     return fill
 
@@ -214,4 +224,5 @@ def wire_load(page: gr.Blocks, tab: RankingTab, host: ModelHost, model: gr.Dropd
         [model, *restored],
         js=READ_LINK,
         api_visibility="private",  # queued: gradio delivers warnings through the queue alone
-    ).then(**tab.run_event)
+        show_progress="hidden",
+    ).then(**tab.run_event).then(**tab.count_event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,12 +12,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from koe5_demo.agreement import AgreementReport, RankChange
+from koe5_demo.benchmark.lexical import K1, B
 from koe5_demo.exports import model_json
 from koe5_demo.figures import shown_name
 from koe5_demo.messages import Language, message
 from koe5_demo.prompts import split_prompt
 from koe5_demo.records import Notice, Role
-from koe5_demo.ui.handlers import Drawing
+from koe5_demo.ui.handlers import BestWindow, Drawing, best_window
 from koe5_demo.ui.model_handlers import ModelPage, Speed
 from koe5_demo.ui.pair_handlers import PairView
 from koe5_demo.ui.state import Outcome, Pick
@@ -42,7 +44,7 @@ def ranking(outcome: Outcome, query: int, language: Language) -> str:
             "hit": hit,
             "width": round(100 * max(hit.score, 0.0), 2),
             "lost": int(outcome.comparison.passage_encoded.n_tokens[hit.index]) - hit.tokens,
-            "window": _window(outcome, query, hit.index),
+            "window": _window_of(outcome, query, hit.index),
             "bare": bare.get(hit.index),
             "rival": rival.get(hit.index),
         }
@@ -63,11 +65,13 @@ def rival(outcome: Outcome, query: int, language: Language) -> str:
     return render_template(
         "rival.html",
         language,
+        model=outcome.info.id,
         name=outcome.rival.name,
         info=outcome.rival.info,
         tau=found.kendall_tau,
         most=most,
         passage=outcome.comparison.passages[most.index],
+        lexical={"version": version("bm25s"), "k1": K1, "b": B},
     )
 
 
@@ -75,12 +79,13 @@ def pair(view: PairView, language: Language) -> str:
     """Return why two texts have their score: words coloured by what they add, and the same as a table."""
     key = "notice_explain_exact" if view.exact else "notice_explain_approximate"
     told = message(key, language, name=view.model, score=view.score or 0.0)
-    return render_template("pair.html", language, view=view, told=told)
+    return render_template("pair.html", language, view=view, told=told, window=view.window and _window(view.window))
 
 
 def calibration(items: Sequence[Notice], language: Language) -> str:
-    """Return in words how high a score is, and what was measured."""
-    return render_template("line.html", language, parts=[item.text(language) for item in items])
+    """Return in words how high a score is, and what was measured; or that nothing was."""
+    told, *source = (item.text(language) for item in items)
+    return render_template("calibration.html", language, told=told, source=" ".join(source), found=bool(source))
 
 
 def matrix(drawing: Drawing, language: Language) -> str:
@@ -152,8 +157,13 @@ def line(text: str, language: Language) -> str:
 
 
 def model_page(page: ModelPage, language: Language) -> str:
-    """Return what KoE5 is, how it was trained, and what runs here."""
-    return render_template("model.html", language, page=page, citation=CITATION)
+    """Return what KoE5 is and how it was trained."""
+    return render_template("model.html", language, page=page)
+
+
+def models_here(page: ModelPage, language: Language) -> str:
+    """Return what runs here, what could, and how to cite KoE5."""
+    return render_template("model_here.html", language, page=page, citation=CITATION)
 
 
 def speed(measured: Speed, language: Language) -> str:
@@ -186,6 +196,11 @@ def header(language: Language) -> str:
     return render_template("header.html", language)
 
 
+def footer(language: Language) -> str:
+    """Return the line at the page's foot: where texts go, how programs call, whose model it is."""
+    return render_template("footer.html", language)
+
+
 def empty(language: Language) -> str:
     """Return what stands where results will come."""
     return hint("empty", language)
@@ -195,16 +210,17 @@ def _ranks_of(report: AgreementReport | None, query: int) -> dict[int, RankChang
     return {} if report is None else {change.index: change for change in report.queries[query].changes}
 
 
-def _window(outcome: Outcome, query: int, passage: int) -> dict[str, Any] | None:
+def _window_of(outcome: Outcome, query: int, passage: int) -> dict[str, Any] | None:
     """Return which of several windows gave a passage its score, and its text."""
-    if outcome.windowed is None:
+    found = best_window(outcome, Pick(Role.PASSAGE, passage), Pick(Role.QUERY, query))
+    if found is None:
         return None
-    own = [window for window in outcome.windowed.windows if window.passage == passage]
-    if len(own) == 1:
-        return None
-    best = outcome.windowed.best_window(query, passage)
-    text = outcome.comparison.passages[passage][best.start : best.end]
-    return {"n": own.index(best) + 1, "of": len(own), "start": best.start + 1, "end": best.end, "text": text}
+    return {**_window(found), "text": outcome.comparison.passages[passage][slice(*found.span)]}
+
+
+def _window(found: BestWindow) -> dict[str, Any]:
+    """Return the numbers of a window as a person counts."""
+    return {"n": found.n, "of": found.of, "start": found.span[0] + 1, "end": found.span[1]}
 
 
 def render_template(template: str, language: Language, **values: Any) -> str:

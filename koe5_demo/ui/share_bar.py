@@ -72,11 +72,13 @@ def wire_share_bar(
     # Queued: gradio shows the message of a failed event only then.
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     inputs = [*form.texts, *form.options, model, language]
-    told = {tongue: (t("share_copied", tongue), t("share_too_long", tongue)) for tongue in Language}
+    told = {
+        tongue: [t(key, tongue) for key in ("share_copied", "share_manual", "share_too_long")] for tongue in Language
+    }
     script = (
         "(packed, tongue) => { const told = "
         + json.dumps({tongue.value: pair for tongue, pair in told.items()}, ensure_ascii=False)
-        + "[tongue]; return window.koe5.shareLink(packed, told[0], told[1]); }"
+        + "[tongue]; return window.koe5.shareLink(packed, ...told); }"
     )
     bar.copy.click(guarded(on_share), inputs, bar.packed, **quiet).then(
         fn=None, inputs=[bar.packed, language], outputs=bar.told, js=script

@@ -58,7 +58,7 @@ def saved(page: Page, button: str, folder: Path) -> Path:
 
 
 def test_the_tab_opens_with_the_shipped_run_and_is_never_empty(tab: Page) -> None:
-    expect(tab.locator("#bench-run input")).to_have_value(re.compile("함께 온 실행.*ours"))
+    expect(tab.locator("#bench-run input")).to_have_value(re.compile("기본 제공 결과.*ours"))
     expect(tab.locator("#bench-results")).to_contain_text("mini")
     expect(tab.locator("#bench-results")).to_contain_text("bm25")
     expect(tab.locator("#bench-chart .js-plotly-plot")).to_be_visible()
@@ -73,7 +73,7 @@ def test_the_papers_table_is_labelled_as_published_and_has_its_footnote(tab: Pag
     expect(paper.locator(".k-row-recovered")).to_contain_text("80.46")
     for number in ("69.30", "47.57", "80.46", "71.93", "81.99"):
         expect(tab.locator("#autorag-note")).to_contain_text(number)
-    expect(tab.locator("#bench-reversal")).to_contain_text("거꾸로")
+    expect(tab.locator("#bench-reversal")).to_contain_text("뒤집은 순서")
     choose(tab, "#bench-reference", "BGE-m3")
     expect(paper.locator(".k-row-paper")).to_contain_text("BGE-m3")
 
@@ -87,17 +87,17 @@ def test_a_run_of_mini_and_bm25_finishes_and_shows_tables_and_charts(tab: Page) 
     expect(tab.locator("#bench-chart g.bars path").first).to_be_visible()
     expect(tab.locator("#bench-start")).to_be_enabled()
     expect(tab.locator("#bench-stop")).to_be_disabled()
-    choose(tab, "#bench-run", re.compile("함께 온 실행"))
-    expect(tab.locator("#bench-run input")).to_have_value(re.compile("함께 온 실행"))
+    choose(tab, "#bench-run", re.compile("기본 제공 결과"))
+    expect(tab.locator("#bench-run input")).to_have_value(re.compile("기본 제공 결과"))
 
 
 def test_stop_keeps_the_results_that_were_done(tab: Page) -> None:
     # BM25 is done at once; opening Kiwi's dictionary takes long enough to press stop.
     tab.locator("#bench-lexical").get_by_text("Kiwi").click()
     start(tab)
-    expect(tab.locator("#bench-run input")).not_to_have_value(re.compile("함께 온 실행"), timeout=SLOW)
+    expect(tab.locator("#bench-run input")).not_to_have_value(re.compile("기본 제공 결과"), timeout=SLOW)
     tab.locator("#bench-stop").click()
-    expect(tab.locator("#bench-progress")).to_contain_text("멈추었습니다", timeout=SLOW)
+    expect(tab.locator("#bench-progress")).to_contain_text("중지했습니다", timeout=SLOW)
     expect(tab.locator("#bench-results")).to_contain_text("bm25")
     expect(tab.locator("#bench-results")).not_to_contain_text("embedded")
     expect(tab.locator("#bench-start")).to_be_enabled()
@@ -115,7 +115,7 @@ def test_a_set_that_cannot_be_had_says_why_and_the_rest_runs(tab: Page) -> None:
 def test_nothing_chosen_gets_a_message(tab: Page) -> None:
     tab.locator("#bench-datasets").get_by_text("ours").click()
     start(tab)
-    expect(tab.locator(".toast-wrap")).to_contain_text("하나 이상 고르세요")
+    expect(tab.locator(".toast-wrap")).to_contain_text("하나 이상 선택하세요")
 
 
 def test_the_data_sets_tell_size_licence_and_time(tab: Page) -> None:
@@ -135,7 +135,7 @@ def test_the_comparison_has_an_interval_and_a_p_value(tab: Page) -> None:
 
 
 def test_the_explorer_shows_only_wrong_queries_and_opens_one_in_the_ranking_tab(tab: Page) -> None:
-    tab.locator("#bench-which").get_by_text("틀린 것만").click()
+    tab.locator("#bench-which").get_by_text("틀린 질의만").click()
     expect(tab.locator("#bench-query input")).to_have_value(re.compile("^✗"))
     expect(rows(tab, "#bench-query-view").first).not_to_have_class(re.compile("k-gold"))
     before = tab.locator("#bench-query input").input_value()
@@ -151,7 +151,7 @@ def test_the_explorer_shows_only_wrong_queries_and_opens_one_in_the_ranking_tab(
 
 def test_published_models_are_filtered(tab: Page) -> None:
     tab.locator("#bench-published-name input, #bench-published-name textarea").fill("koe5")
-    expect(tab.locator("#bench-published .k-line")).to_contain_text("공개 결과 1개 가운데 1개")
+    expect(tab.locator("#bench-published .k-line")).to_contain_text("공개 결과 1개 중 1개")
 
 
 def test_downloads_hold_the_run(tab: Page, tmp_path: Path) -> None:

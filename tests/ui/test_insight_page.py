@@ -55,14 +55,14 @@ def test_a_click_on_the_heatmap_opens_the_pair_of_that_cell(opened: Page, fill: 
 def test_the_strip_places_the_scores_among_measured_pairs(opened: Page, fill: Fill) -> None:
     fill("대한민국의 수도", PASSAGES)
     rank(opened, 3)
-    expect(opened.locator("#calibration")).to_contain_text(re.compile(r"무작위 쌍의 [\d.]+ %"))
+    expect(opened.locator("#calibration")).to_contain_text(re.compile(r"무작위 쌍의 [\d.]+%"))
     expect(opened.locator("#calibration")).to_contain_text("mini")
     expect(opened.locator("#strip .js-plotly-plot")).to_be_visible()
 
 
 def test_the_token_meter_warns_while_typing_and_the_lost_tail_is_struck(opened: Page, fill: Fill) -> None:
     fill("끝말", "가나다 " * 2_100 + "끝말")
-    expect(opened.locator("#count")).to_contain_text("2,101/2,048 토큰: 1개가 잘립니다")
+    expect(opened.locator("#count")).to_contain_text("2,101/2,048토큰: 문단 1개가 잘립니다")
     rank(opened, 1)
     opened.locator("#sent-box").get_by_role("button").first.click()
     expect(opened.locator("#sent .k-lost")).to_contain_text("끝말")
@@ -75,9 +75,9 @@ def test_windows_find_what_the_cut_lost_and_show_where(opened: Page, fill: Fill)
     open_options(opened)
     opened.locator("#windows input").check()
     opened.locator("#run").click()
-    expect(opened.locator(".k-window")).to_contain_text("가장 높은 창 2/2")
+    expect(opened.locator(".k-window")).to_contain_text("가장 높은 구간 2/2")
     assert float(opened.locator(".k-score .k-number").first.inner_text()) > before
-    expect(opened.locator("#notices")).to_contain_text("창")
+    expect(opened.locator("#notices")).to_contain_text("구간")
 
 
 def test_prefixes_can_be_left_out_to_compare(opened: Page, fill: Fill) -> None:
@@ -85,7 +85,7 @@ def test_prefixes_can_be_left_out_to_compare(opened: Page, fill: Fill) -> None:
     open_options(opened)
     opened.locator("#bare input").check()
     rank(opened, 3)
-    expect(opened.locator("#ranking thead")).to_contain_text("접두사 없이")
+    expect(opened.locator("#ranking thead")).to_contain_text("접두사 없음")
     expect(opened.locator("#ranking .k-change")).to_have_count(3)
 
 
@@ -129,7 +129,7 @@ def test_a_link_restores_everything_in_another_browser(opened: Page, fill: Fill,
     other.goto(link)
     expect(other.locator("#ranking tbody tr")).to_have_count(3)
     expect(other.locator("#queries textarea")).to_have_value("대한민국의 수도")
-    expect(other.locator("#ranking thead")).to_contain_text("접두사 없이")
+    expect(other.locator("#ranking thead")).to_contain_text("접두사 없음")
     other.context.close()
 
 
@@ -166,12 +166,15 @@ def test_the_model_tab_tells_what_runs_and_measures_it(opened: Page) -> None:
         "CachedMultipleNegativesRankingLoss",
         "700,000",
         "512",
-        "assets/mini",
     ):
         expect(page).to_contain_text(words)
+    expect(opened.locator("#models-here")).to_contain_text("assets/mini")
+    expect(opened.locator("#models-here")).to_contain_text("@misc{KoE5")
     expect(opened.locator("#paper-chart .js-plotly-plot")).to_be_visible()
     opened.locator("#speed-run").click()
-    expect(opened.locator("#speed-line")).to_contain_text("초당")
+    expect(opened.locator("#speed-line")).to_contain_text(
+        re.compile(r"^mini @ [0-9a-f]{12} · 엔진 embedded · float32 · cpu: 초당")
+    )
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -228,7 +228,7 @@ def test_published_models_are_filtered_by_name_and_size() -> None:
 
 def test_a_comparison_says_whether_the_difference_is_noise() -> None:
     close = compare_results(result_with(np.array([1.0, 0, 1, 0] * 10)), result_with(np.array([1.0, 0, 0, 1] * 10)))
-    assert "우연과 가를 수 없습니다" in render.comparison(close, None, Language.KO)
+    assert "우연과 구별되지 않습니다" in render.comparison(close, None, Language.KO)
     far = compare_results(result_with(np.zeros(40)), result_with(np.ones(40)))
     html = render.comparison(far, None, Language.EN)
     assert "unlikely to be chance" in html
@@ -308,8 +308,10 @@ def test_bars_of_one_set_stand_by_measure_and_of_several_by_set_and_measure() ->
     one = figures.grouped_bars([("ours", "NDCG@1"), ("ours", "F1@1")], {"mini": [50.0, 40.0], "bm25": [None, 30.0]})
     assert list(one.data[0]["x"]) == ["NDCG@1", "F1@1"]
     assert list(one.data[1]["y"]) == [None, 30.0]
-    several = figures.grouped_bars([("a", "NDCG@1"), ("b", "NDCG@1")], {"mini": [50.0, 40.0]})
-    assert [list(axis) for axis in several.data[0]["x"]] == [["a", "b"], ["NDCG@1", "NDCG@1"]]
+    several = figures.grouped_bars([("a", "NDCG@1"), ("b", "F1@1")], {"mini": [50.0, 40.0]})
+    assert [list(axis) for axis in several.data[0]["x"]] == [["a", "b"], ["NDCG@1", "F1@1"]]
+    alike = figures.grouped_bars([("a", "NDCG@1"), ("b", "NDCG@1")], {"mini": [50.0, 40.0]})
+    assert list(alike.data[0]["x"]) == ["a", "b"]
 
 
 def test_ranked_bars_keep_their_order_and_escape_names() -> None:

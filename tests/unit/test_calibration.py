@@ -152,9 +152,12 @@ def test_words_say_how_high_a_score_is_in_both_languages() -> None:
     even = Distribution.of(SCORES)
     found = replace(measured, random=even, relevant=Distribution.of(SCORES + 0.592))
     # 0.992 beats 99.2 % of 0 ... 1 and 40 % of 0.592 ... 1.592.
-    assert found.notice(0.992).text(Language.KO) == "무작위 쌍의 99.2 %보다 높고, 관련 쌍의 40 %보다 높습니다."
     assert (
-        found.notice(0.992).text(Language.EN) == "Higher than 99.2 % of random pairs and than 40 % of relevant pairs."
+        found.notice(0.992).text(Language.KO) == "점수 0.9920: 무작위 쌍의 99.2%보다 높고, 관련 쌍의 40%보다 높습니다."
+    )
+    assert (
+        found.notice(0.992).text(Language.EN)
+        == "Score 0.9920: higher than 99.2% of random pairs and 40% of relevant pairs."
     )
     assert "toy" in found.source().text(Language.EN)
 

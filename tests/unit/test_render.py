@@ -52,7 +52,7 @@ def test_scores_have_four_decimals() -> None:
 
 def test_the_made_by_line_names_model_engine_and_counts() -> None:
     line = render.made_by(outcome(["서울", "산"]), Language.EN)
-    for part in ("words", "counting", "float32", "cpu", "4 texts", "4 computed now", "0 from the cache"):
+    for part in ("words", "counting", "float32", "cpu", "4 texts", "4 computed", "0 from the cache"):
         assert part in line
 
 

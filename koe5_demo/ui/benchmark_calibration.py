@@ -1,0 +1,65 @@
+"""A model's scores are calibrated with the vectors of its first benchmark run. No gradio."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from koe5_demo import calibration
+from koe5_demo.benchmark.datasets.records import RetrievalData
+from koe5_demo.benchmark.datasets.registry import read_dataset
+from koe5_demo.benchmark.run import Event, ResultReady
+from koe5_demo.benchmark.vector_cache import VanishedError, VectorCache
+from koe5_demo.benchmark.vectors import StoredVectors, store_vectors
+from koe5_demo.encoding.host import ModelHost
+from koe5_demo.errors import DemoError
+from koe5_demo.records import Encoder, FloatArray, Role
+from koe5_demo.settings import Settings
+
+logger = logging.getLogger(__name__)
+MOST_DOCUMENTS: Final = 50_000
+"""Their vectors are in memory at once; larger sets are left to the command line."""
+
+
+def calibrating(
+    events: Iterator[Event], models: Sequence[str], host: ModelHost, cache: VectorCache, settings: Settings
+) -> Iterator[Event]:
+    """Pass the events of a run on, and calibrate a model after its first result if nothing has yet."""
+    for event in events:
+        if isinstance(event, ResultReady):
+            encoder = _encoder_of(event.result.model, models, host)
+            if encoder is not None and calibration.load_calibration(encoder.info, settings) is None:
+                _calibrate(encoder, event.result.dataset, cache, settings)
+        yield event
+
+
+def _encoder_of(model: str, names: Sequence[str], host: ModelHost) -> Encoder | None:
+    """Return the chosen model with that id, if it is still in memory; lexical and fused systems are none."""
+    ready = (host.ready_encoder(name) for name in names)
+    return next((encoder for encoder in ready if encoder is not None and encoder.info.id == model), None)
+
+
+def _calibrate(encoder: Encoder, dataset: str, cache: VectorCache, settings: Settings) -> None:
+    """Measure and keep; what stands in the way is logged, since the run itself went well."""
+    try:
+        data = read_dataset(dataset)
+        if len(data.documents) > MOST_DOCUMENTS:
+            return
+        queries, documents = (_vectors(encoder, data, role, cache) for role in (Role.QUERY, Role.PASSAGE))
+        measured = calibration.from_vectors(encoder.info, data, queries, documents)
+        calibration.save(measured, calibration.own_path(encoder.info, settings))
+    except (DemoError, VanishedError) as error:
+        logger.warning("no calibration of %s: %s", encoder.info.id, error)
+
+
+def _vectors(encoder: Encoder, data: RetrievalData, role: Role, cache: VectorCache) -> FloatArray:
+    """Return the vectors that the run left in the cache; one that is gone is encoded again."""
+    texts = data.queries if role is Role.QUERY else data.documents
+    steps = store_vectors(encoder, texts, role, cache, lambda: False)
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        stored: StoredVectors = end.value
+    return stored.matrix()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 FORMATS: Final = ("json", "csv", "table")
 BAD_INPUT: Final = 2
+INTERRUPTED: Final = 130
 SHOWN_PASSAGE: Final = 60
 
 
@@ -49,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except BrokenPipeError:
         return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -124,13 +129,11 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 def run_rank(options: argparse.Namespace, settings: Settings) -> int:
     """Print a ranking for each query."""
     require_top_k(options.top_k)
-    queries = inputs.clean(options.query)
-    passages = _read(options.passages_file, options.column, settings) if options.passages_file else None
-    passages = passages or inputs.clean(options.passage)
-    for notice in inputs.check(queries, passages, settings.limits):
-        _tell(notice.text(settings.language))
+    queries, passages = inputs.clean(options.query), _passages(options, settings)
+    notices = inputs.check(queries, passages, settings.limits)
     encoder = open_model(options, settings)
     comparison = compare(queries.texts, passages.texts, encoder)
+    _tell_all(notices, settings)
     cut = int(comparison.passage_encoded.truncated.sum() + comparison.query_encoded.truncated.sum())
     _tell_cut(cut, encoder.info, settings)
     writers: dict[str, Callable[[], str]] = {
@@ -145,14 +148,11 @@ def run_rank(options: argparse.Namespace, settings: Settings) -> int:
 def run_similarity(options: argparse.Namespace, settings: Settings) -> int:
     """Print the matrix of cosines."""
     texts = inputs.clean(options.text)
-    if not texts.texts:
-        raise InputError("no_text")
-    inputs.check(inputs.Parsed(texts.texts[:1]), texts, settings.limits)
-    for notice in texts.notices:
-        _tell(notice.text(settings.language))
+    inputs.check_texts(texts, settings.limits)
     encoder = open_model(options, settings)
     role = Role(options.role)
     matrix = similarity(texts.texts, encoder, role=role)
+    _tell_all(texts.notices, settings)
     counts = encoder.count_tokens(texts.texts, role)
     _tell_cut(int((counts > encoder.info.max_tokens).sum()), encoder.info, settings)
     writers: dict[str, Callable[[], str]] = {
@@ -169,18 +169,19 @@ def run_encode(options: argparse.Namespace, settings: Settings) -> int:
     if options.engine == "ray":
         return run_encode_ray(options, settings)
     if options.output.suffix != ".npy":
-        raise InputError("file_kind", name=str(options.output), valid=".npy")
+        raise InputError("output_kind", name=str(options.output))
+    if not options.output.parent.is_dir():  # before the work, not after it
+        raise DataError("output_failed", name=str(options.output), reason=os.strerror(errno.ENOENT))
     unlimited = replace(settings, limits=replace(settings.limits, file_mb=1e9))
     table = _table(options.input, unlimited)
     column = options.column or table.suggested_column
     if column not in table.columns:
         raise InputError("file_no_column", name=table.name, column=column, valid=", ".join(table.columns))
-    texts = [row[table.columns.index(column)] for row in table.rows]
-    for n, text in enumerate(texts, start=1):
-        if not text.strip():
-            raise InputError("blank_text", n=n)
+    texts = inputs.clean_each([row[table.columns.index(column)] for row in table.rows])
+    if not texts.texts:
+        raise InputError("file_no_text", name=table.name, column=column)
     encoder = open_model(options, settings)
-    encoded = encoder.encode(texts, Role(options.role), on_progress=_bar("encode"))
+    encoded = encoder.encode(texts.texts, Role(options.role), on_progress=_bar("encode"))
     try:
         with whole_file(options.output) as file:
             # As np.save, which tells a full disk as "4096 requested and 1218 written".
@@ -188,6 +189,7 @@ def run_encode(options: argparse.Namespace, settings: Settings) -> int:
             file.write(np.ascontiguousarray(encoded.vectors).data)
     except OSError as error:
         raise DataError("output_failed", name=str(options.output), reason=error.strerror or str(error)) from error
+    _tell_all(texts.notices, settings)
     _tell_cut(int(encoded.truncated.sum()), encoder.info, settings)
     n, dimensions = encoded.vectors.shape
     _tell(f"{options.output}: {n:,} x {dimensions:,} float32, {made_by(encoder.info)}")
@@ -318,8 +320,12 @@ def _shown(text: str) -> str:
     return line if len(line) <= SHOWN_PASSAGE else f"{line[: SHOWN_PASSAGE - 1]}…"
 
 
-def _read(path: Path, column: str | None, settings: Settings) -> inputs.Parsed:
-    return _table(path, settings).texts(column)
+def _passages(options: argparse.Namespace, settings: Settings) -> inputs.Parsed:
+    if options.passages_file is not None:
+        return _table(options.passages_file, settings).texts(options.column)
+    if options.column is not None:
+        raise InputError("column_without_file", column=options.column)
+    return inputs.clean(options.passage)
 
 
 def _table(path: Path, settings: Settings) -> inputs.Table:
@@ -336,6 +342,11 @@ def _prompts(options: argparse.Namespace, settings: Settings) -> Prompts | None:
     if query is None and passage is None:
         return None
     return Prompts(query=query or "", passage=passage or "")
+
+
+def _tell_all(notices: Sequence[Notice], settings: Settings) -> None:
+    for notice in notices:
+        _tell(notice.text(settings.language))
 
 
 def _tell_cut(n: int, info: ModelInfo, settings: Settings) -> None:
@@ -359,7 +370,19 @@ def _tell(line: str) -> None:
 
 
 def _print(text: str) -> None:
-    # Windows terminals and pipes may not be UTF-8; results must never die on Hangul.
-    sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Write a result.
+
+    Raises:
+        DataError: If standard output is closed or full.
+    """
+    if sys.stdout is None:
+        raise DataError("output_failed", name="stdout", reason="closed")
+    try:
+        # Windows terminals and pipes may not be UTF-8; results must never die on Hangul.
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DataError("output_failed", name="stdout", reason=error.strerror or str(error)) from error

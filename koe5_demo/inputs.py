@@ -21,6 +21,16 @@ from koe5_demo.records import Notice
 from koe5_demo.settings import Limits
 
 BLANK_BLOCK: Final = re.compile(r"\n[^\S\n]*\n\s*")
+LINE_END: Final = re.compile(r"\r\n?|\u2028|\u2029|\x85")
+BYTE_ORDER_MARKS: Final = (  # UTF-32's begins like UTF-16's, so it comes first
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+)
+SEPARATOR_LINE: Final = re.compile(r"sep=(.)[\r\n]+", re.IGNORECASE)
+HANGUL_FILLERS: Final = "\u115f\u1160\u3164\uffa0"
 TEXT_COLUMNS: Final = ("text", "passage", "document", "content", "본문", "내용", "문단", "문서")
 SHOWN_DUPLICATES: Final = 5
 MOST_CELLS: Final = 5_000_000
@@ -80,19 +90,25 @@ class Table:
         parsed = clean(row[place] for row in self.rows)
         if not parsed.texts:
             raise InputError("file_no_text", name=self.name, column=chosen)
-        return parsed
+        if len(self.columns) == 1 and chosen.lower() in TEXT_COLUMNS:
+            return parsed
+        return Parsed(parsed.texts, (Notice("notice_column", {"name": self.name, "column": chosen}), *parsed.notices))
 
 
 def clean(raw: Iterable[str]) -> Parsed:
-    """Strip texts, drop blank ones, control characters and unpaired surrogates, and say how many."""
+    """Strip texts, drop blank ones, control characters and unpaired surrogates, and say how many.
+
+    Blank is also what shows nothing: zero-width characters and Hangul fillers alone.
+    """
     texts: list[str] = []
     blank = controls = surrogates = 0
     for item in raw:
-        kept = "".join(char for char in item if not _is_control(char))
-        controls += len(item) - len(kept)
+        # A form feed and its like part words, as a blank does.
+        kept = "".join(char if not _is_control(char) else " " if char.isspace() else "" for char in item)
+        controls += sum(map(_is_control, item))
         surrogates += sum("\ud800" <= char <= "\udfff" for char in kept)
         text = re.sub(r"[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", kept).strip()
-        if text:
+        if any(map(_is_visible, text)):
             texts.append(text)
         else:
             blank += 1
@@ -104,9 +120,21 @@ def clean(raw: Iterable[str]) -> Parsed:
     return Parsed(tuple(texts), tuple(Notice(key, {"n": n}) for key, n in counted if n))
 
 
+def clean_each(raw: Sequence[str]) -> Parsed:
+    """Clean texts of which each must stay in its place.
+
+    Raises:
+        InputError: If one is blank, naming it, counted from 1.
+    """
+    parsed = clean(raw)
+    if len(parsed.texts) < len(raw):
+        raise InputError("blank_text", n=next(n for n, text in enumerate(raw, start=1) if not clean([text]).texts))
+    return parsed
+
+
 def parse_text(text: str, layout: Layout) -> Parsed:
     """Part a text box into texts: one a line, or blocks parted by blank lines. Nothing typed gives no text."""
-    unified = re.sub(r"\r\n?|\u2028|\u2029|\x85", "\n", text)
+    unified = LINE_END.sub("\n", text)
     if not unified.strip():
         return Parsed(())
     if layout is Layout.BLOCKS:
@@ -144,11 +172,8 @@ def decode(content: bytes, name: str) -> tuple[str, str]:
     Raises:
         InputError: If neither fits.
     """
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        candidates = ["utf-16"]
-    else:
-        candidates = ["utf-8-sig" if content.startswith(b"\xef\xbb\xbf") else "utf-8", "cp949"]
-    for encoding in candidates:
+    marked = next((encoding for mark, encoding in BYTE_ORDER_MARKS if content.startswith(mark)), None)
+    for encoding in ("utf-8", "cp949") if marked is None else (marked,):
         text = _decoded(content, encoding)
         if text is not None:
             return text, encoding
@@ -169,7 +194,8 @@ def check(queries: Parsed, passages: Parsed, limits: Limits) -> list[Notice]:
         raise InputError("too_many_queries", n=len(queries.texts), limit=limits.queries)
     if len(passages.texts) > limits.passages:
         raise InputError("too_many_passages", n=len(passages.texts), limit=limits.passages)
-    check_lengths((*queries.texts, *passages.texts), limits)
+    check_lengths(passages.texts, limits, key="passage_too_long", also=queries.texts)
+    check_lengths(queries.texts, limits, key="query_too_long")
     notices = [*queries.notices, *passages.notices]
     if len(passages.texts) == 1:
         notices.append(Notice("notice_one_passage"))
@@ -179,16 +205,37 @@ def check(queries: Parsed, passages: Parsed, limits: Limits) -> list[Notice]:
     return notices
 
 
-def check_lengths(texts: Sequence[str], limits: Limits) -> None:
+def check_texts(texts: Parsed, limits: Limits) -> None:
+    """Check texts that are neither queries nor passages against the limits.
+
+    Raises:
+        InputError: If there is none, or a limit is passed.
+    """
+    if not texts.texts:
+        raise InputError("no_text")
+    if len(texts.texts) > limits.passages:
+        raise InputError("too_many_texts", n=len(texts.texts), limit=limits.passages)
+    check_lengths(texts.texts, limits)
+
+
+def check_lengths(
+    texts: Sequence[str], limits: Limits, *, key: str = "text_too_long", also: Sequence[str] = ()
+) -> None:
     """Refuse texts that are too long, alone or together.
+
+    Args:
+        texts: To look at.
+        limits: Of one text and of all.
+        key: Name of the message for one text.
+        also: Other texts that count for the sum.
 
     Raises:
         InputError: Naming the text, counted from 1, its length and the limit.
     """
     for n, text in enumerate(texts, start=1):
         if len(text) > limits.chars_per_text:
-            raise InputError("text_too_long", n=n, chars=len(text), limit=limits.chars_per_text)
-    in_all = sum(map(len, texts))
+            raise InputError(key, n=n, chars=len(text), limit=limits.chars_per_text)
+    in_all = sum(map(len, (*texts, *also)))
     if in_all > limits.chars_in_all:
         raise InputError("too_much_text", chars=in_all, limit=limits.chars_in_all)
 
@@ -202,6 +249,10 @@ def _decoded(content: bytes, encoding: str) -> str | None:
 
 def _is_control(char: str) -> bool:
     return unicodedata.category(char) == "Cc" and char not in "\t\n\r"
+
+
+def _is_visible(char: str) -> bool:
+    return not char.isspace() and unicodedata.category(char) != "Cf" and char not in HANGUL_FILLERS
 
 
 def _duplicates(texts: Sequence[str]) -> str:
@@ -225,13 +276,15 @@ def _check_size(name: str, n_columns: int, n_rows: int, most_columns: int) -> No
 
 
 def _read_text(text: str, name: str, most_columns: int) -> Rows:
-    lines = text.strip("\r\n").splitlines()
+    lines = LINE_END.sub("\n", text).strip("\n").split("\n")
     _check_size(name, 1, len(lines), most_columns)
     return ("text",), tuple((line,) for line in lines)
 
 
 def _read_separated(text: str, name: str, separator: str, most_columns: int) -> Rows:
-    reader = csv.reader(io.StringIO(text.replace("\x00", ""), newline=""), delimiter=separator, strict=True)
+    # Before Python 3.11 csv refuses NUL; any other control character is taken out and counted later, as NUL is.
+    plain = io.StringIO(text.replace("\x00", "\x01"), newline="")
+    reader = csv.reader(plain, delimiter=separator, strict=True, skipinitialspace=True)
     rows: list[list[str]] = []
     try:
         rows.extend(row for row in reader if any(cell.strip() for cell in row))
@@ -250,6 +303,9 @@ def _read_separated(text: str, name: str, separator: str, most_columns: int) -> 
 
 
 def _read_csv(text: str, name: str, most_columns: int) -> Rows:
+    stated = SEPARATOR_LINE.match(text)  # as spreadsheets write it
+    if stated is not None:
+        return _read_separated(text[stated.end() :], name, stated[1], most_columns)
     first = text.lstrip("\r\n").split("\n", 1)[0]
     separator = max(",;\t", key=first.count)
     return _read_separated(text, name, separator, most_columns)
@@ -261,7 +317,8 @@ def _read_tsv(text: str, name: str, most_columns: int) -> Rows:
 
 def _read_jsonl(text: str, name: str, most_columns: int) -> Rows:
     records: list[dict[str, Any]] = []
-    for line, raw in enumerate(text.splitlines(), start=1):
+    # Not splitlines: a JSON string may hold U+2028 and its like.
+    for line, raw in enumerate(re.split(r"\r\n?|\n", text), start=1):
         if not raw.strip():
             continue
         try:

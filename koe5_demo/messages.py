@@ -47,6 +47,18 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "{n}번째 글이 {chars:,}자입니다. 글 하나는 {limit:,}자까지 받습니다. 문단으로 나누어 주세요.",
         Language.EN: "Text {n} has {chars:,} characters; the limit is {limit:,}. Split it into paragraphs.",
     },
+    "too_many_texts": {
+        Language.KO: "글이 {n:,}개입니다. 한 번에 {limit:,}개까지 받습니다. 나누어 실행해 주세요.",
+        Language.EN: "There are {n:,} texts; the limit is {limit:,}. Split them up.",
+    },
+    "query_too_long": {
+        Language.KO: "{n}번째 질의가 {chars:,}자입니다. 글 하나는 {limit:,}자까지 받습니다. 줄여 주세요.",
+        Language.EN: "Query {n} has {chars:,} characters; the limit is {limit:,}. Shorten it.",
+    },
+    "passage_too_long": {
+        Language.KO: "{n}번째 문단이 {chars:,}자입니다. 글 하나는 {limit:,}자까지 받습니다. 여러 문단으로 나누어 주세요.",
+        Language.EN: "Passage {n} has {chars:,} characters; the limit is {limit:,}. Split it into several.",
+    },
     "too_much_text": {
         Language.KO: "글이 모두 {chars:,}자입니다. 한 번에 {limit:,}자까지 받습니다. 나누어 실행해 주세요.",
         Language.EN: "The texts have {chars:,} characters in all; the limit is {limit:,}. Split them up.",
@@ -65,16 +77,28 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
     },
     # --- files -----------------------------------------------------------------------------------------------------
     "file_empty": {
-        Language.KO: "{name} 파일이 비어 있습니다.",
-        Language.EN: "The file {name} is empty.",
+        Language.KO: "{name} 파일이 비어 있습니다. 글이 든 파일을 주세요.",
+        Language.EN: "The file {name} is empty. Give one that holds text.",
     },
     "file_missing": {
         Language.KO: "{name} 파일을 열 수 없습니다: {reason}",
         Language.EN: "Cannot open the file {name}: {reason}",
     },
+    "output_kind": {
+        Language.KO: "벡터는 .npy 파일에 씁니다(받은 이름: {name}).",
+        Language.EN: "Vectors are written to a .npy file (got {name}).",
+    },
+    "column_without_file": {
+        Language.KO: "--column {column!r}은 --passages-file과 함께 씁니다.",
+        Language.EN: "--column {column!r} goes with --passages-file.",
+    },
+    "no_device": {
+        Language.KO: "이 컴퓨터의 torch는 {device} 장치를 쓸 수 없습니다. --device(KOE5_DEVICE)를 auto나 cpu로 두세요.",
+        Language.EN: "torch cannot use the device {device} on this machine. Set --device (KOE5_DEVICE) to auto or cpu.",
+    },
     "file_too_big": {
-        Language.KO: "{name} 파일이 {mb:.1f} MB입니다. {limit:g} MB까지 받습니다.",
-        Language.EN: "The file {name} has {mb:.1f} MB; the limit is {limit:g} MB.",
+        Language.KO: "{name} 파일이 {mb:.1f} MB입니다. {limit:g} MB까지 받습니다. 나누어 주세요.",
+        Language.EN: "The file {name} has {mb:.1f} MB; the limit is {limit:g} MB. Split it up.",
     },
     "file_kind": {
         Language.KO: "{name} 파일은 읽을 수 없는 종류입니다. 쓸 수 있는 종류: {valid}.",
@@ -85,12 +109,12 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.EN: "The encoding of {name} is unknown. Save it as UTF-8 or CP949 (EUC-KR).",
     },
     "file_broken_csv": {
-        Language.KO: "{name} 파일을 CSV로 읽을 수 없습니다({line}번째 줄: {reason}).",
-        Language.EN: "The file {name} cannot be read as CSV (line {line}: {reason}).",
+        Language.KO: "{name} 파일을 CSV로 읽을 수 없습니다({line}번째 줄: {reason}). 쉼표나 줄바꿈이 든 글은 큰따옴표로 싸거나, 한 줄에 하나씩 .txt로 저장해 주세요.",
+        Language.EN: "The file {name} cannot be read as CSV (line {line}: {reason}). Put texts with commas or line breaks in double quotes, or save one text a line as .txt.",
     },
     "file_broken_jsonl": {
-        Language.KO: "{name} 파일의 {line}번째 줄은 JSON 객체나 문자열이 아닙니다.",
-        Language.EN: "Line {line} of {name} is not a JSON object or string.",
+        Language.KO: '{name} 파일의 {line}번째 줄은 JSON 객체나 문자열이 아닙니다. 한 줄에 {{"text": "글"}} 하나씩 적어 주세요.',
+        Language.EN: 'Line {line} of {name} is not a JSON object or string. Write one {{"text": "..."}} a line.',
     },
     "file_too_many_columns": {
         Language.KO: "{name} 파일의 열이 {n:,}개입니다. {limit:,}개까지 받습니다.",
@@ -188,6 +212,10 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
     "notice_prefix_typed": {
         Language.KO: "글 {n}개에 접두사가 이미 적혀 있어 다시 붙이지 않았습니다.",
         Language.EN: "{n} texts already carry a prefix; it was not added again.",
+    },
+    "notice_column": {
+        Language.KO: "{name}: {column!r} 열의 글을 읽었습니다. CSV의 첫 줄은 열 이름으로 봅니다.",
+        Language.EN: "{name}: read the column {column!r}. The first line of a CSV is taken for column names.",
     },
     "notice_encoding": {
         Language.KO: "{name}: {encoding} 인코딩으로 읽었습니다.",

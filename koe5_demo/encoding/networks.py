@@ -12,6 +12,7 @@ from sentence_transformers import SentenceTransformer
 from transformers.utils import logging as transformers_logging
 
 from koe5_demo.encoding.choice import ModelFiles, open_fast
+from koe5_demo.errors import SettingError
 from koe5_demo.records import Encoder, ModelInfo
 
 WEIGHT_FILES: Final = (".safetensors", ".bin")
@@ -33,6 +34,7 @@ def open_network(
         dtype: auto, fp32, bf16, fp16 or int8.
 
     Raises:
+        SettingError: If the machine has no such device.
         OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError: If the files are broken.
     """
     transformers_logging.disable_progress_bar()  # it would draw over the command line's own words
@@ -62,11 +64,13 @@ def _describe(describe: Describe, model: SentenceTransformer) -> ModelInfo:
 
 
 def _device(device: str) -> str:
-    if device != "auto":
-        return device
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    usable = [name for name, is_here in here.items() if is_here]
+    if device == "auto":
+        return usable[0] if usable else "cpu"
+    if device != "cpu" and device not in usable:
+        raise SettingError("no_device", device=device)
+    return device
 
 
 def _worth(dtype: str, folder: Path) -> str:

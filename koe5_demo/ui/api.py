@@ -194,9 +194,7 @@ class Api:
 
     def _texts(self, texts: list[str]) -> tuple[str, ...]:
         clean = inputs.clean(_strings(texts))
-        if not clean.texts:
-            raise InputError("no_text")
-        inputs.check(inputs.Parsed(clean.texts[:1]), clean, self._settings.limits)
+        inputs.check_texts(clean, self._settings.limits)
         return clean.texts
 
 

@@ -6,15 +6,19 @@ import csv
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from conftest import use_hub
+from koe5_demo import load_encoder
 from koe5_demo.cli import main
+from koe5_demo.records import Role
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSAGES = ["--passage", "서울은 수도이다.", "--passage", "부산은 항구이다."]
@@ -99,6 +103,52 @@ def test_encode_writes_one_unit_row_a_line(
     assert "3 x 32" in captured.err
 
 
+def test_encode_cleans_texts_and_refuses_a_blank_one(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = tmp_path / "texts.jsonl", tmp_path / "vectors.npy"
+    source.write_text('{"text": "서\\ud800울"}\n{"text": "부\\u0000산"}\n', "utf-8")
+    command = ["encode", "--input", str(source), "--role", "passage", "--output", str(target), "--model", "mini"]
+    assert main(command) == 0
+    clean = load_encoder("mini").encode(["서\N{REPLACEMENT CHARACTER}울", "부산"], Role.PASSAGE).vectors
+    np.testing.assert_array_equal(np.load(target), clean)
+    source.write_text('{"text": "서울"}\n{"text": "\\u200b"}\n', "utf-8")
+    capsys.readouterr()
+    assert main(command) == 2
+    assert "2번째 글이 비어 있습니다" in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_there_is_told_in_one_line(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    assert main(["rank", "--query", "가", *PASSAGES, "--model", str(tiny_folder), "--device", "cuda"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("output", [">/dev/full", ">&-"])
+def test_a_full_or_closed_output_is_told_without_a_traceback(output: str) -> None:
+    if output == ">/dev/full" and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    command = f"{shlex.quote(sys.executable)} -m koe5_demo models {output}"
+    done = subprocess.run(command, shell=True, cwd=ROOT, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_cheap_commands_import_neither_torch_nor_gradio() -> None:
+    script = (
+        "import sys; from koe5_demo.cli import main; main(['models']); "
+        "sys.exit(' '.join({'torch', 'transformers', 'sentence_transformers', 'gradio'} & set(sys.modules)) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=False, timeout=60)
+    assert done.stderr == b""
+
+
+def test_ranking_brings_in_neither_torch_nor_gradio() -> None:
+    script = "import sys, koe5_demo.ranking; sys.exit(int(bool({'torch', 'gradio'} & set(sys.modules))))"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, timeout=60).returncode == 0
+
+
 def test_models_lists_the_catalog(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--format", "json"]) == 0
     models = {model["id"]: model for model in json.loads(capsys.readouterr().out)["models"]}
@@ -121,6 +171,9 @@ def test_models_lists_the_catalog(capsys: pytest.CaptureFixture[str]) -> None:
         ["similarity", "--text", " ", "--model", "mini"],
         ["encode", "--input", "/nonexistent/x.txt", "--role", "passage", "--output", "x.npy", "--model", "mini"],
         ["encode", "--input", "x.txt", "--role", "passage", "--output", "x.bin", "--model", "mini"],
+        ["encode", "--input", "x.txt", "--role", "passage", "--output", "/nonexistent/x.npy", "--model", "mini"],
+        ["rank", "--query", "가", "--passage", "나", "--model", "no-such-model"],
+        ["rank", "--query", "가", *PASSAGES, "--column", "본문", "--model", "mini"],
     ],
 )
 def test_bad_input_exits_with_2_and_one_line(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -186,7 +239,7 @@ def test_it_runs_as_a_program_with_clean_output() -> None:
 
 
 def test_the_package_offers_its_three_functions() -> None:
-    from koe5_demo import load_encoder, rank, similarity
+    from koe5_demo import rank, similarity
 
     encoder = load_encoder("mini")
     assert rank("수도", ["항구 도시", "나라의 수도"], encoder)[0].index == 1

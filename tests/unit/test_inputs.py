@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from koe5_demo.errors import DemoError, InputError
-from koe5_demo.inputs import Layout, Parsed, check, clean, parse_text, read_table
+from koe5_demo.inputs import Layout, Parsed, check, check_texts, clean, clean_each, parse_text, read_table
 from koe5_demo.messages import Language
 from koe5_demo.settings import Limits
 
@@ -43,6 +43,23 @@ def test_control_characters_are_removed_and_counted() -> None:
     assert notices(parsed) == {"notice_controls_removed": 2}
 
 
+def test_a_control_character_that_parts_words_leaves_a_blank() -> None:
+    parsed = clean(["첫 줄\x0c둘째"])
+    assert parsed.texts == ("첫 줄 둘째",)
+    assert notices(parsed) == {"notice_controls_removed": 1}
+
+
+@pytest.mark.parametrize("nothing", ["\u200b", "\ufeff \u00ad", "\u3164", "\x07"])
+def test_a_text_that_shows_nothing_is_blank(nothing: str) -> None:
+    assert clean([nothing, "글"]).texts == ("글",)
+
+
+def test_texts_that_must_keep_their_places_are_cleaned_or_refused() -> None:
+    assert clean_each(["가\x00", "나"]).texts == ("가", "나")
+    with pytest.raises(InputError, match="Text 2 is blank"):
+        clean_each(["가", "\u200b", ""])
+
+
 def test_unpaired_surrogates_are_replaced_and_counted() -> None:
     parsed = clean(["가\ud83d나"])
     assert parsed.texts == ("가\N{REPLACEMENT CHARACTER}나",)
@@ -64,7 +81,8 @@ def test_unusual_text_is_kept_as_it_is(text: str) -> None:
         (("질의",), (), "no_passage"),
         (("질의",) * 51, ("문단",), "too_many_queries"),
         (("질의",), ("문단",) * 1_001, "too_many_passages"),
-        (("질의",), ("가" * 200_000,), "text_too_long"),
+        (("질의",), ("가" * 200_000,), "passage_too_long"),
+        (("가" * 100_001,), ("문단",), "query_too_long"),
         (("질의",), ("가" * 100_000,) * 21, "too_much_text"),
     ],
 )
@@ -80,6 +98,19 @@ def test_a_limit_is_named_with_the_value_in_both_languages() -> None:
     for language in Language:
         assert "1,001" in caught.value.text(language)
         assert "1,000" in caught.value.text(language)
+
+
+def test_a_text_that_is_too_long_is_named_by_its_place_among_its_kind() -> None:
+    with pytest.raises(InputError, match="Passage 2 has 200,000 characters; the limit is 100,000"):
+        check(Parsed(("질의", "질의")), Parsed(("문단", "가" * 200_000)), LIMITS)
+
+
+def test_texts_of_no_kind_have_the_same_limits() -> None:
+    check_texts(Parsed(("글",) * 1_000), LIMITS)
+    with pytest.raises(InputError, match="1,001 texts; the limit is 1,000"):
+        check_texts(Parsed(("글",) * 1_001), LIMITS)
+    with pytest.raises(InputError, match="Text 1 has 200,000"):
+        check_texts(Parsed(("가" * 200_000,)), LIMITS)
 
 
 def test_exactly_the_limit_passes() -> None:
@@ -99,6 +130,8 @@ def test_one_passage_and_duplicates_are_told() -> None:
         ("본문\n똠방각하 펲시콜라\n".encode("utf-8-sig"), "utf-8-sig"),
         ("본문\n똠방각하 펲시콜라\n".encode(), "utf-8"),
         ("본문\n똠방각하 펲시콜라\n".encode("utf-16"), "utf-16"),
+        (b"\xfe\xff" + "본문\n똠방각하 펲시콜라\n".encode("utf-16-be"), "utf-16"),
+        ("본문\n똠방각하 펲시콜라\n".encode("utf-32"), "utf-32"),
     ],
 )
 def test_korean_files_are_read_in_the_encodings_that_spreadsheets_write(content: bytes, encoding: str) -> None:
@@ -115,6 +148,32 @@ def test_a_csv_offers_its_columns_and_suggests_the_one_with_text() -> None:
     assert table.suggested_column == "내용"
     assert table.texts().texts == ("첫 문단, 쉼표와\n줄바꿈", "둘째")
     assert table.texts("제목").texts == ("가", "나")
+
+
+def test_a_column_that_was_chosen_for_the_visitor_is_told() -> None:
+    headless = read_table("서울은 수도이다.\n부산은 항구이다.\n".encode(), "a.csv", LIMITS).texts()
+    assert [(notice.key, notice.values["column"]) for notice in headless.notices] == [
+        ("notice_column", "서울은 수도이다.")
+    ]
+    assert read_table("첫 줄\n둘째 줄\n".encode(), "a.txt", LIMITS).texts().notices == ()
+    assert read_table("본문\n둘째 줄\n".encode(), "a.csv", LIMITS).texts().notices == ()
+
+
+def test_a_separator_line_and_blanks_before_quotes_are_read_as_spreadsheets_mean_them() -> None:
+    assert read_table("sep=;\r\n번호;본문\r\n1;가, 나\r\n".encode(), "a.csv", LIMITS).rows == (("1", "가, 나"),)
+    assert read_table('번호, 본문\n1, "가, 나"\n'.encode(), "a.csv", LIMITS).rows == (("1", "가, 나"),)
+
+
+def test_nul_in_a_csv_is_told_as_anywhere_else() -> None:
+    parsed = read_table("본문\n가\x00나\n".encode(), "a.csv", LIMITS).texts()
+    assert parsed.texts == ("가나",)
+    assert notices(parsed) == {"notice_controls_removed": 1}
+
+
+def test_only_line_ends_part_the_lines_of_a_file() -> None:
+    assert read_table("가\x0c나\r다\u2028라".encode(), "a.txt", LIMITS).texts().texts == ("가 나", "다", "라")
+    lines = '"가\u2028나"\n"다"\n'.encode()
+    assert read_table(lines, "a.jsonl", LIMITS).rows == (("가\u2028나",), ("다",))
 
 
 def test_the_longest_column_is_suggested_where_no_name_tells() -> None:

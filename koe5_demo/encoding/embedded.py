@@ -19,8 +19,8 @@ from koe5_demo.prompts import with_prompt, with_prompts
 from koe5_demo.records import Encoded, IntArray, ModelInfo, OnProgress, Role, TokenVectors
 
 ENGINE_NAME: Final = "embedded"
-WORDS_PER_CHUNK: Final = 16_384
-"""Bounds the working memory; more words share more n-grams, fewer fit the processor's cache."""
+WORDS_PER_CHUNK: Final = 65_536
+"""Bounds the working memory, some 100 MB; the more words at a time, the fewer of them are different."""
 
 
 def supports(model: SentenceTransformer) -> str | None:

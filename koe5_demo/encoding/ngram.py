@@ -166,7 +166,9 @@ class NgramEmbedding(InputModule):
         """Mix the halves; sets `sentence_embedding`, (n, dim) float32 of length 1."""
         semantic, lexical = features["semantic"], features["lexical"]
         scales = _half_scales(semantic, lexical, features["lexical_share"])
-        sentence = torch.cat([semantic * scales[:, :1], lexical * scales[:, 1:]], dim=1)
+        sentence = semantic.new_empty(len(semantic), self.get_embedding_dimension())
+        torch.mul(semantic, scales[:, :1], out=sentence[:, : semantic.shape[1]])
+        torch.mul(lexical, scales[:, 1:], out=sentence[:, semantic.shape[1] :])
         # A text without any word points along the first coordinate: a unit vector like any other, close to none.
         sentence[:, 0] += (scales.sum(dim=1) == 0).to(sentence.dtype)
         features["sentence_embedding"] = sentence

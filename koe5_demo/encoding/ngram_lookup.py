@@ -11,12 +11,13 @@ import unicodedata
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from koe5_demo.encoding.ngram_tokenizer import LONGEST_GRAM, WHOLE_WORD_MARK, hash_gram, keep_letters
+from koe5_demo.encoding.ngram_tokenizer import LONGEST_GRAM, WHOLE_WORD_MARK, keep_letters
 
 IntArray = npt.NDArray[np.int64]
 HashArray = npt.NDArray[np.uint32]
@@ -31,6 +32,7 @@ _N_CODE_POINTS: Final = 0x110000
 # Letters from here on take 2, 3 and 4 bytes in UTF-8; the first byte's mark by number of bytes that follow.
 _UTF8_LIMITS: Final = np.array([0x80, 0x800, 0x10000], dtype=np.uint32)
 _UTF8_LEADS: Final = np.array([0, 0xC0, 0xE0, 0xF0], dtype=np.uint32)
+_UTF8_SHIFTS: Final = np.array([0, 6, 12, 18], dtype=np.uint32)
 _CRC_EDGE: Final = np.uint32(0xFFFFFFFF)
 # The CRC-32 of one byte is the table's entry for that byte but for the constants at both ends.
 _CRC_TABLE: Final = np.array([zlib.crc32(bytes([i ^ 0xFF])) ^ 0xFF000000 for i in range(256)], dtype=np.uint32)
@@ -99,7 +101,7 @@ class NgramLookup:
         return WordGrams(
             rows=rows[known],
             n_rows=n_known[ends] - n_known[ends - lengths],
-            hashes=_hashes(marked, letters, ends - 1),
+            hashes=_hashes(letters, lengths),
             n_hashes=lengths,
         )
 
@@ -119,7 +121,7 @@ class NgramLookup:
         single[ends - 1] = single[ends - lengths] = False
         rows[single, 1] = self._find(keys[single, 1])
         starts = ends - lengths
-        rows[starts, 0] = [self._long_rows.get(word, -1) for word in marked]
+        rows[starts, 0] = np.fromiter(map(self._long_rows.get, marked, repeat(-1)), dtype=np.int64, count=len(marked))
         # A word of one letter is its own 3-gram and the whole word: it counts twice.
         one = starts[lengths == _EDGES + 1]
         rows[one, 0] = rows[one, 3]
@@ -171,21 +173,34 @@ def _keys(numbers: npt.NDArray[np.uint16]) -> KeyArray:
     return keys
 
 
-def _hashes(marked: list[str], letters: HashArray, last: IntArray) -> HashArray:
+def _hashes(letters: HashArray, lengths: IntArray) -> HashArray:
     """Return the hash of the pair that begins at each letter and, at a word's last letter, that of the whole word."""
-    hashes = _feed(_feed(np.full(len(letters), _CRC_EDGE), letters), np.roll(letters, -1)) ^ _CRC_EDGE
-    hashes[last] = [hash_gram(word + WHOLE_WORD_MARK) for word in marked]
+    hashes: HashArray = _feed(_feed(np.full(len(letters), _CRC_EDGE), letters), np.roll(letters, -1)) ^ _CRC_EDGE
+    ends = np.cumsum(lengths)
+    hashes[ends - 1] = _hash_words(letters, ends - lengths, lengths)
+    return hashes
+
+
+def _hash_words(letters: HashArray, starts: IntArray, lengths: IntArray) -> HashArray:
+    """Return the hash of every word and `WHOLE_WORD_MARK`, (n,)."""
+    crc = np.full(len(starts), _CRC_EDGE)
+    for place in range(int(lengths.max(initial=0))):
+        going_on = np.flatnonzero(lengths > place)
+        crc[going_on] = _feed(crc[going_on], letters[starts[going_on] + place])
+    hashes: HashArray = _feed(crc, np.full(len(crc), ord(WHOLE_WORD_MARK), dtype=np.uint32)) ^ _CRC_EDGE
     return hashes
 
 
 def _feed(crc: HashArray, letters: HashArray) -> HashArray:
     """Feed a letter's UTF-8 bytes to each of many running CRC-32."""
-    n_more = np.searchsorted(_UTF8_LIMITS, letters, side="right").astype(np.uint32)
-    crc = _feed_byte(crc, _UTF8_LEADS[n_more] | letters >> 6 * n_more)
+    n_more = np.searchsorted(_UTF8_LIMITS, letters, side="right")
+    crc = _feed_byte(crc, _UTF8_LEADS[n_more] | letters >> _UTF8_SHIFTS[n_more])
     for place in (2, 1, 0):
-        crc = np.where(n_more > place, _feed_byte(crc, letters >> 6 * place & 0x3F | 0x80), crc)
+        byte = letters >> _UTF8_SHIFTS[place] & np.uint32(0x3F) | np.uint32(0x80)
+        crc = np.where(n_more > place, _feed_byte(crc, byte), crc)
     return crc
 
 
 def _feed_byte(crc: HashArray, byte: HashArray) -> HashArray:
-    return _CRC_TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
+    fed: HashArray = _CRC_TABLE[(crc ^ byte) & np.uint32(0xFF)] ^ crc >> np.uint32(8)
+    return fed

@@ -226,6 +226,12 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "학습 자료 {name!r}을(를) 찾을 수 없습니다. 허브 id(조직/이름), 파일({valid}), 또는 그런 파일이 든 폴더를 주세요.",
         Language.EN: "There is no training data {name!r}. Give a hub id (owner/name), a file ({valid}), or a folder of such.",
     },
+    "train_no_base": {
+        Language.KO: "모델 허브({endpoint})에 닿지 않아 바탕 모델 {name}을(를) 받지 못했습니다: {reason}. 네트워크를 확인하거나 모델 "
+        "폴더를 --base로 주세요. 계획만 보려면 --dry-run.",
+        Language.EN: "The model hub ({endpoint}) cannot be reached, so the base {name} was not downloaded: {reason}. Check "
+        "the network, or give a model folder with --base. --dry-run shows the plan without it.",
+    },
     "train_hub_data": {
         Language.KO: "허브의 자료 {name}을(를) 읽지 못했습니다: {reason}. 네트워크를 확인하거나 파일을 --data로 주세요.",
         Language.EN: "The hub's data set {name} could not be read: {reason}. Check the network, or give a file with --data.",

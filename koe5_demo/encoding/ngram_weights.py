@@ -133,12 +133,10 @@ class NgramWeights:
         A row is its integers, made unsigned, then a scale and an offset: float16 for 4 bits, float32 for 8. A weight
         is scale * integer + offset, worked out in float32; both products here are exact, so it equals `table()`.
         """
-        if self.bits == NIBBLE:
-            unsigned, scales = self.stored.view(np.uint8), self.scales.astype(np.float16)[:, None]
-        else:
-            unsigned, scales = self.stored.view(np.uint8) ^ np.uint8(0x80), self.scales[:, None]
-        offsets = scales * scales.dtype.type(-(1 << self.bits - 1))
-        return np.concatenate([unsigned, scales.view(np.uint8), offsets.view(np.uint8)], axis=1)
+        wide = self.bits == BYTE
+        unsigned = self.stored.view(np.uint8) ^ np.uint8(0x80 if wide else 0)
+        line = np.stack([self.scales, -(1 << self.bits - 1) * self.scales], axis=1)
+        return np.concatenate([unsigned, line.astype(np.float32 if wide else np.float16).view(np.uint8)], axis=1)
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors`, byte for byte the same for the same weights."""

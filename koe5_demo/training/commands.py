@@ -162,7 +162,7 @@ def train(args: argparse.Namespace, settings: Settings) -> int:
     Raises:
         DemoError: If an option, the data, the base or the folder cannot be used, or a package is missing.
     """
-    require_packages()
+    require_packages(PACKAGES)
     if args.recipe == "mini":
         return _train_mini(args, settings)
     if args.teacher is not None:
@@ -173,8 +173,8 @@ def train(args: argparse.Namespace, settings: Settings) -> int:
     return _train_koe5(resumed(given, args) if args.resume else run_from(given, args), settings.language)
 
 
-def require_packages(packages: tuple[str, ...] = PACKAGES) -> None:
-    """Check that what training needs is installed.
+def require_packages(packages: tuple[str, ...]) -> None:
+    """Check that packages are installed.
 
     Raises:
         MissingExtraError: If a package is not; the message prints the pip line.

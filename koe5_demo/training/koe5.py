@@ -45,7 +45,7 @@ from koe5_demo.encoding.loading import (
     local_files,
     refuse_foreign_code,
 )
-from koe5_demo.errors import InputError, ModelLoadError
+from koe5_demo.errors import HubError, InputError, ModelLoadError
 from koe5_demo.records import Notice, OnProgress
 from koe5_demo.settings import load_settings
 from koe5_demo.training.card import card_text
@@ -268,7 +268,12 @@ def base_files(recipe: Recipe) -> Files:
         UnknownModelError: If the name means nothing.
         HubError: If the files are not here and cannot be fetched.
     """
-    return fetch_files(_base_source(recipe), timeout=load_settings().hub_timeout)
+    try:
+        return fetch_files(_base_source(recipe), timeout=load_settings().hub_timeout)
+    except HubError as error:
+        if error.key != "hub_unreachable":
+            raise
+        raise HubError("train_no_base", **error.values) from error
 
 
 def open_base(files: Files, recipe: Recipe) -> SentenceTransformer:

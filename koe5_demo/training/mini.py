@@ -26,12 +26,11 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from koe5_demo.encoding.ngram import NgramEmbedding
-from koe5_demo.encoding.ngram_lookup import NgramLookup
+from koe5_demo.encoding.ngram_lookup import IntArray, NgramLookup
 from koe5_demo.encoding.ngram_model import NgramConfig, NgramModel
 from koe5_demo.encoding.ngram_weights import NgramWeights
 from koe5_demo.records import OnProgress
 from koe5_demo.training.mini_data import (
-    IntArray,
     Pairs,
     Ragged,
     WordBag,
@@ -204,7 +203,7 @@ def _read_corpus(pairs: Pairs, taught: _Taught | None, recipe: MiniRecipe) -> Co
         negative=negative,
         query_key=_keys(pairs.query),
         passage_key=_keys(pairs.passage),
-        groups=_group_rows(pairs, recipe.groups),
+        groups=_group_rows(pairs.source, recipe.groups),
         lesson=lesson,
         vocabulary=vocabulary,
         semantic=semantic,
@@ -219,13 +218,12 @@ def _keys(texts: list[str]) -> IntArray:
     return np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.int64)
 
 
-def _group_rows(pairs: Pairs, groups: tuple[SourceGroup, ...]) -> tuple[tuple[SourceGroup, IntArray], ...]:
-    """Return the groups that have rows, with their rows in alphabetical order of the queries."""
+def _group_rows(source: list[str], groups: tuple[SourceGroup, ...]) -> tuple[tuple[SourceGroup, IntArray], ...]:
+    """Return the groups that have rows, with their rows."""
     named = {name: group.name for group in groups for name in group.sources}
     rest = next((group.name for group in groups if not group.sources), "")
-    owner = np.array([named.get(name, rest) for name in pairs.source])
-    order = np.array(sorted(range(len(pairs)), key=pairs.query.__getitem__), dtype=np.int64)
-    found = ((group, order[owner[order] == group.name]) for group in groups)
+    owner = np.array([named.get(name, rest) for name in source])
+    found = ((group, np.flatnonzero(owner == group.name)) for group in groups)
     return tuple((group, rows) for group, rows in found if len(rows) > 1)
 
 
@@ -288,7 +286,7 @@ class _Trainer:
         groups = self.corpus.groups
         shares = np.array([group.share for group, _ in groups])
         shares = shares / shares.sum()
-        group, rows = groups[int(self.rng.choice(len(groups), p=shares))]
+        group, pool = groups[int(self.rng.choice(len(groups), p=shares))]
         size = self.recipe.batch * group.batch_factor
         if self.rng.random() < self.recipe.mixed_batches:
             drawn = np.concatenate(
@@ -298,9 +296,7 @@ class _Trainer:
                 ]
             )
         else:
-            n_together = max(1, min(group.neighbours, len(rows)))
-            starts = self.rng.choice(len(rows), max(1, min(len(rows), size) // n_together), replace=False)
-            drawn = rows[np.unique((starts[:, None] + np.arange(n_together)) % len(rows))]
+            drawn = self.rng.choice(pool, min(size, len(pool)), replace=False)
         for key in (self.corpus.passage_key, self.corpus.query_key):
             drawn = drawn[np.unique(key[drawn], return_index=True)[1]]
         return drawn

@@ -178,13 +178,13 @@ def gram_tables(words: Sequence[str], lookup: NgramLookup) -> tuple[Ragged, Ragg
     """
     found = [lookup.of_normalised(words[start : start + _AT_ONCE]) for start in range(0, len(words), _AT_ONCE)]
     return (
-        _ragged([part.rows.astype(np.int32) for part in found], [part.n_rows for part in found]),
-        _ragged([part.hashes for part in found], [part.n_hashes for part in found]),
+        Ragged(np.concatenate([part.rows.astype(np.int32) for part in found]), _ends([part.n_rows for part in found])),
+        Ragged(np.concatenate([part.hashes for part in found]), _ends([part.n_hashes for part in found])),
     )
 
 
-def _ragged(values: Sequence[npt.NDArray[np.int32] | HashArray], lengths: Sequence[IntArray]) -> Ragged:
-    return Ragged(np.concatenate(values), np.concatenate(([0], np.cumsum(np.concatenate(lengths)))))
+def _ends(lengths: Sequence[IntArray]) -> IntArray:
+    return np.concatenate(([0], np.cumsum(np.concatenate(lengths))))
 
 
 def inverse_document_frequency(

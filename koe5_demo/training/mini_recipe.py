@@ -19,16 +19,12 @@ class SourceGroup:
         sources: Values of the data's `source` column; a group without any takes what no other group names.
         share: How often a batch is of this group, relative to the others.
         batch_factor: Batch size relative to the recipe's; short texts allow larger ones.
-        neighbours: How many rows are drawn together whose queries follow each other in alphabetical order. Queries that
-            begin with the same title or name have passages of one document: the hardest negatives for each other. 1
-            where neighbours often mean the same.
     """
 
     name: str
     sources: tuple[str, ...]
     share: float
     batch_factor: int = 1
-    neighbours: int = 1
 
 
 @dataclass(frozen=True)

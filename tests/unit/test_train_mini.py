@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,10 @@ from sentence_transformers import SentenceTransformer
 from koe5_demo.encoding.ngram_lookup import NgramLookup
 from koe5_demo.training import mini
 from koe5_demo.training.mini import MiniRecipe, train_mini
-from koe5_demo.training.mini_data import WordBook, bag, choose_vocabulary, gram_tables, read_pairs
+from koe5_demo.training.mini_data import Pairs, WordBook, bag, choose_vocabulary, gram_tables, read_pairs
+from koe5_demo.training.mini_dev import hold_out
+from koe5_demo.training.mini_recipe import HeldOut
+from koe5_demo.training.mini_teacher import remembered_vectors, teacher_texts
 
 SMALL = MiniRecipe(
     seed=7,
@@ -112,6 +116,54 @@ def test_hard_negatives_and_sources_are_used_where_the_file_has_them(tmp_path: P
     pq.write_table(pa.table(table), tmp_path / "pairs.parquet")
     short = MiniRecipe(**{**vars(SMALL), "steps": 3})
     assert train_mini(tmp_path / "pairs.parquet", tmp_path / "out", settings=short)["pairs"] == 80
+
+
+def test_held_out_passages_are_never_trained_on_and_are_measured(tmp_path: Path) -> None:
+    query, passage = made_up_pairs(200, seed=4)
+    passage[1] = passage[0]  # two queries of one passage: set aside together
+    table = {"query": query, "passage": passage, "source": ["wiki"] * 150 + ["chatbot"] * 50}
+    pq.write_table(pa.table(table), tmp_path / "pairs.parquet")
+    pairs, (dev,) = hold_out(read_pairs(tmp_path / "pairs.parquet"), (HeldOut("wiki", 20), HeldOut("chatbot", 20)))
+    asked = {dev.passages[i] for i in dev.answers}
+    assert (dev.name, len(dev.queries)) == ("wiki", 20)  # chatbot has too few rows to spare 20
+    assert not asked & set(pairs.passage)
+    assert set(passage) == asked | set(pairs.passage)
+    assert len(dev.passages) == len(set(passage[:150]))
+    assert [passage[query.index(text)] for text in dev.queries] == [dev.passages[i] for i in dev.answers]
+    recipe = MiniRecipe(**{**vars(SMALL), "steps": 2, "held_out": (HeldOut("wiki", 20),)})
+    report = train_mini(tmp_path / "pairs.parquet", tmp_path / "out", settings=recipe)
+    assert report["pairs"] == len(pairs)
+    assert 0 < report["held_out"]["wiki"]["ndcg@1"] <= report["held_out"]["wiki"]["ndcg@10"] <= 1
+
+
+def test_the_teacher_is_asked_about_a_text_once(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def teach(texts: list[str]) -> np.ndarray:
+        asked.extend(texts)
+        return np.array([[len(text), ord(text[0])] for text in texts], dtype=np.float32)
+
+    (tmp_path / "teacher.onnx").write_bytes(b"graph")
+    texts = ["나나나", "가", "다다"]
+    first = remembered_vectors(tmp_path / "teacher.onnx", teach, texts)
+    second = remembered_vectors(tmp_path / "teacher.onnx", teach, texts)
+    assert asked == ["가", "다다", "나나나"]  # shortest first, and no second time
+    assert first[:, 0].tolist() == [3, 1, 2]
+    np.testing.assert_array_equal(first, second)
+    (tmp_path / "teacher.onnx").write_bytes(b"another graph")
+    remembered_vectors(tmp_path / "teacher.onnx", teach, texts)
+    assert len(asked) == 6
+
+
+def test_everyday_sentences_come_first_and_the_others_are_bounded() -> None:
+    long = "헌법재판소는 법률의 위헌 여부를 심판한다. " * 6
+    pairs = Pairs(["날씨 어때", "위헌 심판"], ["오늘 날씨는 어떤가요", long], ["", ""], ["", ""])
+    draw = partial(teacher_texts, pairs, max_chars=60, rng=np.random.default_rng(0))
+    assert draw(n_sentences=9, n_words=1) == (
+        ["날씨 어때", "오늘 날씨는 어떤가요", "위헌 심판", "헌법재판소는 법률의 위헌 여부를 심판한다.", "헌법재판소는"],
+        2,
+    )
+    assert draw(n_sentences=0, n_words=0) == (["날씨 어때", "오늘 날씨는 어떤가요"], 2)
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:

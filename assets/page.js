@@ -108,6 +108,7 @@
     const follow = () => {
       followLanguage();
       hearHeatmap();
+      document.querySelector("#bench-published-chart")?.setAttribute("tabindex", "0"); // it scrolls: by keyboard too
     };
     new MutationObserver(follow).observe(document.body, { childList: true, subtree: true });
   };

@@ -124,6 +124,7 @@
       tellDark();
       hearHeatmap();
       if (document.querySelector("#ranking")) document.body.classList.add("k-ready");
+      document.querySelector("#bench-published-chart")?.setAttribute("tabindex", "0"); // it scrolls: by keyboard too
     };
     new MutationObserver(follow).observe(document.body, { childList: true, subtree: true });
   };

@@ -222,7 +222,7 @@ def ranked_bars(bars: Sequence[tuple[str, float, str]], kinds: Mapping[str, str]
     """Draw values as lying bars, the first on top, coloured by kind.
 
     Args:
-        bars: (name, value from 0 to 100, a key of `KIND_COLOURS`), in order.
+        bars: (name of a model, value from 0 to 100, a key of `KIND_COLOURS`), in order.
         kinds: What the legend calls each kind.
     """
     figure = go.Figure(
@@ -244,7 +244,7 @@ def ranked_bars(bars: Sequence[tuple[str, float, str]], kinds: Mapping[str, str]
             if any(of == kind for _, _, of in bars)
         ]
     )
-    names = [html.escape(n if len(n) <= NAME_CHARS else f"{n[: NAME_CHARS - 1]}…") for n, _, _ in bars]
+    names = [html.escape(_model_label(place, name)) for place, (name, _, _) in enumerate(bars, start=1)]
     figure.layout = _layout(
         **_bar_layout(),
         bargap=0.2,
@@ -259,6 +259,12 @@ def ranked_bars(bars: Sequence[tuple[str, float, str]], kinds: Mapping[str, str]
         yaxis=_axis(names, 1) | {"autorange": "reversed"},
     )
     return figure
+
+
+def _model_label(place: int, name: str) -> str:
+    """Return a rank and a model's name; a long name loses its owner first, which is what such names share."""
+    short = name if len(name) <= NAME_CHARS else name.rpartition("/")[2]
+    return f"{place}. {short if len(short) <= NAME_CHARS else short[: NAME_CHARS - 1] + '…'}"
 
 
 def _bar_layout() -> dict[str, object]:

@@ -1,8 +1,8 @@
 """Exact nearest neighbours in chunks: time linear in the corpus, memory flat. Knows no texts, no models and no disk.
 
-Each piece of the corpus is screened for what can still enter a query's best `depth` (`koe5_demo.encoding.screening`);
-what is found is held until there is enough of it to be worth sorting, which raises the score that later pieces must
-reach.
+Each piece of the corpus is screened for what can still enter a query's best `depth` (`koe5_demo.encoding.screening`).
+The best scores so far set the floor that the next piece must reach; what was found is held, and put in order at the end
+or when there is much of it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _QUERY_BLOCK: Final = 1024
 _PIECE_ROWS: Final = 4096
-_MERGE_AT: Final = 1.5
-"""Candidates are merged once they are this many times as many as the places: after 1, 2, 4, 8 ... pieces."""
+_HELD: Final = 8
+"""What is held is cut once it is this many times what is needed: ties and rising scores could fill memory."""
 
 
 def search(
@@ -67,46 +67,54 @@ class _Best:
         self._queries = queries
         self._n = len(queries.rows)
         self._depth = depth
-        self._floor = np.full(self._n, -np.inf, dtype=np.float32)
+        self._best = np.full((self._n, depth), -np.inf, dtype=np.float32)  # in no order; the lowest comes first
         self._rows: list[IntArray] = [np.empty(0, np.int64)]
         self._positions: list[IntArray] = [np.empty(0, np.int64)]
         self._scores: list[FloatArray] = [np.empty(0, np.float32)]
         self._held = 0
-        self._full = False
 
     def add(self, positions: IntArray, documents: Side, priority: IntArray) -> None:
         """Look through one piece of the corpus."""
         from koe5_demo.encoding.screening import find_candidates
 
-        found = find_candidates(self._queries, documents, self._floor, self._depth)
+        found = find_candidates(self._queries, documents, self._best[:, 0].copy(), self._depth)
         if not len(found.scores):
             return
         self._rows.append(found.queries)
         self._positions.append(positions[found.documents])
         self._scores.append(found.scores)
         self._held += len(found.scores)
-        if self._held > _MERGE_AT * self._depth * self._n or not self._full:
-            self._merge(priority)
+        self._raise_floor(found.queries, found.scores)
+        if self._held > _HELD * self._depth * self._n:
+            self._cut(priority)
 
     def rankings(self, priority: IntArray) -> Rankings:
         """Return what was found."""
-        self._merge(priority)
+        self._cut(priority)
         shape = (self._n, self._depth)
         return Rankings(self._positions[0].reshape(shape), self._scores[0].reshape(shape))
 
-    def _merge(self, priority: IntArray) -> None:
-        """Keep the best `depth` of each query, in rank order, and raise the floor."""
+    def _raise_floor(self, rows: IntArray, scores: FloatArray) -> None:
+        """Take new scores, in the order of their rows, among the best."""
+        counts = np.bincount(rows, minlength=self._n)
+        within = np.arange(len(rows)) - (np.cumsum(counts) - counts)[rows]
+        new = np.full((self._n, counts.max()), -np.inf, dtype=np.float32)
+        new[rows, within] = scores
+        both = np.concatenate([self._best, new], axis=1)
+        self._best = np.partition(both, -self._depth, axis=1)[:, -self._depth :]
+
+    def _cut(self, priority: IntArray) -> None:
+        """Keep the best `depth` of each query, in rank order."""
         rows, positions = np.concatenate(self._rows), np.concatenate(self._positions)
         scores = np.concatenate(self._scores)
+        enough = scores >= self._best[rows, 0]
+        rows, positions, scores = rows[enough], positions[enough], scores[enough]
         order = _in_rank_order(rows, scores, priority[positions])
         ordered = rows[order]
         starts = np.searchsorted(ordered, np.arange(self._n))
         keep = order[np.arange(len(order)) - starts[ordered] < self._depth]
         self._rows, self._positions, self._scores = [rows[keep]], [positions[keep]], [scores[keep]]
         self._held = len(keep)
-        self._full = len(keep) == self._n * self._depth
-        if self._full:
-            self._floor = self._scores[0].reshape(-1, self._depth)[:, -1].copy()
 
 
 def _in_rank_order(rows: IntArray, scores: FloatArray, priority: IntArray) -> IntArray:

@@ -47,7 +47,6 @@ from koe5_demo.ui.benchmark_calibration import calibrating
 from koe5_demo.ui.benchmark_runs import RunStore, StoredResult
 
 TELL_EVERY_S: Final = 0.3
-MOST_PLACED: Final = 40
 SAMPLE_TEXTS: Final = 24
 REFERENCES: Final = tuple(PAPER_NAMES)
 SIZES: Final[dict[str, tuple[int, int | None]]] = {
@@ -161,7 +160,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Placement:
-    """The chart of published models: what is drawn, and how many there are."""
+    """The chart of published models: what is drawn, and how many there are on the data set, filtered or not."""
 
     bars: tuple[Placed, ...]
     n_published: int
@@ -367,8 +366,6 @@ def placement(
 ) -> Placement:
     """Place the results of a run among the published models of a data set.
 
-    At most `MOST_PLACED` published bars are kept, the best ones; the reference model and the run always stay.
-
     Args:
         results: Results of one run; those on other data sets are left out.
         spec: The data set.
@@ -394,10 +391,9 @@ def placement(
     ]
     own = [result for result in results if result.task == spec.task]
     bars += [Placed(0, r.model, r.metrics[metric], "run", _parameters(r), _engine(r)) for r in own]
-    ordered = [replace(bar, rank=rank) for rank, bar in enumerate(sorted(bars, key=lambda bar: -bar.value), start=1)]
-    kept = [bar for bar in ordered if bar.kind == "published"][:MOST_PLACED]
-    shown = tuple(bar for bar in ordered if bar.kind != "published" or bar in kept)
-    return Placement(shown, len(published), len(own))
+    ordered = enumerate(sorted(bars, key=lambda bar: -bar.value), start=1)
+    n_published = len(leaderboard(spec.task, spec.split, metric))
+    return Placement(tuple(replace(bar, rank=rank) for rank, bar in ordered), n_published, len(own))
 
 
 @lru_cache(maxsize=64)

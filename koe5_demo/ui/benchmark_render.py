@@ -260,7 +260,7 @@ def chart(stored: Sequence[StoredResult]) -> Any:
 def placement_chart(placed: Placement, reference: str, language: Language) -> Any:
     """Return the chart of published models with the run among them."""
     labels = {kind: _kind_label(kind, reference, language) for kind in ("published", "reference", "run")}
-    return figures.ranked_bars([(f"{bar.rank}. {bar.name}", 100 * bar.value, bar.kind) for bar in placed.bars], labels)
+    return figures.ranked_bars([(bar.name, 100 * bar.value, bar.kind) for bar in placed.bars], labels)
 
 
 def percent(value: float | None, *, signed: bool = False) -> str:

@@ -151,7 +151,7 @@ def test_the_explorer_shows_only_wrong_queries_and_opens_one_in_the_ranking_tab(
 
 def test_published_models_are_filtered(tab: Page) -> None:
     tab.locator("#bench-published-name input, #bench-published-name textarea").fill("koe5")
-    expect(tab.locator("#bench-published .k-line")).to_contain_text("공개 결과 1개 중 1개")
+    expect(tab.locator("#bench-published .k-line")).to_contain_text("공개 결과 52개 중 1개")
 
 
 def test_downloads_hold_the_run(tab: Page, tmp_path: Path) -> None:

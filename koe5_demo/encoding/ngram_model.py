@@ -191,8 +191,9 @@ class NgramModel:
         # Only the n-grams that occur are unpacked: the whole table would be 4 times its integers.
         used, places = np.unique(grams.rows, return_inverse=True)
         rows = self._codes[used] * self.weights.scales[used, None]
-        shares = np.repeat(1 / np.sqrt(np.maximum(grams.n_rows, 1), dtype=np.float32), grams.n_rows)
-        return weighted_sums(rows, places, shares, np.concatenate(([0], np.cumsum(grams.n_rows))))
+        shares: FloatArray = 1 / np.sqrt(np.maximum(grams.n_rows, 1), dtype=np.float32)
+        starts = np.concatenate(([0], np.cumsum(grams.n_rows)))
+        return weighted_sums(rows, places, np.repeat(shares, grams.n_rows), starts)
 
     def _shares(self, roles: Sequence[str]) -> FloatArray:
         return np.array([self.config.lexical_share[role] for role in roles], dtype=np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,10 @@ class NgramEmbedding(InputModule):
     def get_embedding_dimension(self) -> int:
         """Return the width of a sentence vector."""
         return self.core.dimensions
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the words of every text, prompts not included, before any cut."""
+        return self.core.count_words(texts)
 
     def preprocess(  # the arguments are those of sentence-transformers
         self,

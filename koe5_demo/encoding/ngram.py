@@ -99,6 +99,10 @@ class NgramEmbedding(InputModule):
         """Return the width of a sentence vector."""
         return self.core.dimensions
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the words of every text, prompts not included, before any cut."""
+        return self.core.count_words(texts)
+
     def preprocess(  # the arguments are those of sentence-transformers
         self,
         inputs: list[Any],

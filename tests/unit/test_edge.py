@@ -72,6 +72,7 @@ def test_buckets_of_many_visitors_stay_within_bounds() -> None:
         ("127.0.0.1", "9.9.9.9", True, "9.9.9.9"),
         ("10.0.0.1", "6.6.6.6, 9.9.9.9, 10.0.0.7", True, "9.9.9.9"),  # the first may be invented
         ("8.8.8.8", "nonsense", True, "8.8.8.8"),
+        ("127.0.0.1", "192.168.0.9", True, "192.168.0.9"),  # a team behind its own proxy
         ("2a00:1:2:3:4::1", "", False, "2a00:1:2:3::/64"),
         ("::ffff:8.8.8.8", "", False, "8.8.8.8"),
         ("testclient", "", False, "unknown"),

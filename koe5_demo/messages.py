@@ -725,6 +725,10 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.EN: "The file {name} has {n:,} cells; the limit is {limit:,}. Keep the columns that are needed.",
     },
     # --- server ----------------------------------------------------------------------------------------------------
+    "file_not_fetched": {
+        Language.KO: "파일은 올려 주세요. 이 서버는 주소에서 파일을 받아 오지 않습니다.",
+        Language.EN: "Upload the file: this server fetches none from an address.",
+    },
     "path_closed": {
         Language.KO: "이 주소에는 아무것도 없습니다.",
         Language.EN: "There is nothing at this address.",

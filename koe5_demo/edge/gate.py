@@ -45,6 +45,7 @@ JOIN: Final = f"{API}/queue/join"
 CALL: Final = f"{API}/call/"
 MODEL_WORK: Final = (JOIN, CALL, UPLOAD, f"{API}/mcp")
 QUICK_WORK: Final = f"{API}/run/"
+CALLED: Final = (CALL, JOIN, QUICK_WORK)
 QUICK_SHARE: Final = 10
 DEFAULT_RATE: Final = 60
 NOT_UNDERSTOOD: Final = 400
@@ -250,7 +251,7 @@ class _Answer:
 
 def _failed(path: str, error: Exception) -> _Refusal:
     """Return what is told of an error that nobody caught: gradio checks the arguments of a call by raising some."""
-    if path.startswith(CALL) and isinstance(error, (TypeError, ValueError)):
+    if path.startswith(CALLED) and isinstance(error, (TypeError, ValueError, KeyError)):
         return _Refusal(NOT_UNDERSTOOD, DemoError("call_not_understood", reason=str(error)[:SHOWN_REASON]))
     if path == UPLOAD and isinstance(error, OSError):
         return _Refusal(QUEUE_IS_FULL, DemoError("uploads_full"), retry_after_s=60)

@@ -24,8 +24,8 @@ def visitor_key(scope: Scope, *, behind_proxy: bool) -> str:
 
     Args:
         scope: The request, as ASGI tells it.
-        behind_proxy: Whether `X-Forwarded-For` is written by a proxy of the operator. Its last public address counts:
-            everything before that comes from the visitor and may be invented.
+        behind_proxy: Whether `X-Forwarded-For` is written by a proxy of the operator. Its last public address counts,
+            or the last one where none is public: everything before that comes from the visitor and may be invented.
     """
     found = _forwarded(scope) if behind_proxy else None
     address = found or _peer(scope)
@@ -65,8 +65,10 @@ def _peer(scope: Scope) -> IPv4Address | IPv6Address | None:
 
 
 def _forwarded(scope: Scope) -> IPv4Address | IPv6Address | None:
-    addresses = [_address(part.strip()) for part in header(scope, FORWARDED_FOR).split(",")]
-    return next((address for address in reversed(addresses) if address is not None and address.is_global), None)
+    found = [_address(part.strip()) for part in header(scope, FORWARDED_FOR).split(",")]
+    addresses = [address for address in reversed(found) if address is not None]
+    # Where all are private, the visitors are: the last one is who the operator's proxy saw.
+    return next((address for address in addresses if address.is_global), addresses[0] if addresses else None)
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

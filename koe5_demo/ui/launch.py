@@ -24,6 +24,7 @@ from koe5_demo.ui.api import ENDPOINTS
 from koe5_demo.ui.fair_queue import share_places
 from koe5_demo.ui.light_sessions import SESSIONS_KEPT, keep_sessions_light
 from koe5_demo.ui.mcp_answers import answer_in_json
+from koe5_demo.ui.no_fetching import fetch_nothing
 from koe5_demo.ui.tracebacks import keep_texts_out_of_tracebacks
 
 QUEUE_SIZE: Final = 64
@@ -64,6 +65,7 @@ def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
     gr.set_static_paths([ASSETS / "fonts"])
     keep_texts_out_of_tracebacks()
     keep_sessions_light()
+    fetch_nothing()
     if settings.mcp:
         answer_in_json()
     # Whether to believe X-Forwarded-For is our setting; uvicorn would believe it of every local process.

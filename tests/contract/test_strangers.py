@@ -175,6 +175,49 @@ def _file_event(started: Started, path: str, name: str) -> int:
     return 200 if '"success":true' in wait_for_event(started.url, "s") else 400
 
 
+@pytest.mark.parametrize("place", ["http://93.184.216.34/big.csv", "https://127.0.0.1/x.csv", "http://[::1]/x.csv"])
+def test_nobody_sends_this_server_to_fetch_a_file(started: Started, place: str) -> None:
+    config = json.loads(fetch(f"{started.url}/config")[1])
+    kinds = {part["id"]: part["type"] for part in config["components"]}
+    event = next(d for d in config["dependencies"] if [kinds[number] for number in d["inputs"]] == ["file", "radio"])
+    file = {"path": place, "meta": {"_type": "gradio.FileData"}, "orig_name": "big.csv"}
+    body = json.dumps({"data": [file, "ko"], "fn_index": event["id"], "session_hash": "fetch"}).encode()
+    assert fetch(f"{started.url}/gradio_api/queue/join", body)[0] == 200
+    assert "this server fetches none from an address" in wait_for_event(started.url, "fetch")
+
+
+def test_a_call_that_is_not_understood_is_told_what_is_missing(started: Started) -> None:
+    english = {"Accept-Language": "en"}
+    for arguments, words in (({"비밀": 1}, "not a valid key-word argument"), ({"passages": ["가"]}, "queries")):
+        status, body, _ = fetch(f"{started.url}/gradio_api/call/v2/rank", json.dumps(arguments).encode(), **english)
+        assert status == 400
+        assert words in json.loads(body)["detail"]
+    assert fetch(f"{started.url}/gradio_api/call/on_run", b'{"data": []}')[0] == 404
+    unknown = json.dumps({"data": [], "fn_index": 99_999, "session_hash": "x"}).encode()
+    assert fetch(f"{started.url}/gradio_api/queue/join", unknown)[0] == 400
+    assert "비밀" not in started.log.read_text("utf-8")
+
+
+def test_calls_of_an_endpoint_leave_little_behind(started: Started) -> None:
+    def memory_mb() -> float:
+        text = fetch(f"{started.url}/metrics")[1].decode()
+        (line,) = (line for line in text.splitlines() if line.startswith("process_resident_memory_bytes"))
+        return float(line.split()[1]) / 1e6
+
+    def call(n: int) -> None:
+        body = json.dumps({"texts": [f"글 {n}"]}).encode()
+        event = json.loads(fetch(f"{started.url}/gradio_api/call/v2/tokens", body)[1])["event_id"]
+        assert b"complete" in fetch(f"{started.url}/gradio_api/call/tokens/{event}")[1]
+
+    for n in range(20):
+        call(n)
+    before = memory_mb()
+    for n in range(100):
+        call(n)
+    # A session weighs some 20 kB; with the whole page written out in each it was 330.
+    assert memory_mb() - before < 15
+
+
 def test_models_outside_the_catalog_are_refused_unless_allowed(started: Started, tiny_folder: Path) -> None:
     client = Client(started.url, verbose=False)
     with pytest.raises(Exception, match="opens only the models of its list"):

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import Page, expect
+import json
+import random
+import socket
+import urllib.request
+from urllib.parse import quote, urlsplit
 
-from browser import run_app
+import pytest
+from playwright.sync_api import Browser, FilePayload, Page, expect
+
+from browser import run_app, watched
+from koe5_demo.inputs import Layout
+from koe5_demo.share import SharedState, to_file, to_link
 
 INSERT = """(markup) => {
   const box = document.createElement("div");
@@ -41,6 +49,90 @@ def test_even_markup_that_got_into_the_page_would_not_run(opened: Page, markup: 
     with opened.expect_console_message(lambda said: "Content Security Policy" in said.text):
         opened.evaluate(INSERT, markup)
     assert opened.evaluate("window.hacked") is None
+
+
+NASTY = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>${window.hacked=1}{{window.hacked=1}}"
+
+
+def assert_harmless(page: Page) -> None:
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("img[src=x]").count() == 0
+    assert page.locator("script", has_text="window.hacked").count() == 0
+
+
+def test_names_headers_and_cells_of_a_file_are_text(opened: Page) -> None:
+    table = f'"{NASTY}",둘째\n"{NASTY} 서울",가\n부산,나\n'
+    file: FilePayload = {"name": f"{NASTY}.csv".replace("/", "_"), "mimeType": "text/csv", "buffer": table.encode()}
+    opened.locator("#file input[type=file]").set_input_files(file)
+    expect(opened.locator("#count")).to_contain_text("2")
+    opened.locator("#column input").click()
+    opened.get_by_role("option").first.click()
+    opened.locator("#run").click()
+    expect(opened.locator("#ranking")).to_contain_text("window.hacked=1")
+    assert_harmless(opened)
+
+
+@pytest.mark.parametrize("where", ["link", "file"])
+def test_what_a_shared_state_holds_is_text(app: str, page: Page, where: str) -> None:
+    state = SharedState((f"{NASTY} 질의",), (f"{NASTY} 하나", f"[x](javascript:hacked) {NASTY}"), Layout.BLOCKS, "mini")
+    with watched(page, app):
+        page.goto(app + (f"#s={to_link(state)}" if where == "link" else ""))
+        expect(page.locator("#made-by")).to_be_visible()
+        if where == "file":
+            file: FilePayload = {"name": "a.json", "mimeType": "application/json", "buffer": to_file(state)}
+            with page.expect_file_chooser() as chooser:
+                page.locator("#share-open").click()
+            chooser.value.set_files(file)
+        expect(page.locator("#ranking")).to_contain_text("window.hacked=1")
+        assert_harmless(page)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["?q=NASTY&p=NASTY", "?view=NASTY", "?__theme=NASTY", "?__lang=NASTY", "?deep_link=NASTY", "#s=NASTY", "#NASTY"],
+)
+def test_an_address_runs_nothing(app: str, page: Page, address: str) -> None:
+    page.goto(app + address.replace("NASTY", quote(NASTY)))
+    expect(page.locator("#run")).to_be_visible()
+    expect(page.locator("#ranking tbody tr").first).to_be_visible()
+    assert_harmless(page)
+
+
+def occupy(app: str, n: int) -> list[socket.socket]:
+    """Ask the endpoint for so many long rankings; returns the open lines on which their answers are waited for."""
+    lines = []
+    for number in range(n):
+        rng = random.Random(number)  # other words each time: nothing of it is in the cache
+        passages = ["".join(rng.choices("가나다라마바사아자차카타파하 ", k=1_900)) for _ in range(1_000)]
+        body = json.dumps({"queries": ["수도"], "passages": passages}).encode()
+        request = urllib.request.Request(f"{app}gradio_api/call/v2/rank", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            event = json.load(answer)["event_id"]
+        line = socket.create_connection(("127.0.0.1", urlsplit(app).port))
+        line.sendall(f"GET /gradio_api/call/rank/{event} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        lines.append(line)
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("locale", "place"), [("ko-KR", "대기 3번째 (모두 3명)"), ("en-US", "Number 3 of 3 in the queue")]
+)
+def test_who_waits_sees_the_place_in_the_queue_and_who_leaves_gives_it_up(
+    browser: Browser, locale: str, place: str
+) -> None:
+    with run_app(KOE5_MODEL="mini", HF_HUB_OFFLINE="1", KOE5_LANG=locale[:2]) as url:
+        page = browser.new_page(locale=locale)
+        page.goto(url)
+        expect(page.locator("#made-by")).to_be_visible()
+        lines = occupy(url, 4)  # two are worked on at once, two wait, and this visitor is the third
+        page.locator("#run").click()
+        expect(page.locator("#queue-note")).to_have_text(place)
+        expect(page.locator("#ranking .progress-text")).to_have_attribute("data-told", place)
+        for line in lines:
+            line.close()
+        expect(page.locator("#queue-note")).to_have_text("")
+        expect(page.locator("#ranking tbody tr").first).to_be_visible()
+        page.close()
 
 
 @pytest.mark.parametrize(("locale", "words"), [("ko-KR", "요청이 너무 잦습니다"), ("en-US", "Too many requests")])

@@ -1,4 +1,6 @@
-"""Whatever comes in, what comes out is a result or an error of the documented kinds. Over 10,000 random inputs."""
+"""Whatever comes in, what comes out is a result or an error of the documented kinds. Over 10,000 random inputs
+to the parsers of text boxes and files, to ranking and to the endpoints, each.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,7 @@ class OneModel:
 API = Api(cast("ModelHost", OneModel()), Settings(limits=LIMITS))
 
 
-@runs(2_500)
+@runs(10_000)
 @given(TEXT, st.sampled_from(Layout))
 def test_text_boxes_are_read(text: str, layout: Layout) -> None:
     parsed = inputs.parse_text(text, layout)
@@ -66,7 +68,7 @@ def test_text_boxes_are_read(text: str, layout: Layout) -> None:
     "".join(parsed.texts).encode("utf-8")
 
 
-@runs(2_500)
+@runs(10_000)
 @given(
     st.one_of(st.binary(max_size=200), TEXT.map(lambda text: text.encode("utf-8", "replace"))),
     st.sampled_from([*READERS, "exe", ""]),
@@ -81,7 +83,7 @@ def test_files_are_read_or_refused_in_words(content: bytes, ending: str) -> None
     assert all(len(row) == len(table.columns) for row in table.rows)
 
 
-@runs(1_500)
+@runs(10_000)
 @given(st.lists(TEXT, max_size=8), st.lists(TEXT, max_size=8), st.one_of(st.none(), st.integers(-2, 9)))
 def test_rankings_are_in_order_or_refused(queries: list[str], passages: list[str], top_k: int | None) -> None:
     try:
@@ -95,7 +97,7 @@ def test_rankings_are_in_order_or_refused(queries: list[str], passages: list[str
         assert [hit["rank"] for hit in result["hits"]] == list(range(1, len(scores) + 1))
 
 
-@runs(2_500)
+@runs(2_500)  # times five endpoints
 @given(ANYTHING, ANYTHING, st.sampled_from(["words", "", "else", "../x"]))
 def test_endpoints_answer_anything_with_a_result_or_a_documented_error(first: Any, second: Any, model: str) -> None:
     calls = (

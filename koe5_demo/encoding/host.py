@@ -18,7 +18,7 @@ from koe5_demo.encoding import loading, zero_gpu
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.encoding.endpoint import is_endpoint, open_endpoint, shown_name
 from koe5_demo.errors import DemoError, ModelLoadError, UnknownModelError
-from koe5_demo.records import Encoder, Prompts, Role
+from koe5_demo.records import Encoder, Prompts
 from koe5_demo.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -64,11 +64,14 @@ class ModelHost:
     Args:
         settings: Device, dtype, limits and the model that should serve.
         cache: Shared by all models; keys carry the model's fingerprint.
+        warm_up: Called with each model before it serves: the first forward pass allocates and compiles, and a visitor
+            should not wait for that.
     """
 
-    def __init__(self, settings: Settings, cache: VectorCache) -> None:
+    def __init__(self, settings: Settings, cache: VectorCache, warm_up: Callable[[Encoder], object]) -> None:
         self._settings = settings
         self._cache = cache
+        self._warm_up = warm_up
         self._lock = Lock()
         self._load_lock = Lock()
         self._states: dict[str, ModelState] = {}
@@ -190,7 +193,7 @@ class ModelHost:
 
     def _load(self, name: str, on_disk: Event | None = None) -> None:
         if is_endpoint(name):
-            self._keep(name, CachingEncoder(open_endpoint(name, prompts=self._prompts(name)), self._cache))
+            self._keep(name, open_endpoint(name, prompts=self._prompts(name)))
             return
         source = loading.find_source(name)
         files = loading.local_files(source)
@@ -204,16 +207,12 @@ class ModelHost:
             on_disk.set()
         with self._load_lock:
             inner = self._open(name, files, self._settings.page_dtype)
-        self._keep(name, CachingEncoder(inner, self._cache))
+        self._keep(name, inner)
 
     def _open(self, name: str, files: loading.Files, wanted_dtype: str) -> Encoder:
         device, dtype = zero_gpu.placement(self._settings.device, wanted_dtype, small=name == EMBEDDED_MODEL)
         opened = loading.open_encoder(files, device=device, dtype=dtype, prompts=self._prompts(name))
-        inner = zero_gpu.lend_gpu(opened)
-        if not zero_gpu.ACTIVE:
-            # The first forward pass allocates and compiles; a visitor should not wait for that.
-            inner.encode(["준비"], Role.QUERY)
-        return inner
+        return zero_gpu.lend_gpu(opened)
 
     def _progress(self, name: str) -> Callable[[int, int], None]:
         def report(done: int, total: int) -> None:
@@ -227,7 +226,10 @@ class ModelHost:
             return None
         return Prompts(query=given[0] or "", passage=given[1] or "")
 
-    def _keep(self, name: str, encoder: CachingEncoder) -> None:
+    def _keep(self, name: str, inner: Encoder) -> None:
+        encoder = CachingEncoder(inner, self._cache)
+        if not zero_gpu.ACTIVE:
+            self._warm_up(encoder)
         with self._lock:
             self._encoders[name] = encoder
             self._states[name] = ModelState(name, Phase.READY)

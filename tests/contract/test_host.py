@@ -16,6 +16,7 @@ from koe5_demo.encoding.host import ModelHost, Phase
 from koe5_demo.errors import ModelLoadError, UnknownModelError
 from koe5_demo.records import Role
 from koe5_demo.settings import Settings
+from koe5_demo.ui.handlers import examples, rank_first_example
 
 PATIENCE = 20.0
 
@@ -28,7 +29,7 @@ def tiny_mini(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make_host(**changes: object) -> ModelHost:
     settings = dataclasses.replace(Settings(hub_timeout=1.0), **changes)  # type: ignore[arg-type]
-    return ModelHost(settings, VectorCache(1_000_000))
+    return ModelHost(settings, VectorCache(1_000_000), warm_up=rank_first_example)
 
 
 def start(host: ModelHost) -> None:
@@ -103,6 +104,15 @@ def test_a_model_folder_serves_as_soon_as_it_is_open_and_is_said_to_be_loading_u
     assert host.open_wanted().wait(PATIENCE)
     assert host.serving == str(tiny_folder)
     assert host.names[0] == str(tiny_folder)
+
+
+def test_the_first_visitor_finds_the_first_example_computed() -> None:
+    host = make_host(model="mini")
+    start(host)
+    first = examples()[0]
+    encoder = host.encoder("mini")
+    assert encoder.encode(first.queries, Role.QUERY).n_computed == 0
+    assert encoder.encode(first.passages, Role.PASSAGE).n_computed == 0
 
 
 def test_visitors_may_open_only_the_catalog_unless_the_operator_allows_more(tiny_folder: Path) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from koe5_demo import exports, inputs
 from koe5_demo.benchmark.commands import add_parsers as add_benchmark
 from koe5_demo.calibration_command import add_parsers as add_calibration
-from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
+from koe5_demo.catalog import EMBEDDED_MODEL
 from koe5_demo.errors import DataError, DemoError, HubError, InputError
 from koe5_demo.messages import Language
 from koe5_demo.ranking import Comparison, compare, require_top_k, similarity
@@ -226,20 +226,7 @@ def run_encode_ray(options: argparse.Namespace, settings: Settings) -> int:
 
 def run_models(options: argparse.Namespace, _settings: Settings) -> int:
     """Print the catalog."""
-    from koe5_demo.encoding.hub import cached_folder  # brings in huggingface_hub, which other commands may not need
-
-    rows = [
-        {
-            "id": spec.id,
-            "hub_id": spec.hub_id,
-            "revision": spec.revision,
-            "dimensions": spec.dimensions,
-            "max_tokens": spec.max_tokens,
-            "licence": spec.licence,
-            "cached": spec.hub_id is None or cached_folder(spec.hub_id, spec.revision) is not None,
-        }
-        for spec in CATALOG.values()
-    ]
+    rows = exports.catalog_json()
     cells = [["" if value is None else str(value) for value in row.values()] for row in rows]
     writers: dict[str, Callable[[], str]] = {
         "json": lambda: exports.to_json({"models": rows}) + "\n",

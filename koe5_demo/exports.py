@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from koe5_demo.catalog import CATALOG
 from koe5_demo.prompts import with_prompts
 from koe5_demo.ranking import Comparison
 from koe5_demo.records import FloatArray, ModelInfo, Role
@@ -28,6 +29,24 @@ def model_json(info: ModelInfo) -> dict[str, Any]:
         "dtype": info.dtype,
         "device": info.device,
     }
+
+
+def catalog_json() -> list[dict[str, Any]]:
+    """Return the models of the catalog, and whether each is on this machine."""
+    from koe5_demo.encoding.hub import cached_folder  # brings in huggingface_hub, which other exports do not need
+
+    return [
+        {
+            "id": spec.id,
+            "hub_id": spec.hub_id,
+            "revision": spec.revision,
+            "dimensions": spec.dimensions,
+            "max_tokens": spec.max_tokens,
+            "licence": spec.licence,
+            "cached": spec.hub_id is None or cached_folder(spec.hub_id, spec.revision) is not None,
+        }
+        for spec in CATALOG.values()
+    ]
 
 
 def ranking_json(comparison: Comparison, info: ModelInfo, top_k: int | None = None) -> dict[str, Any]:

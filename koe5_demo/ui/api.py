@@ -139,20 +139,10 @@ class Api:
         """List the models that may be asked for.
 
         Returns:
-            {"serving", "models": [{"id", "hub_id", "revision", "dimensions", "max_tokens", "licence", "state"}]}.
+            {"serving", "models": [{"id", "hub_id", "revision", "dimensions", "max_tokens", "licence", "cached",
+            "state"}]}: those of the command line, and how far each is on this server.
         """
-        rows = [
-            {
-                "id": spec.id,
-                "hub_id": spec.hub_id,
-                "revision": spec.revision,
-                "dimensions": spec.dimensions,
-                "max_tokens": spec.max_tokens,
-                "licence": spec.licence,
-                "state": self._host.state(spec.id).phase.value,
-            }
-            for spec in CATALOG.values()
-        ]
+        rows = [{**row, "state": self._host.state(row["id"]).phase.value} for row in exports.catalog_json()]
         return {"serving": self._host.serving, "models": rows}
 
     def benchmark(self, dataset: str = "ours", models: list[str] | None = None) -> dict[str, Any]:

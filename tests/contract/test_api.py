@@ -92,6 +92,24 @@ def test_similarity_answers_as_the_command_line_does(client: Client, capsys: pyt
     assert answer == said
 
 
+def test_models_are_told_as_the_command_line_does(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = client.predict(api_name="/models")
+    said = command_line("models", capsys=capsys)
+    states = {row["id"]: row.pop("state") for row in answer["models"]}
+    assert answer == {"serving": "mini", **said}
+    assert (states["mini"], states["koe5"]) == ("ready", "absent")
+
+
+def test_a_benchmark_is_told_as_the_command_line_does(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = client.predict(dataset="ours", models=["mini"], api_name="/benchmark")
+    said = command_line("benchmark", "--dataset", "ours", "--model", "mini", capsys=capsys)
+    assert answer["failures"] == []
+    (here,), (there,) = answer["runs"], said["runs"]
+    assert (here["model"], here["dataset"], here["metrics"]) == (there["model"], there["dataset"], there["metrics"])
+    assert set(here) == set(there)
+    assert set(here["manifest"]) == set(there["manifest"])
+
+
 def test_vectors_are_of_length_one_and_tokens_count_the_prefix(client: Client) -> None:
     vectors = client.predict(texts=["서울"], role="query", api_name="/embed")
     assert sum(x * x for x in vectors["vectors"][0]) == pytest.approx(1, abs=1e-5)

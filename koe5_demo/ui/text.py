@@ -286,6 +286,16 @@ TEXT: Final[dict[str, tuple[str, str]]] = {
         "Not to be had now: {names}. They are not on this machine and the hub is out of reach.",
     ),
     "bench_more_models": ("다른 모델 (허브 id나 폴더, 쉼표로)", "Other models (hub ids or folders, with commas)"),
+    "bench_dtype": ("연산 정밀도", "Arithmetic"),
+    "bench_dtype_hint": (
+        "발표된 수치와 견주려면 float32로 재세요. 나머지는 빠르지만 점수가 조금 달라지며, 시험 글 16개의 순위가 float32와 같고 코사인이 0.01 안에서만 움직일 때 씁니다(아니면 float32로 돌아가고 결과에 적습니다).",
+        "Use float32 to compare with published numbers. The others are faster and change scores a little; they are used only if 16 probe texts rank as in float32 and no cosine moves by more than 0.01 (else float32 runs, and the result says so).",
+    ),
+    "bench_dtype_fp32": ("float32 · 모델 그대로", "float32 · the model as it is"),
+    "bench_dtype_auto": ("자동 · 이 장치에서 가장 빠른 것", "auto · the fastest on this device"),
+    "bench_dtype_bf16": ("bfloat16 · 16비트", "bfloat16 · 16 bits"),
+    "bench_dtype_fp16": ("float16 · 16비트", "float16 · 16 bits"),
+    "bench_dtype_int8": ("int8 · 8비트", "int8 · 8 bits"),
     "bench_start": ("평가 시작", "Start"),
     "bench_stop": ("멈추기", "Stop"),
     "bench_nothing_chosen": (

@@ -22,6 +22,7 @@ from koe5_demo.catalog import KOE5
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.encoding.choice import ModelFiles, open_fast
 from koe5_demo.encoding.threads import set_threads
+from koe5_demo.messages import Language
 from koe5_demo.ranking import rank
 from koe5_demo.records import Encoder, ModelInfo, Role
 
@@ -44,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     report = {
         "machine": machine(options.device),
         "dtype": encoder.info.dtype,
-        "note": encoder.info.note,
+        "note": encoder.info.remarks(Language.EN),
         "first_s": round(first, 3),
         "edited_s": round(edited, 3),
         "edited_share": round(edited / first, 3),

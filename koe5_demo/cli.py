@@ -289,7 +289,8 @@ def similarity_table(texts: Sequence[str], matrix: FloatArray, info: ModelInfo) 
 def made_by(info: ModelInfo) -> str:
     """Return the line that says what computed the numbers above it."""
     prompts = f"prompts {info.prompts.query!r} {info.prompts.passage!r}"
-    note = f" ({info.note})" if info.note else ""
+    remarks = info.remarks(Language.EN)
+    note = f" ({remarks})" if remarks else ""
     return f"{info.id} @ {info.revision}, {info.engine}, {info.dtype}, {info.device}, {prompts}{note}"
 
 

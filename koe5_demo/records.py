@@ -54,7 +54,8 @@ class ModelInfo:
         max_tokens: Longest input, prefix and special tokens included.
         prompts: Prefixes that the encoder adds.
         fingerprint: Changes whenever the vectors could: key of caches and calibrations.
-        note: Why this engine or dtype runs when it is not the one asked for; empty otherwise.
+        note: What else a reader should know, in English; empty if nothing.
+        notices: Why this engine or dtype runs when it is not the one asked for.
     """
 
     id: str
@@ -68,6 +69,11 @@ class ModelInfo:
     prompts: Prompts
     fingerprint: str
     note: str = ""
+    notices: tuple[Notice, ...] = ()
+
+    def remarks(self, language: Language) -> str:
+        """Return the note and the notices as one text; empty if there is nothing to tell."""
+        return " ".join(part for part in (self.note, *(notice.text(language) for notice in self.notices)) if part)
 
 
 @dataclass(frozen=True)

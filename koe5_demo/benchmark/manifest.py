@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +13,7 @@ from typing import Any, Final
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.benchmark.metrics import TIE_RULE
 from koe5_demo.benchmark.systems import Ranked, truncated
+from koe5_demo.messages import Language
 from koe5_demo.records import ModelInfo
 
 _PACKAGES: Final = (
@@ -89,13 +90,15 @@ def make_manifest(
         queries_cut=queries_cut,
         documents_cut=documents_cut,
         cache_damage=ranked.damaged,
-        notes=[info.note] if info.note else [],
+        notes=[remarks] if (remarks := info.remarks(Language.EN)) else [],
     )
 
 
 def describe_model(info: ModelInfo) -> dict[str, Any]:
-    """Return a `ModelInfo` as plain JSON values."""
-    return asdict(info)
+    """Return a `ModelInfo` as plain JSON values; its notices stand in the note, in English."""
+    described = asdict(replace(info, note=info.remarks(Language.EN)))
+    del described["notices"]
+    return described
 
 
 def describe_data(data: RetrievalData) -> dict[str, Any]:

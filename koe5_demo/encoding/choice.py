@@ -30,7 +30,6 @@ from koe5_demo.encoding.sentence_transformer import ENGINE_NAME as REFERENCE_ENG
 from koe5_demo.encoding.sentence_transformer import SentenceTransformerEncoder
 from koe5_demo.encoding.text_tokens import TextTokenizer
 from koe5_demo.encoding.threads import bound_kernel_cache, set_threads
-from koe5_demo.messages import Language
 from koe5_demo.prompts import with_prompts
 from koe5_demo.records import Encoder, FloatArray, ModelInfo, Notice, Role
 
@@ -41,6 +40,7 @@ STORED_AS: Final = {
     # Word vectors are looked up, not multiplied: int8 leaves them in bf16.
     Precision.INT8: torch.bfloat16,
 }
+Build = Callable[[Precision, Sequence[Notice]], Encoder]
 NO_WEIGHTS: Final[dict[str, Any]] = {"device_map": "meta"}
 
 
@@ -69,7 +69,7 @@ def open_fast(files: ModelFiles, device: str, *, dtype: str = "auto") -> Encoder
         files: The model.
         device: cpu, cuda, cuda:0, mps.
         dtype: auto, fp32, bf16, fp16 or int8. Every one but fp32 must pass the guard of `precision`; the next cheapest
-            is tried where it does not, and `info.note` says so.
+            is tried where it does not, and `info.notices` says so.
 
     Returns:
         The encoder; its `info` names the engine and arithmetic that run.
@@ -85,7 +85,8 @@ def open_fast(files: ModelFiles, device: str, *, dtype: str = "auto") -> Encoder
     if weights is None or reason is not None:
         return _open_reference(files, place, dtype, str(reason))
     base = replace(files.describe(model), engine=ENGINE_NAME, device=str(place))
-    return _guarded(_Opening(files, model, weights, base, place), dtype)
+    opening = _Opening(files, model, weights, base, place)
+    return _guarded(dtype, guard.candidates(dtype, guard.detect(place)), opening.build, opening.float32_probes)
 
 
 def probe_vectors(encoder: Encoder) -> FloatArray:
@@ -143,7 +144,7 @@ class _Opening:
     device: torch.device
 
     def build(self, precision: Precision, notices: Sequence[Notice]) -> PaddingFreeEncoder:
-        info = self.files.stamp(replace(self.base, dtype=precision.label, note=_note(self.base, notices)))
+        info = self.files.stamp(replace(self.base, dtype=precision.label, notices=(*self.base.notices, *notices)))
         source = self.weights.all(STORED_AS[precision])
         encoder = PaddingFreeEncoder.from_weights(source, self.model, info, self.device, precision=precision)
         give_back_memory()
@@ -157,15 +158,21 @@ class _Opening:
         return vectors
 
 
-def _guarded(opening: _Opening, dtype: str) -> Encoder:
-    """Build the encoder in the first arithmetic that passes the guard."""
-    *cheaper, exact = guard.candidates(dtype, guard.detect(opening.device))
-    if not cheaper:
-        return opening.build(exact, [])
-    reference = opening.float32_probes()
-    notices: list[Notice] = []
+def _guarded(asked: str, precisions: Sequence[Precision], build: Build, exact: Callable[[], FloatArray]) -> Encoder:
+    """Build the encoder in the first arithmetic that passes the guard; the last needs none.
+
+    Args:
+        asked: What the visitor or operator asked for; one by name that cannot run here is told.
+        precisions: What to try, in order.
+        build: Makes an encoder in an arithmetic, with what there is to tell about the choice.
+        exact: The probes' vectors in float32; asked for only if there is something to compare.
+    """
+    *cheaper, last = precisions
+    missing = asked not in ("auto", *(precision.value for precision in precisions))
+    notices = [Notice("notice_dtype_missing", {"dtype": asked})] if missing else []
+    reference = exact() if cheaper else None
     for precision in cheaper:
-        encoder = opening.build(precision, notices)
+        encoder = build(precision, notices)
         verdict = guard.judge(reference, probe_vectors(encoder), probe_queries())
         if verdict.passed:
             return encoder
@@ -173,7 +180,7 @@ def _guarded(opening: _Opening, dtype: str) -> Encoder:
         # The refused weights go before the next ones come.
         del encoder
         give_back_memory()
-    return opening.build(exact, notices)
+    return build(last, notices)
 
 
 def _without_weights(files: ModelFiles) -> SentenceTransformer:
@@ -191,17 +198,16 @@ def _without_weights(files: ModelFiles) -> SentenceTransformer:
 
 def _open_reference(files: ModelFiles, device: torch.device, dtype: str, reason: str) -> Encoder:
     """Open a model that the fast engine does not know: in float32, or in the 16-bit dtype asked for by name."""
-    asked = Precision.FP32 if dtype in ("auto", Precision.INT8.value) else Precision(dtype)
-    model = files.load(STORED_AS[asked])
-    info = files.describe(model)
-    note = _note(info, [Notice("notice_engine_fallback", {"reason": reason})])
-    info = replace(info, engine=REFERENCE_ENGINE, dtype=asked.label, device=str(device), note=note)
-    return SentenceTransformerEncoder(model, files.stamp(info))
 
+    def build(precision: Precision, notices: Sequence[Notice]) -> Encoder:
+        model = files.load(STORED_AS[precision])
+        info = files.describe(model)
+        told = (*info.notices, Notice("notice_engine_fallback", {"reason": reason}), *notices)
+        info = replace(info, engine=REFERENCE_ENGINE, dtype=precision.label, device=str(device), notices=told)
+        return SentenceTransformerEncoder(model, files.stamp(info))
 
-def _note(info: ModelInfo, notices: Sequence[Notice]) -> str:
-    notes = [info.note, *(notice.text(Language.EN) for notice in notices)]
-    return " ".join(part for part in notes if part)
+    by_name = (Precision(dtype),) if dtype in (Precision.BF16.value, Precision.FP16.value) else ()
+    return _guarded(dtype, (*by_name, Precision.FP32), build, lambda: probe_vectors(build(Precision.FP32, [])))
 
 
 def _with_index(device: torch.device) -> torch.device:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from threading import Event, Lock, Thread
-from typing import Final
 
 from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
 from koe5_demo.encoding import loading, zero_gpu
@@ -22,7 +21,6 @@ from koe5_demo.records import Encoder, Prompts
 from koe5_demo.settings import Settings
 
 logger = logging.getLogger(__name__)
-FLOAT32: Final = "float32"
 
 
 class Phase(str, Enum):
@@ -152,20 +150,26 @@ class ModelHost:
         error = self.state(name).error
         raise error if error is not None else ModelLoadError("model_not_ready", name=name)
 
-    def exact_encoder(self, name: str) -> Encoder:
-        """Return a model in float32, as a benchmark wants it, opened beside the page's own where that is cheaper.
+    def exact_encoder(self, name: str, dtype: str | None = None) -> Encoder:
+        """Return a model as a benchmark wants it: in float32, opened beside the page's own where that one is cheaper.
 
-        The caller lets it go after use. Where the operator chose an arithmetic, that one stands.
+        The caller lets it go after use.
+
+        Args:
+            name: A model that is ready.
+            dtype: Another arithmetic; None takes the one that the operator chose, or fp32.
 
         Raises:
             ModelLoadError: If the model is not ready.
         """
         serving = self.encoder(name)
-        files = None if is_endpoint(name) else loading.local_files(loading.find_source(name))
-        if serving.info.dtype == FLOAT32 or self._settings.dtype is not None or files is None:
+        wanted = dtype or self._settings.exact_dtype
+        same = wanted == self._settings.page_dtype or _is_arithmetic(wanted, serving.info.dtype)
+        files = None if same or is_endpoint(name) else loading.local_files(loading.find_source(name))
+        if files is None or zero_gpu.ACTIVE:  # there no model can be opened once the page has started
             return serving
         with self._load_lock:
-            return self._open(name, files, self._settings.exact_dtype)
+            return self._open(name, files, wanted)
 
     def ready_encoder(self, name: str) -> Encoder | None:
         """Return a model if it is ready, else None; it does not count as used."""
@@ -241,3 +245,9 @@ class ModelHost:
     def _set(self, state: ModelState) -> None:
         with self._lock:
             self._states[state.id] = state
+
+
+def _is_arithmetic(wanted: str, label: str) -> bool:
+    from koe5_demo.encoding.precision import Precision  # torch
+
+    return wanted != "auto" and Precision(wanted).label == label

@@ -69,12 +69,14 @@ class Choice:
         models: Catalog ids, or other names where the operator allows them.
         lexical: Names of lexical systems.
         fusions: Methods that fuse every chosen model with BM25.
+        dtype: Arithmetic of the models, as `--dtype` names it; None takes the one that the operator chose, or fp32.
     """
 
     datasets: tuple[str, ...]
     models: tuple[str, ...]
     lexical: tuple[str, ...] = ()
     fusions: tuple[str, ...] = ()
+    dtype: str | None = None
 
     @property
     def systems(self) -> tuple[str, ...]:
@@ -275,7 +277,7 @@ def run(
     n_all = len(choice.datasets) * len(choice.systems)
     for progress in _fetch_models(choice.models, host, options.should_stop):
         yield Live(0, n_all, progress)
-    sources = system_sources(choice.systems, lambda name: _open(host, name))
+    sources = system_sources(choice.systems, lambda name: _open(host, name, choice.dtype))
     events = run_suite(choice.datasets, sources, replace(options, gate=gate))
     if settings is not None and options.cache is not None:
         events = calibrating(events, choice.models, host, options.cache, settings)
@@ -474,10 +476,10 @@ def _fetch_models(names: Sequence[str], host: ModelHost, should_stop: Callable[[
             yield Progress(Phase.LOADING_MODEL, model=name, done=state.done // 10**6, total=state.total // 10**6)
 
 
-def _open(host: ModelHost, name: str) -> Encoder:
+def _open(host: ModelHost, name: str, dtype: str | None) -> Encoder:
     if host.state(name).phase not in (ModelPhase.READY, ModelPhase.FAILED):
         host.request(name).wait()
-    return computing(host.exact_encoder(name))
+    return computing(host.exact_encoder(name, dtype))
 
 
 def _after(live: Live, event: RunEvent, choice: Choice) -> Live:

@@ -18,6 +18,7 @@ from koe5_demo.benchmark.report import METRIC_LABELS, results_csv, results_table
 from koe5_demo.benchmark.results import file_name
 from koe5_demo.benchmark.run import RunOptions
 from koe5_demo.benchmark.vector_cache import VectorCache
+from koe5_demo.encoding import zero_gpu
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DataError, DemoError
 from koe5_demo.exports import BYTE_ORDER_MARK
@@ -38,6 +39,7 @@ BENCHMARK_QUEUE: Final = "benchmark"
 RUNS_AT_ONCE: Final = 8
 """Runs that may be under way or wait where they can be seen; one computes at a time, by the gate."""
 DEFAULT_DATASETS: Final = ("ours",)
+BENCHMARK_DTYPES: Final = ("fp32", "auto", "bf16", "fp16", "int8")
 QUIET: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
 _MEGABYTE: Final = 10**6
 
@@ -57,6 +59,7 @@ class _Form:
     lexical: gr.CheckboxGroup
     fusions: gr.CheckboxGroup
     more: gr.Textbox
+    dtype: gr.Dropdown
     absent: gr.HTML
     about: gr.HTML
     start: gr.Button
@@ -66,7 +69,7 @@ class _Form:
     @property
     def inputs(self) -> list[Any]:
         """Return the components that make a choice, in the order of `_choice`."""
-        return [self.datasets, self.models, self.lexical, self.fusions, self.more]
+        return [self.datasets, self.models, self.lexical, self.fusions, self.more, self.dtype]
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,16 @@ def _form(host: ModelHost, settings: Settings, words: Words) -> _Form:
         visible=settings.allow_custom_models,
         elem_id="bench-more",
     )
+    dtype = words.make(
+        gr.Dropdown,
+        {
+            "label": label("bench_dtype"),
+            "info": label("bench_dtype_hint"),
+            "choices": choices([(f"bench_dtype_{name}", name) for name in dtypes_offered(settings)]),
+        },
+        value=settings.exact_dtype,
+        elem_id="bench-dtype",
+    )
     with words.make(gr.Accordion, {"label": label("bench_about_sets")}, open=False, elem_id="bench-about"):
         about = gr.HTML(**PLAIN)
     with gr.Row():
@@ -215,7 +228,12 @@ def _form(host: ModelHost, settings: Settings, words: Words) -> _Form:
             gr.Button, {"value": label("bench_stop")}, variant="stop", interactive=False, elem_id="bench-stop"
         )
     progress = gr.HTML(elem_id="bench-progress", **PLAIN)
-    return _Form(datasets, models, lexical, fusions, more, absent, about, start, stop, progress)
+    return _Form(datasets, models, lexical, fusions, more, dtype, absent, about, start, stop, progress)
+
+
+def dtypes_offered(settings: Settings) -> tuple[str, ...]:
+    """Return the arithmetics to choose from; just one where a GPU is lent only after the models are open."""
+    return (settings.exact_dtype,) if zero_gpu.ACTIVE else BENCHMARK_DTYPES
 
 
 def _shown(words: Words) -> _Shown:
@@ -465,10 +483,10 @@ class _Events:
         return name, stored.path.with_suffix(".trec").read_text(encoding="utf-8")
 
     def _choice(self, *chosen: Any) -> Choice:
-        datasets, models, lexical, fusions, more = chosen
+        datasets, models, lexical, fusions, more, dtype = chosen
         named = [name.strip() for name in (more or "").split(",")] if self._custom else []
         everything = dict.fromkeys([*models, *filter(None, named)])
-        return Choice(tuple(datasets), tuple(everything), tuple(lexical), tuple(fusions))
+        return Choice(tuple(datasets), tuple(everything), tuple(lexical), tuple(fusions), dtype)
 
     def _steps(self, choice: Choice, token: str, filters: list[Any], language: Language) -> Iterator[list[Any]]:
         run_id = self._store.new_run()

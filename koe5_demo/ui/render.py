@@ -136,7 +136,7 @@ def made_by(outcome: Outcome, language: Language) -> str:
         reused=n_texts - outcome.n_computed,
         milliseconds=outcome.milliseconds,
     )
-    return render_template("made_by.html", language, line=line, note=outcome.info.note)
+    return render_template("made_by.html", language, line=line, note=outcome.info.remarks(language))
 
 
 def notices(items: Sequence[Notice], language: Language, *, warning: str = "") -> str:

@@ -331,6 +331,16 @@ TEXT: Final[dict[str, tuple[str, str]]] = {
         "다른 모델 (허브 id나 폴더, 쉼표로 구분)",
         "Other models (hub ids or folders, separated by commas)",
     ),
+    "bench_dtype": ("연산 정밀도", "Arithmetic"),
+    "bench_dtype_hint": (
+        "발표된 수치와 비교하려면 float32를 선택하세요. 나머지는 더 빠르지만 점수가 조금 달라집니다. 확인용 글 16개의 순위가 float32와 같고 코사인 차이가 0.01 이내일 때만 사용하며, 아니면 float32로 계산하고 결과에 표시합니다.",
+        "Use float32 to compare with published numbers. The others are faster and change scores a little; they are used only if 16 probe texts rank as in float32 and no cosine moves by more than 0.01 (else float32 runs, and the result says so).",
+    ),
+    "bench_dtype_fp32": ("float32 · 모델 그대로", "float32 · the model as it is"),
+    "bench_dtype_auto": ("자동 · 이 장치에서 가장 빠른 것", "auto · the fastest on this device"),
+    "bench_dtype_bf16": ("bfloat16 · 16비트", "bfloat16 · 16 bits"),
+    "bench_dtype_fp16": ("float16 · 16비트", "float16 · 16 bits"),
+    "bench_dtype_int8": ("int8 · 8비트", "int8 · 8 bits"),
     "bench_start": ("평가 시작", "Start"),
     "bench_stop": ("중지", "Stop"),
     "bench_nothing_chosen": (

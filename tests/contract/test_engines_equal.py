@@ -15,7 +15,8 @@ from koe5_demo.encoding.checkpoint import SAFETENSORS
 from koe5_demo.encoding.choice import ModelFiles, open_fast, probe_queries, probe_vectors
 from koe5_demo.encoding.dense import int8_works
 from koe5_demo.encoding.padding_free import PaddingFreeEncoder
-from koe5_demo.encoding.precision import Hardware, Precision
+from koe5_demo.encoding.precision import Hardware, Precision, Verdict
+from koe5_demo.messages import Language
 from koe5_demo.records import ModelInfo, Prompts, Role
 from tiny_models import build_tiny_bert, build_tiny_roberta, build_tiny_xlmr
 
@@ -95,7 +96,7 @@ def test_the_guard_refuses_weights_that_bf16_breaks(tmp_path, bf16_processor):
     spoil(folder)
     encoder = open_fast(files_of(folder), "cpu")
     assert encoder.info.dtype == "float32"
-    assert "bf16" in encoder.info.note
+    assert "bf16" in encoder.info.remarks(Language.EN)
     expected = load(folder).encode(["passage: 서울"], normalize_embeddings=True)
     np.testing.assert_allclose(encoder.encode(["서울"], Role.PASSAGE).vectors, expected, atol=1e-5)
 
@@ -104,7 +105,7 @@ def test_auto_takes_bf16_where_it_changes_nothing(tmp_path, bf16_processor):
     encoder = open_fast(files_of(build_tiny_xlmr(tmp_path / "model")), "cpu")
     assert encoder.info.dtype == "bfloat16"
     assert encoder.info.engine == "padding-free"
-    assert encoder.info.note == ""
+    assert encoder.info.remarks(Language.KO) == ""
     assert encoder.info.fingerprint == "padding-free-bfloat16"
 
 
@@ -138,9 +139,30 @@ def test_a_model_that_does_not_fit_runs_in_sentence_transformers_and_says_so(tmp
     encoder = open_fast(files_of(folder), "cpu")
     assert encoder.info.engine == "sentence-transformers"
     assert encoder.info.dtype == "float32"
-    assert "pooling max" in encoder.info.note
+    assert "pooling max" in encoder.info.remarks(Language.EN)
     expected = load(folder).encode(["passage: 서울"], normalize_embeddings=True)
     np.testing.assert_allclose(encoder.encode(["서울"], Role.PASSAGE).vectors, expected, atol=1e-5)
+
+
+def test_a_model_outside_the_fast_engine_is_guarded_too(tmp_path):
+    folder = build_tiny_xlmr(tmp_path / "model", pooling="max")
+    spoil(folder)
+    encoder = open_fast(files_of(folder), "cpu", dtype="bf16")
+    assert encoder.info.dtype == "float32"
+    assert "pooling max" in encoder.info.remarks(Language.EN)
+    assert "bf16 연산은 이 모델의 점수를 바꾸어 쓰지 않습니다" in encoder.info.remarks(Language.KO)
+
+
+def test_a_model_outside_the_fast_engine_runs_in_16_bits_if_the_guard_lets_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("koe5_demo.encoding.precision.judge", lambda *_: Verdict(0.0, 0))
+    encoder = open_fast(files_of(build_tiny_xlmr(tmp_path / "model", pooling="max")), "cpu", dtype="bf16")
+    assert (encoder.info.engine, encoder.info.dtype) == ("sentence-transformers", "bfloat16")
+
+
+def test_an_arithmetic_asked_for_by_name_that_is_not_there_is_told(tmp_path, bf16_processor):
+    encoder = open_fast(files_of(build_tiny_xlmr(tmp_path / "model")), "cpu", dtype="int8")
+    assert encoder.info.dtype == "float32"
+    assert "int8" in encoder.info.remarks(Language.EN)
 
 
 def test_int8_falls_back_step_by_step(tmp_path, monkeypatch):
@@ -151,7 +173,7 @@ def test_int8_falls_back_step_by_step(tmp_path, monkeypatch):
     spoil(folder)
     encoder = open_fast(files_of(folder), "cpu")
     assert encoder.info.dtype == "float32"
-    assert encoder.info.note.index("int8") < encoder.info.note.index("bf16")
+    assert encoder.info.remarks(Language.EN).index("int8") < encoder.info.remarks(Language.EN).index("bf16")
 
 
 def test_a_pickled_checkpoint_is_read_too(tmp_path, bf16_processor):

@@ -135,3 +135,15 @@ def test_the_least_used_model_is_let_go_and_the_embedded_one_never(
         host.request(name).wait(PATIENCE)
     phases = {name: host.state(name).phase for name in ("mini", "a", "b", "c")}
     assert phases == {"mini": Phase.READY, "a": Phase.READY, "b": Phase.ABSENT, "c": Phase.READY}
+
+
+def test_a_benchmark_gets_float32_beside_the_page_and_what_else_it_asks_for(tiny_folder: Path) -> None:
+    host = make_host(model=str(tiny_folder), dtype=None)
+    host.request(str(tiny_folder)).wait(PATIENCE)
+    serving = host.encoder(str(tiny_folder))
+    assert host.exact_encoder(str(tiny_folder), "auto") is serving
+    assert host.exact_encoder(str(tiny_folder)) is serving  # so small a model is float32 on the page too
+    cheaper = host.exact_encoder(str(tiny_folder), "bf16")
+    assert cheaper is not serving
+    assert cheaper.info.dtype in ("bfloat16", "float32")  # the guard decides
+    assert host.encoder(str(tiny_folder)) is serving

@@ -14,17 +14,24 @@ from koe5_demo import figures
 from koe5_demo.benchmark.compare import compare_results
 from koe5_demo.benchmark.datasets.registry import DATASETS
 from koe5_demo.benchmark.explorer import explore
+from koe5_demo.benchmark.gate import RunGate
 from koe5_demo.benchmark.naming import system_sources
 from koe5_demo.benchmark.progress import Phase, Progress
 from koe5_demo.benchmark.published import show_reversal
 from koe5_demo.benchmark.results import RunResult, save_result
 from koe5_demo.benchmark.run import Failure, Finished, ResultReady, RunOptions, finished, run_suite
+from koe5_demo.encoding.host import ModelState
+from koe5_demo.encoding.host import Phase as ModelPhase
 from koe5_demo.errors import DataError
 from koe5_demo.messages import Language
+from koe5_demo.records import Encoder
+from koe5_demo.settings import Settings
 from koe5_demo.ui import benchmark_handlers as handlers
 from koe5_demo.ui import benchmark_render as render
 from koe5_demo.ui.benchmark_handlers import Choice, DatasetRow, Live, ModelOption
 from koe5_demo.ui.benchmark_runs import SHIPPED, RunStore, StoredResult
+from koe5_demo.ui.benchmark_tab import dtypes_offered
+from koe5_demo.ui.text import t
 from made_results import result_with
 from toy_encoder import LetterCounter
 
@@ -326,4 +333,32 @@ def test_ranked_bars_keep_their_order_and_escape_names() -> None:
 def test_a_long_name_of_a_model_loses_its_owner_before_its_end() -> None:
     names = ["intfloat/multilingual-e5-large-instruct", "a/b", f"owner/{'n' * 40}"]
     figure = figures.ranked_bars([(name, 1.0, "published") for name in names], {"published": "others"})
-    assert list(figure.layout["yaxis"]["ticktext"]) == ["1. multilingual-e5-large-instruct", "2. a/b", f"3. {'n' * 29}…"]
+    assert list(figure.layout["yaxis"]["ticktext"]) == [
+        "1. multilingual-e5-large-instruct",
+        "2. a/b",
+        f"3. {'n' * 29}…",
+    ]
+
+
+def test_an_arithmetic_is_asked_of_every_model_that_is_opened() -> None:
+    asked = []
+
+    class Host:
+        def state(self, name: str) -> ModelState:
+            return ModelState(name, ModelPhase.READY)
+
+        def exact_encoder(self, name: str, dtype: str | None) -> Encoder:
+            asked.append((name, dtype))
+            return LetterCounter(id_=name)
+
+    choice = Choice(("ours",), ("mini", "koe5"), dtype="int8")
+    list(handlers.run(choice, Host(), RunGate(), RunOptions()))
+    assert asked == [("mini", "int8"), ("koe5", "int8")]
+
+
+def test_float32_is_offered_first_and_every_arithmetic_has_its_words() -> None:
+    offered = dtypes_offered(Settings())
+    assert offered == ("fp32", "auto", "bf16", "fp16", "int8")
+    assert Settings().exact_dtype == offered[0]
+    labels = [t(f"bench_dtype_{name}", language) for name in offered for language in Language]
+    assert len(set(labels)) == len(labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from koe5_demo import calibration
@@ -12,7 +12,6 @@ from koe5_demo.benchmark.datasets.registry import read_dataset
 from koe5_demo.benchmark.run import Event, ResultReady
 from koe5_demo.benchmark.vector_cache import VanishedError, VectorCache
 from koe5_demo.benchmark.vectors import StoredVectors, store_vectors
-from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError
 from koe5_demo.records import Encoder, FloatArray, Role
 from koe5_demo.settings import Settings
@@ -23,21 +22,22 @@ MOST_DOCUMENTS: Final = 50_000
 
 
 def calibrating(
-    events: Iterator[Event], models: Sequence[str], host: ModelHost, cache: VectorCache, settings: Settings
+    events: Iterator[Event], opened: Mapping[str, Encoder], cache: VectorCache, settings: Settings
 ) -> Iterator[Event]:
-    """Pass the events of a run on, and calibrate a model after its first result if nothing has yet."""
+    """Pass the events of a run on, and calibrate a model after its first result if nothing has yet.
+
+    Args:
+        events: Of the run.
+        opened: The models that the run holds in memory now; lexical and fused systems are none.
+        cache: Where the run keeps its vectors.
+        settings: Where calibrations are kept.
+    """
     for event in events:
         if isinstance(event, ResultReady):
-            encoder = _encoder_of(event.result.model, models, host)
+            encoder = next((one for one in opened.values() if one.info.id == event.result.model), None)
             if encoder is not None and calibration.load_calibration(encoder.info, settings) is None:
                 _calibrate(encoder, event.result.dataset, cache, settings)
         yield event
-
-
-def _encoder_of(model: str, names: Sequence[str], host: ModelHost) -> Encoder | None:
-    """Return the chosen model with that id, if it is still in memory; lexical and fused systems are none."""
-    ready = (host.ready_encoder(name) for name in names)
-    return next((encoder for encoder in ready if encoder is not None and encoder.info.id == model), None)
 
 
 def _calibrate(encoder: Encoder, dataset: str, cache: VectorCache, settings: Settings) -> None:

@@ -277,10 +277,16 @@ def run(
     n_all = len(choice.datasets) * len(choice.systems)
     for progress in _fetch_models(choice.models, host, options.should_stop):
         yield Live(0, n_all, progress)
-    sources = system_sources(choice.systems, lambda name: _open(host, name, choice.dtype))
-    events = run_suite(choice.datasets, sources, replace(options, gate=gate))
+    opened: dict[str, Encoder] = {}
+
+    def open_model(name: str) -> Encoder:
+        opened.clear()  # one model's weights at a time
+        opened[name] = _open(host, name, choice.dtype)
+        return opened[name]
+
+    events = run_suite(choice.datasets, system_sources(choice.systems, open_model), replace(options, gate=gate))
     if settings is not None and options.cache is not None:
-        events = calibrating(events, choice.models, host, options.cache, settings)
+        events = calibrating(events, opened, options.cache, settings)
     yield from follow(events, choice, clock)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,16 +21,6 @@ from koe5_demo.ui.benchmark_calibration import calibrating
 N = 30
 
 
-@dataclass
-class OneModel:
-    """A host with one model in memory."""
-
-    encoder: WordCountEncoder
-
-    def ready_encoder(self, name: str) -> WordCountEncoder | None:
-        return self.encoder if name == "words" else None
-
-
 @pytest.fixture
 def data() -> RetrievalData:
     """Thirty queries of one word each; the answer of query n is document n, which holds that word too."""
@@ -48,7 +37,7 @@ def run(data: RetrievalData, encoder: WordCountEncoder, folder: Path) -> Setting
     settings, cache = Settings(data_dir=folder), VectorCache(folder / "vectors")
     sources = system_sources(["words", "bm25"], lambda _: encoder)
     events = run_suite([data], sources, RunOptions(cache=cache))
-    result = finished(calibrating(events, ["words"], OneModel(encoder), cache, settings))
+    result = finished(calibrating(events, {"words": encoder}, cache, settings))
     assert len(result.results) == 2
     return settings
 

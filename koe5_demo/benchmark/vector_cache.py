@@ -297,7 +297,8 @@ class Shelf:
 
 def _write(folder: Path, rows: _Rows) -> _Segment:
     body = struct.pack("<IQ", rows.vectors.shape[1], len(rows.keys))
-    parts = [body, *(memoryview(array).cast("B") for array in (rows.keys.view("V16"), rows.tokens, rows.vectors))]
+    arrays = (rows.keys.view("V16"), rows.tokens, rows.vectors)
+    parts: list[Any] = [body, *(array.data.cast("B") for array in arrays)]  # buffers, not copied
     crc = 0
     for part in parts:
         crc = zlib.crc32(part, crc)

@@ -75,7 +75,7 @@ def prepare(vectors: FloatArray, *, cheap: bool) -> Side:
         vectors: (n, dim) float32, finite, of any length.
         cheap: The same for both sides of a product; see `cheap_pays`.
     """
-    rows = torch.from_numpy(np.require(vectors, np.float32, "CW"))
+    rows = torch.from_numpy(np.require(vectors, np.float32, ["C", "W"]))
     inexact = 1 + rows.shape[1] * _ROUNDOFFS  # the lengths are summed in float32 too
     lengths = torch.linalg.vector_norm(rows, dim=1).double() * inexact
     if not cheap:
@@ -150,7 +150,8 @@ def _dot_products(
     pattern = torch.sparse_csr_tensor(
         edges, columns, torch.zeros(len(rows)), size=(len(queries), len(documents)), check_invariants=False
     )
-    return torch.sparse.sampled_addmm(pattern, queries, documents.T, beta=0.0).values()
+    scored: torch.Tensor = torch.sparse.sampled_addmm(pattern, queries, documents.T, beta=0.0).values()
+    return scored
 
 
 @functools.cache

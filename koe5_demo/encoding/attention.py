@@ -101,12 +101,14 @@ def attend_nested(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
     For torch before 2.10, which has no `varlen_attn`, and for float32, which flash attention does not compute.
     """
     offsets = segments.bounds.long()
-    # Both lengths are given, or torch would wait for the GPU to find them; the shorter is only a bound here.
-    lengths = {"min_seqlen": 1, "max_seqlen": segments.longest}
-    query, key, value = (
-        torch.nested.nested_tensor_from_jagged(part, offsets, **lengths).transpose(1, 2)  # (n_texts, n_heads, *, width)
-        for part in qkv.view(len(qkv), 3, n_heads, -1).permute(1, 0, 2, 3).contiguous()
-    )
+
+    def nested(part: Tensor) -> Tensor:
+        # Both lengths are given, or torch would wait for the GPU to find them; the shorter is only a bound here.
+        rows = torch.nested.nested_tensor_from_jagged(part, offsets, min_seqlen=1, max_seqlen=segments.longest)
+        return rows.transpose(1, 2)  # (n_texts, n_heads, *, width of a head)
+
+    parts = qkv.view(len(qkv), 3, n_heads, -1).permute(1, 0, 2, 3).contiguous()
+    query, key, value = (nested(part) for part in parts)
     mixed = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2)
     rows: Tensor = mixed.values()
     return rows.reshape(len(qkv), -1)

@@ -170,7 +170,9 @@ def _guarded(asked: str, precisions: Sequence[Precision], build: Build, exact: C
     *cheaper, last = precisions
     missing = asked not in ("auto", *(precision.value for precision in precisions))
     notices = [Notice("notice_dtype_missing", {"dtype": asked})] if missing else []
-    reference = exact() if cheaper else None
+    if not cheaper:
+        return build(last, notices)
+    reference = exact()
     for precision in cheaper:
         encoder = build(precision, notices)
         verdict = guard.judge(reference, probe_vectors(encoder), probe_queries())

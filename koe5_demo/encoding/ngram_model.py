@@ -191,7 +191,7 @@ class NgramModel:
         # Only the n-grams that occur are unpacked: the whole table would be 4 times its integers.
         used, places = np.unique(grams.rows, return_inverse=True)
         rows = self._codes[used] * self.weights.scales[used, None]
-        shares: FloatArray = 1 / np.sqrt(np.maximum(grams.n_rows, 1), dtype=np.float32)
+        shares: FloatArray = np.reciprocal(np.sqrt(np.maximum(grams.n_rows, 1), dtype=np.float32))
         starts = np.concatenate(([0], np.cumsum(grams.n_rows)))
         return weighted_sums(rows, places, np.repeat(shares, grams.n_rows), starts)
 

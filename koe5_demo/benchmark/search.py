@@ -8,6 +8,7 @@ or when there is much of it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -26,7 +27,12 @@ _HELD: Final = 8
 
 
 def search(
-    queries: FloatArray, chunks: Iterable[tuple[IntArray, FloatArray]], priority: IntArray, depth: int
+    queries: FloatArray,
+    chunks: Iterable[tuple[IntArray, FloatArray]],
+    priority: IntArray,
+    depth: int,
+    *,
+    device: str = "cpu",
 ) -> Rankings:
     """Return the best documents of each query by dot product, equal scores by tie priority.
 
@@ -38,6 +44,7 @@ def search(
         chunks: Pieces of the corpus in any order: (m,) positions and (m, dim) float32, finite.
         priority: (n_documents,) int64, 0 wins ties (`tie_priority`).
         depth: Places a query.
+        device: Where scores are computed and the best are picked, cpu or cuda:0; only those come back.
 
     Returns:
         Rankings of min(depth, n_documents) places.
@@ -47,13 +54,14 @@ def search(
     depth = min(depth, len(priority))
     if not len(queries):
         return Rankings(np.empty((0, depth), np.int64), np.empty((0, depth), np.float32))
-    cheap = cheap_pays(len(queries), len(priority), queries.shape[1])
+    cheap = cheap_pays(len(queries), len(priority), queries.shape[1], device)
     edges = range(0, len(queries), _QUERY_BLOCK)
-    blocks = [_Best(prepare(queries[start : start + _QUERY_BLOCK], cheap=cheap), depth) for start in edges]
+    ready = partial(prepare, cheap=cheap, device=device)
+    blocks = [_Best(ready(queries[start : start + _QUERY_BLOCK]), depth) for start in edges]
     for positions, vectors in chunks:
         for start in range(0, len(positions), _PIECE_ROWS):
             piece = slice(start, start + _PIECE_ROWS)
-            documents = prepare(vectors[piece], cheap=cheap)
+            documents = ready(vectors[piece])
             for block in blocks:
                 block.add(positions[piece], documents, priority)
     parts = [block.rankings(priority) for block in blocks]

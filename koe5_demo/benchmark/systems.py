@@ -19,6 +19,7 @@ from koe5_demo.benchmark.rankings import Rankings, padded, tie_priority
 from koe5_demo.benchmark.search import search
 from koe5_demo.benchmark.vector_cache import VanishedError, VectorCache
 from koe5_demo.benchmark.vectors import ShouldStop, StoppedError, store_vectors
+from koe5_demo.encoding import zero_gpu
 from koe5_demo.errors import DataError
 from koe5_demo.records import Encoder, IntArray, ModelInfo, Prompts, Role
 
@@ -111,7 +112,8 @@ class DenseSystem:
         start = time.perf_counter()
         total = len(data.documents)
         yield Progress(Phase.SEARCHING, total=total)
-        rankings = search(queries.matrix(), documents.chunks(), tie_priority(data.document_ids), DEPTH)
+        priority = tie_priority(data.document_ids)
+        rankings = search(queries.matrix(), documents.chunks(), priority, DEPTH, device=self._search_device())
         yield Progress(Phase.SEARCHING, done=total, total=total)
         both = (queries, documents)
         encoded = sum(part.texts_encoded for part in both)
@@ -125,6 +127,11 @@ class DenseSystem:
             texts_cached=len(set(data.queries)) + len(set(data.documents)) - encoded,
             damaged=sum(part.damaged for part in both),
         )
+
+    def _search_device(self) -> str:
+        """Return the encoder's GPU, if it has one of its own: a lent one is there only while it encodes."""
+        device = self.info.device
+        return device if device.startswith("cuda") and not zero_gpu.ACTIVE else "cpu"
 
 
 class LexicalSystem:

@@ -30,6 +30,7 @@ _LOST: Final = 2.0**-8
 _CHEAP_FROM: Final = 2**26
 """Multiplications below which bfloat16 gains nothing."""
 _GROUP: Final = 16
+_PAIRS_AT_ONCE: Final = 2**16
 _MANY: Final = 2
 """Candidates beyond this many times the places are worth a look for a higher bar."""
 _ROUNDOFFS: Final = 4 * 2.0**-24
@@ -68,14 +69,15 @@ class Candidates:
     scores: FloatArray
 
 
-def prepare(vectors: FloatArray, *, cheap: bool) -> Side:
+def prepare(vectors: FloatArray, *, cheap: bool, device: str = "cpu") -> Side:
     """Make vectors ready, as bfloat16 beside float32 when `cheap`.
 
     Args:
         vectors: (n, dim) float32, finite, of any length.
         cheap: The same for both sides of a product; see `cheap_pays`.
+        device: Where the products are computed; the same for both sides.
     """
-    rows = torch.from_numpy(np.require(vectors, np.float32, ["C", "W"]))
+    rows = torch.from_numpy(np.require(vectors, np.float32, ["C", "W"])).to(device)
     inexact = 1 + rows.shape[1] * _ROUNDOFFS  # the lengths are summed in float32 too
     lengths = torch.linalg.vector_norm(rows, dim=1).double() * inexact
     if not cheap:
@@ -84,9 +86,12 @@ def prepare(vectors: FloatArray, *, cheap: bool) -> Side:
     return Side(rows, rows.bfloat16(), lengths, lengths * _LOST + smallest)
 
 
-def cheap_pays(n_queries: int, n_documents: int, dim: int) -> bool:
-    """Whether bfloat16 is faster for a product of this size on this machine, and sums as precisely as is assumed."""
-    return n_queries * n_documents * dim >= _CHEAP_FROM and _native_bfloat16()
+def cheap_pays(n_queries: int, n_documents: int, dim: int, device: str = "cpu") -> bool:
+    """Whether bfloat16 is faster for a product of this size on this machine, and sums as precisely as is assumed.
+
+    A GPU may sum bfloat16 in bfloat16, and its float32 product takes less time than the way there: no.
+    """
+    return device == "cpu" and n_queries * n_documents * dim >= _CHEAP_FROM and _native_bfloat16()
 
 
 def find_candidates(queries: Side, documents: Side, floor: FloatArray, depth: int) -> Candidates:
@@ -101,7 +106,7 @@ def find_candidates(queries: Side, documents: Side, floor: FloatArray, depth: in
     """
     rough = queries.rough @ documents.rough.T  # (n_queries, n_documents)
     slack = _slack(queries, documents)
-    bar = torch.from_numpy(floor).double()
+    bar = torch.from_numpy(floor).to(rough.device).double()
     entering = rough >= _at_most(bar - slack, rough.dtype)[:, None]
     if rough.shape[1] > depth and int(torch.count_nonzero(entering)) > _MANY * depth * len(rough):
         reached = torch.nextafter(_some_kth_largest(rough, depth), rough.new_tensor(-torch.inf))
@@ -110,7 +115,7 @@ def find_candidates(queries: Side, documents: Side, floor: FloatArray, depth: in
     rows, columns = entering.nonzero(as_tuple=True)
     scores = _dot_products(queries.rows, documents.rows, rows, columns)
     kept = scores >= bar[rows]
-    return Candidates(rows[kept].numpy(), columns[kept].numpy(), scores[kept].numpy())
+    return Candidates(rows[kept].cpu().numpy(), columns[kept].cpu().numpy(), scores[kept].cpu().numpy())
 
 
 def _slack(queries: Side, documents: Side) -> torch.Tensor:
@@ -145,6 +150,8 @@ def _dot_products(
     queries: torch.Tensor, documents: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
 ) -> torch.Tensor:
     """Return (n,) float32: one dot product a pair, each summed in the same order."""
+    if queries.is_cuda:
+        return _gathered_products(queries, documents, rows, columns)
     edges = torch.zeros(len(queries) + 1, dtype=torch.int64)
     edges[1:] = torch.bincount(rows, minlength=len(queries)).cumsum(0)
     pattern = torch.sparse_csr_tensor(
@@ -152,6 +159,17 @@ def _dot_products(
     )
     scored: torch.Tensor = torch.sparse.sampled_addmm(pattern, queries, documents.T, beta=0.0).values()
     return scored
+
+
+def _gathered_products(
+    queries: torch.Tensor, documents: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
+) -> torch.Tensor:
+    """Do the same with plain operations, for a GPU: its sparse product promises no order of summation."""
+    parts = [
+        (queries[rows[start : start + _PAIRS_AT_ONCE]] * documents[columns[start : start + _PAIRS_AT_ONCE]]).sum(dim=1)
+        for start in range(0, len(rows), _PAIRS_AT_ONCE)
+    ]
+    return torch.cat(parts) if parts else queries.new_empty(0)
 
 
 @functools.cache

@@ -119,3 +119,17 @@ def test_the_summing_of_bfloat16_is_tried_before_it_is_used(monkeypatch: pytest.
     monkeypatch.setattr(screening, "detect", lambda _: type("Hardware", (), {"bf16": False}))
     assert not screening.cheap_pays(1_000, 100_000, 1_024)
     screening._native_bfloat16.cache_clear()
+
+
+def test_the_dot_products_of_a_gpu_are_those_of_the_pairs_and_tie_where_documents_are_equal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(screening, "_PAIRS_AT_ONCE", 3)  # seven pairs: three parts
+    queries, documents = torch.randn(2, 64), torch.randn(3, 64)
+    documents[2] = documents[0]
+    rows, columns = torch.tensor([0, 0, 0, 1, 1, 1, 0]), torch.tensor([0, 1, 2, 0, 1, 2, 1])
+    got = screening._gathered_products(queries, documents, rows, columns)
+    torch.testing.assert_close(got, (queries @ documents.T)[rows, columns])
+    assert got[0] == got[2]
+    assert got[3] == got[5]
+    assert screening._gathered_products(queries, documents, rows[:0], columns[:0]).shape == (0,)

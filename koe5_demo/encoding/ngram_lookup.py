@@ -7,12 +7,12 @@ up to four letters is one 64-bit number, and all of them are looked up together.
 
 from __future__ import annotations
 
-import unicodedata
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Final
+from unicodedata import is_normalized, normalize
 
 import numpy as np
 import numpy.typing as npt
@@ -135,11 +135,16 @@ class NgramLookup:
 def normalise_words(surfaces: Sequence[str]) -> list[str]:
     """Fold words as `normalise_word` does, in one pass over all of them.
 
-    Line breaks part the words (none has one inside): they take part in no composition, no folding and no rule of
-    context, so that each word is folded as if it stood alone.
+    Line breaks part the words (none has one inside): they take part in no rule of lower case that looks at the letters
+    around, so that each word is folded as if it stood alone. Words that need more than lower case are few.
     """
-    folded = unicodedata.normalize("NFKC", "\n".join(surfaces)).lower().split("\n") if surfaces else []
-    return [word if word.isalnum() else keep_letters(word) for word in folded]
+    if not surfaces:
+        return []
+    joined = "\n".join(surfaces)
+    if not is_normalized("NFKC", joined):
+        joined = "\n".join([word if is_normalized("NFKC", word) else normalize("NFKC", word) for word in surfaces])
+    folded = joined.lower().split("\n")
+    return folded if "".join(folded).isalnum() else [word if word.isalnum() else keep_letters(word) for word in folded]
 
 
 def code_points(text: str) -> HashArray:

@@ -127,17 +127,6 @@ class NgramWeights:
         read: FloatArray = self.codes.astype(np.float32) * self.scales[:, None]
         return read
 
-    def packed(self) -> UInt8Array:
-        """Return the learned table as torch's `quantized::embedding_bag_*_rowwise_offsets` read it, (n_grams, bytes).
-
-        A row is its integers, made unsigned, then a scale and an offset: float16 for 4 bits, float32 for 8. A weight
-        is scale * integer + offset, worked out in float32; both products here are exact, so it equals `table()`.
-        """
-        wide = self.bits == BYTE
-        unsigned = self.stored.view(np.uint8) ^ np.uint8(0x80 if wide else 0)
-        line = np.stack([self.scales, -(1 << self.bits - 1) * self.scales], axis=1)
-        return np.concatenate([unsigned, line.astype(np.float32 if wide else np.float16).view(np.uint8)], axis=1)
-
     def save(self, folder: Path) -> None:
         """Write `model.safetensors`, byte for byte the same for the same weights."""
         lexical, line = _pack_logs(self.lexical)

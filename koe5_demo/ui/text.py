@@ -18,7 +18,7 @@ TEXT: Final[dict[str, tuple[str, str]]] = {
     "footer_api": ("API 사용법", "API docs"),
     "footer_model": ("KoE5 모델", "KoE5 model"),
     "footer_stored": ("입력한 글은 서버에 저장하지 않습니다.", "Your texts are not stored on the server."),
-    "tab_ranking": ("순위와 유사도", "Ranking & similarity"),
+    "tab_ranking": ("순위·유사도", "Ranking & similarity"),
     "tab_model": ("모델", "Model"),
     # --- model tab -------------------------------------------------------------------------------------------------
     "about_title": ("KoE5란?", "What is KoE5?"),

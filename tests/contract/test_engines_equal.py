@@ -150,7 +150,7 @@ def test_a_model_outside_the_fast_engine_is_guarded_too(tmp_path):
     encoder = open_fast(files_of(folder), "cpu", dtype="bf16")
     assert encoder.info.dtype == "float32"
     assert "pooling max" in encoder.info.remarks(Language.EN)
-    assert "bf16 연산은 이 모델의 점수를 바꾸어 쓰지 않습니다" in encoder.info.remarks(Language.KO)
+    assert "bf16 연산은 이 모델의 점수를 바꾸므로 쓰지 않습니다" in encoder.info.remarks(Language.KO)
 
 
 def test_a_model_outside_the_fast_engine_runs_in_16_bits_if_the_guard_lets_it(tmp_path, monkeypatch):

@@ -134,7 +134,9 @@ def test_a_model_pooled_by_its_first_token_says_that_the_view_is_approximate(tmp
     folder = build_tiny_xlmr(tmp_path / "cls", pooling="cls")
     with run_app(KOE5_MODEL=str(folder), HF_HUB_OFFLINE="1", KOE5_DATA_DIR=str(tmp_path)) as url, watched(page, url):
         page.goto(url)
-        expect(page.locator("#pair-view")).to_contain_text("근사", timeout=60_000)
+        page.locator("#switch-model").click(timeout=60_000)
+        page.locator("#run").click()
+        expect(page.locator("#pair-view")).to_contain_text("근사")
         expect(page.locator("#pair-view h3")).not_to_contain_text("=")
         expect(page.locator("#pair-view")).not_to_contain_text("합계")
 
@@ -142,13 +144,15 @@ def test_a_model_pooled_by_its_first_token_says_that_the_view_is_approximate(tmp
 def test_a_model_is_calibrated_by_its_first_benchmark_run(tmp_path: Path, page: Page, tiny_folder: Path) -> None:
     with run_app(KOE5_MODEL=str(tiny_folder), HF_HUB_OFFLINE="1", KOE5_DATA_DIR=str(tmp_path)) as url:
         page.goto(url)
-        expect(page.locator("#calibration")).to_contain_text("아직 측정하지 않았습니다", timeout=60_000)
+        page.locator("#switch-model").click(timeout=60_000)
+        page.locator("#run").click()
+        expect(page.locator("#calibration")).to_contain_text("아직 측정하지 않았습니다")
         expect(page.locator("#strip")).to_be_hidden()
         page.get_by_role("tab", name="성능 평가").click()
         page.locator("#bench-models").get_by_text(tiny_folder.name).first.check()
         page.locator("#bench-start").click()
         expect(page.locator("#bench-progress")).to_contain_text("저장했습니다", timeout=120_000)
-        page.get_by_role("tab", name="순위와 유사도").click()
+        page.get_by_role("tab", name="순위·유사도").click()
         page.locator("#run").click()
         expect(page.locator("#calibration")).to_contain_text(re.compile(r"무작위 쌍의 [\d.]+%"))
         expect(page.locator("#strip .js-plotly-plot")).to_be_visible()

@@ -53,7 +53,7 @@ def test_with_windows_every_view_of_a_pair_shows_the_same_score(mini: Encoder) -
 def test_the_table_of_a_pair_holds_the_cells_of_its_heatmap(mini: Encoder) -> None:
     view, figure = view_pair(outcome(mini, Options()), QUERY, Pick(Role.PASSAGE, 0), mini, Language.EN)
     cells = [float(text) for text in re.findall(r'k-number">([+-][\d.]+)<', twins.words(view, Language.EN))]
-    assert cells == pytest.approx(np.asarray(figure.data[0].z).ravel().tolist(), abs=5e-5)
+    assert cells == pytest.approx(np.asarray(figure.data[0]["z"]).ravel().tolist(), abs=5e-5)
     assert sum(cells) == pytest.approx(view.score, abs=1e-2)
 
 

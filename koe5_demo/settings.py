@@ -80,7 +80,7 @@ class Settings:
     language: Language = Language.KO
     query_prompt: str | None = None
     passage_prompt: str | None = None
-    cache_mb: int = 32
+    cache_mb: int = 16
     models_in_memory: int = 2
     hub_timeout: float = 5.0
     data_dir: Path = Path.home() / ".cache" / "koe5-demo"

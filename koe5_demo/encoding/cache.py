@@ -54,12 +54,13 @@ class VectorCache:
         return self._bytes
 
     def get(self, key: bytes) -> _Entry | None:
-        """Return what is kept under `key`, now the most recently used, or None."""
+        """Return a copy of what is kept under `key`, now the most recently used, or None."""
         with self._lock:
             entry = self._entries.get(key)
-            if entry is not None:
-                self._entries.move_to_end(key)
-            return entry
+            if entry is None:
+                return None
+            self._entries.move_to_end(key)
+            return _Entry(entry.vector.copy(), entry.n_tokens)
 
     def put(self, key: bytes, vector: FloatArray, n_tokens: int) -> None:
         """Keep a copy of one vector, and let the oldest go when memory is full."""
@@ -67,12 +68,22 @@ class VectorCache:
             return
         with self._lock:
             if key not in self._entries:
-                # A copy: a row would keep the whole batch it was cut from alive.
-                self._entries[key] = _Entry(vector.copy(), n_tokens)
+                kept = self._make_room(vector)
+                np.copyto(kept, vector)  # a copy: a row would keep the whole batch it was cut from alive
+                self._entries[key] = _Entry(kept, n_tokens)
                 self._bytes += vector.nbytes
-            while self._bytes > self._max_bytes:
-                _, oldest = self._entries.popitem(last=False)
-                self._bytes -= oldest.vector.nbytes
+
+    def _make_room(self, vector: FloatArray) -> FloatArray:
+        """Let the oldest go until one more vector fits; return the memory of one of them, or new memory.
+
+        Freed and asked for anew by threads in turn, memory is scattered over their heaps, and the process grows.
+        """
+        freed: FloatArray | None = None
+        while self._bytes + vector.nbytes > self._max_bytes:
+            _, oldest = self._entries.popitem(last=False)
+            self._bytes -= oldest.vector.nbytes
+            freed = oldest.vector
+        return freed if freed is not None and freed.shape == vector.shape else np.empty_like(vector, order="C")
 
 
 class CachingEncoder:

@@ -64,6 +64,27 @@ def test_memory_stays_within_the_bound() -> None:
     assert len(cache) == 10
 
 
+def test_a_full_cache_writes_new_vectors_into_the_memory_of_old_ones_and_leaves_what_was_read_alone() -> None:
+    cache = VectorCache(ROW_BYTES)
+    cache.put(b"old", np.ones(5, dtype=np.float32), 1)
+    read, memory = cache.get(b"old"), cache._entries[b"old"].vector
+    cache.put(b"new", np.zeros(5, dtype=np.float32), 2)
+    assert cache._entries[b"new"].vector is memory
+    assert read is not None
+    assert read.vector.tolist() == [1, 1, 1, 1, 1]
+
+
+def test_a_vector_of_another_width_makes_room_by_size() -> None:
+    cache = VectorCache(3 * ROW_BYTES)
+    for n in range(3):
+        cache.put(bytes([n]), np.full(5, n, dtype=np.float32), 1)
+    cache.put(b"wide", np.arange(10, dtype=np.float32), 1)
+    assert (len(cache), cache.n_bytes) == (2, 3 * ROW_BYTES)
+    found = cache.get(b"wide")
+    assert found is not None
+    assert found.vector.tolist() == list(range(10))
+
+
 def test_no_text_gives_an_empty_result() -> None:
     encoded = CachingEncoder(WordCountEncoder(), VectorCache(100)).encode([], Role.QUERY)
     assert encoded.vectors.shape == (0, 5)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 60
@@ -116,6 +116,12 @@ def watched(page: Page, url: str) -> Iterator[None]:
     yield
     assert foreign == []
     assert errors == []
+
+
+def upload(page: Page, file: str | FilePayload) -> None:
+    """Open the box for files and hand one in."""
+    page.locator("#file-box").get_by_role("button").first.click()
+    page.locator("#file input[type=file]").set_input_files(file)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from browser import run_app, watched
+from browser import run_app, upload, watched
 from koe5_demo.inputs import Layout
 from koe5_demo.share import SharedState, to_file, to_link
 
@@ -63,7 +63,7 @@ def assert_harmless(page: Page) -> None:
 def test_names_headers_and_cells_of_a_file_are_text(opened: Page) -> None:
     table = f'"{NASTY}",둘째\n"{NASTY} 서울",가\n부산,나\n'
     file: FilePayload = {"name": f"{NASTY}.csv".replace("/", "_"), "mimeType": "text/csv", "buffer": table.encode()}
-    opened.locator("#file input[type=file]").set_input_files(file)
+    upload(opened, file)
     expect(opened.locator("#count")).to_contain_text("2")
     opened.locator("#column input").click()
     opened.get_by_role("option").first.click()

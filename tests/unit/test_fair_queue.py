@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -98,7 +99,8 @@ def push(page: gr.Blocks, function: int | None, visitor: str = "", peer: str = "
     headers = [(b"x-forwarded-for", visitor.encode())] if visitor else []
     request: Any = SimpleNamespace(scope={"client": (peer, 1), "headers": headers})
     body = PredictBodyInternal(data=[], fn_index=function, session_hash=f"s{visitor}")
-    return asyncio.run(page._queue.push(body, request, None))[2]
+    with ThreadPoolExecutor(1) as elsewhere:  # a browser test before this one leaves a loop running in this thread
+        return elsewhere.submit(asyncio.run, page._queue.push(body, request, None)).result()[2]
 
 
 def test_a_visitor_has_at_most_half_of_the_places(blocks: gr.Blocks) -> None:

@@ -17,7 +17,6 @@ from typing import Final
 
 import numpy as np
 
-from koe5_demo.benchmark.datasets.autorag import AUTORAG
 from koe5_demo.benchmark.metrics import PAPER_METRICS
 from koe5_demo.benchmark.results import RunResult
 from koe5_demo.catalog import ASSETS
@@ -223,11 +222,6 @@ def show_reversal(result: RunResult, relevant: Mapping[str, Mapping[str, int]]) 
         if example is None and top == [1, 0, 0]:
             example = (query_id, tuple(hits[:3]))
     return Reversal(float(np.mean(first)), float(np.mean(straight)), float(np.mean(backwards)), len(straight), example)
-
-
-def is_autorag(result: RunResult) -> bool:
-    """Whether a result is of the set whose published row has the footnote."""
-    return result.task == AUTORAG.task
 
 
 def _dcg(gains: Sequence[int]) -> float:

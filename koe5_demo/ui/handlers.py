@@ -14,7 +14,7 @@ import numpy as np
 
 from koe5_demo import explain, figures, inputs, share
 from koe5_demo.agreement import agreement, lexical_scores
-from koe5_demo.catalog import ASSETS, CATALOG, EMBEDDED_MODEL
+from koe5_demo.catalog import ASSETS, CATALOG
 from koe5_demo.encoding.host import ModelState, Phase
 from koe5_demo.errors import InputError
 from koe5_demo.inputs import Layout, Parsed, Table
@@ -334,11 +334,6 @@ def model_line(state: ModelState, language: Language) -> str:
             return t("model_absent_plain", language, id=state.id)
         return t("model_absent", language, id=state.id, mb=spec.download_mb)
     return t(f"model_{state.phase.value}", language, id=state.id)
-
-
-def is_embedded(outcome: Outcome) -> bool:
-    """Return whether the embedded model computed an outcome."""
-    return outcome.info.id == EMBEDDED_MODEL
 
 
 def _run_notices(comparison: Comparison, windowed: WindowedComparison | None, encoder: Encoder) -> list[Notice]:

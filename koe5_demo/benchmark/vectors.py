@@ -98,7 +98,7 @@ def _encode_missing(
     encoder: Encoder, texts: Sequence[str], role: Role, shelf: Shelf, keys: KeyArray, should_stop: ShouldStop
 ) -> Generator[Progress, None, DoubleArray]:
     """Encode in portions; returns (texts, tokens seen, seconds)."""
-    _, first = np.unique(keys, return_index=True)
+    first = np.sort(np.unique(keys, return_index=True)[1])  # texts of one length stay in the corpus' order
     missing = first[shelf.missing(keys[first])]
     lengths = np.array([len(texts[i]) for i in missing], dtype=np.int64)
     missing, lengths = missing[np.argsort(-lengths, kind="stable")], np.sort(lengths)[::-1]

@@ -9,7 +9,6 @@ import gradio as gr
 
 from koe5_demo import exports
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.errors import DemoError
 from koe5_demo.inputs import Layout
 from koe5_demo.messages import Language
 from koe5_demo.settings import Settings
@@ -210,13 +209,10 @@ def wire_load(page: gr.Blocks, tab: RankingTab, host: ModelHost, model: gr.Dropd
     restored = [form_part for form_part in tab.form.restored if form_part is not tab.form.file]
 
     def on_load(packed: str, *now: Any) -> list[Any]:
-        as_it_is = [*now[:3], None, *now[3:-1]]
-        try:
-            found = on_link(packed, host, as_it_is)
-        except DemoError as error:
-            gr.Warning(error.text(Language(now[-1])))
-            found = on_link("", host, as_it_is)
-        return [*found[:4], *found[5:]]
+        restored = on_link(packed, host, [*now[:3], None, *now[3:-1]])
+        if restored.refusal is not None:
+            gr.Warning(restored.refusal.text(Language(now[-1])))
+        return [*restored.values[:4], *restored.values[5:]]
 
     page.load(
         guarded(on_load),

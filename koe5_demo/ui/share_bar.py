@@ -11,7 +11,7 @@ import gradio as gr
 
 from koe5_demo import share
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.errors import InputError
+from koe5_demo.errors import DemoError, InputError
 from koe5_demo.messages import Language
 from koe5_demo.settings import Limits
 from koe5_demo.ui import handlers
@@ -87,19 +87,39 @@ def wire_share_bar(
     bar.open.upload(guarded(on_open), [bar.open, language], form.restored, **quiet).then(**run)
 
 
-def on_link(packed: str, host: ModelHost, form_now: list[Any]) -> list[Any]:
-    """Return the model and the form that a link restores, or what serves now and the form as it is.
+@dataclass(frozen=True)
+class Restored:
+    """What a link brings: the model and the form that the page shows, and what of the link could not be had."""
 
-    Raises:
-        InputError: If the link is broken.
+    values: list[Any]
+    refusal: DemoError | None = None
+
+
+def on_link(packed: str, host: ModelHost, form_now: list[Any]) -> Restored:
+    """Return what a link restores; without a link, or with a broken one, what serves now and the form as it is.
+
+    The texts of a link that names a model which is not to be had here are restored all the same.
     """
+    as_it_is = [host.serving, *form_now]
     if not packed:
-        return [host.serving, *form_now]
-    state = share.from_link(packed)
-    if state.model and state.model != host.serving:
-        host.request(state.model)
+        return Restored(as_it_is)
+    try:
+        state = share.from_link(packed)
+    except DemoError as error:
+        return Restored(as_it_is, error)
+    refusal = _request(state.model, host)
     ready = state.model if state.model and host.ready_encoder(state.model) is not None else host.serving
-    return [ready, *restore(state)]
+    return Restored([ready, *restore(state)], refusal)
+
+
+def _request(name: str, host: ModelHost) -> DemoError | None:
+    """Begin to load the model of a link; returns why it may not be opened here."""
+    if name and name != host.serving:
+        try:
+            host.request(name)
+        except DemoError as error:
+            return error
+    return None
 
 
 def _read(path: Path) -> bytes:

@@ -308,10 +308,10 @@ TEXT: Final[dict[str, tuple[str, str]]] = {
     "bench_minutes": ("약 {n:,.0f}분", "about {n:,.0f} min"),
     "bench_hours": ("약 {n:,.1f}시간", "about {n:,.1f} h"),
     "bench_time_note": (
-        "예상 시간은 선택한 모델의 속도를 이 장치에서 짧게 측정해 추정한 인코딩 시간입니다. 아직 불러오지 "
-        "않은 모델은 알 수 없습니다. 디스크에 저장된 벡터는 다시 계산하지 않습니다.",
-        "The estimate is for encoding, from a short measurement of the chosen models on this device; unknown "
-        "for models that are not loaded yet. Vectors kept on disk are not computed again.",
+        "예상 시간은 선택한 모델의 속도를 이 장치에서 짧게 측정해 추정한 인코딩 시간입니다. 페이지의 연산 형식으로 "
+        "측정하므로 float32로 돌리면 더 걸립니다. 아직 불러오지 않은 모델은 알 수 없습니다. 디스크에 저장된 벡터는 다시 계산하지 않습니다.",
+        "The estimate is for encoding, from a short measurement of the chosen models on this device in "
+        "the page's own arithmetic: a run in float32 takes longer. Unknown for models that are not loaded yet. Vectors kept on disk are not computed again.",
     ),
     "bench_models": ("모델", "Models"),
     "bench_lexical": ("어휘 검색", "Lexical search"),

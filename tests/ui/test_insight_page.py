@@ -11,6 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from koe5_demo.share import SharedState, to_link
+
 Fill = Callable[[str, str], None]
 PASSAGES = "서울은 대한민국의 수도이다.\n부산은 항구 도시이다.\n김치는 발효 음식이다."
 EIGHT = "\n".join(f"{word}에 관한 글" for word in ("서울", "부산", "대구", "인천", "광주", "대전", "울산", "세종"))
@@ -156,6 +158,14 @@ def test_a_broken_link_gets_a_message_and_the_page_works(page: Page, app: str) -
     page.goto(app + "#s=AAAA")
     expect(page.locator(".toast-wrap")).to_contain_text(re.compile("링크|상태"))
     expect(page.locator("#ranking tbody tr")).to_have_count(2)
+
+
+def test_a_link_with_a_model_that_is_refused_keeps_its_texts(page: Page, app: str) -> None:
+    state = SharedState(("대한민국의 수도",), tuple(PASSAGES.splitlines()), model="someone/else")
+    page.goto(f"{app}#s={to_link(state)}")
+    expect(page.locator(".toast-wrap")).to_contain_text("KOE5_ALLOW_CUSTOM_MODELS")
+    expect(page.locator("#ranking tbody tr")).to_have_count(3)
+    expect(page.locator("#queries textarea")).to_have_value("대한민국의 수도")
 
 
 def test_the_model_tab_tells_what_runs_and_measures_it(opened: Page) -> None:

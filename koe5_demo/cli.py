@@ -168,6 +168,9 @@ def run_encode(options: argparse.Namespace, settings: Settings) -> int:
     """Write the vectors of a file; row n belongs to text n of the file."""
     if options.engine == "ray":
         return run_encode_ray(options, settings)
+    for option, value in (("--workers", options.workers), ("--id-column", options.id_column)):
+        if value is not None:
+            raise InputError("ray_option", option=option)
     if options.output.suffix != ".npy":
         raise InputError("output_kind", name=str(options.output))
     if not options.output.parent.is_dir():  # before the work, not after it

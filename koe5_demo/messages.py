@@ -84,6 +84,10 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "{name} 파일을 열 수 없습니다: {reason}",
         Language.EN: "Cannot open the file {name}: {reason}",
     },
+    "ray_option": {
+        Language.KO: "{option}은 --engine ray와 함께만 쓸 수 있습니다. --engine ray를 더하거나 {option}을 빼세요.",
+        Language.EN: "{option} works only with --engine ray. Add --engine ray or leave {option} out.",
+    },
     "output_kind": {
         Language.KO: "벡터는 .npy 파일에 씁니다(받은 이름: {name}).",
         Language.EN: "Vectors are written to a .npy file (got {name}).",

@@ -172,6 +172,7 @@ def test_models_lists_the_catalog(capsys: pytest.CaptureFixture[str]) -> None:
         ["encode", "--input", "/nonexistent/x.txt", "--role", "passage", "--output", "x.npy", "--model", "mini"],
         ["encode", "--input", "x.txt", "--role", "passage", "--output", "x.bin", "--model", "mini"],
         ["encode", "--input", "x.txt", "--role", "passage", "--output", "/nonexistent/x.npy", "--model", "mini"],
+        ["encode", "--input", "x.txt", "--role", "passage", "--output", "x.npy", "--model", "mini", "--workers", "2"],
         ["rank", "--query", "가", "--passage", "나", "--model", "no-such-model"],
         ["rank", "--query", "가", *PASSAGES, "--column", "본문", "--model", "mini"],
     ],

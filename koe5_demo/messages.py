@@ -85,7 +85,7 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.EN: "Cannot open the file {name}: {reason}",
     },
     "ray_option": {
-        Language.KO: "{option}은 --engine ray와 함께만 쓸 수 있습니다. --engine ray를 더하거나 {option}을 빼세요.",
+        Language.KO: "{option}: --engine ray와 함께만 쓰는 옵션입니다. --engine ray를 더하거나 이 옵션을 빼세요.",
         Language.EN: "{option} works only with --engine ray. Add --engine ray or leave {option} out.",
     },
     "output_kind": {

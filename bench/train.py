@@ -31,7 +31,7 @@ from sentence_transformers.sentence_transformer.losses import CachedMultipleNega
 from torch import Tensor, nn  # noqa: E402
 from transformers import XLMRobertaConfig, XLMRobertaModel  # noqa: E402
 
-from koe5_demo.training.data import load_triplets  # noqa: E402
+from koe5_demo.training.data.triplets import load_triplets  # noqa: E402
 from koe5_demo.training.koe5 import LengthSortedLoss, find_place  # noqa: E402
 from koe5_demo.training.plan import ASSUMED_TOKENS, GIB, Architecture, Device, fit_mini_batch, guess_tokens  # noqa: E402
 from koe5_demo.training.recipe import KOE5_RECIPE  # noqa: E402

@@ -49,15 +49,10 @@ from koe5_demo.errors import HubError, InputError, ModelLoadError
 from koe5_demo.records import Notice, OnProgress
 from koe5_demo.settings import load_settings
 from koe5_demo.training.card import card_text
-from koe5_demo.training.data import (
-    Columns,
-    Negatives,
-    RetrievalSet,
-    Triplets,
-    is_hub_id,
-    load_retrieval_set,
-    load_triplets,
-)
+from koe5_demo.training.data.columns import Columns
+from koe5_demo.training.data.retrieval_set import RetrievalSet, load_retrieval_set
+from koe5_demo.training.data.sources import is_hub_id
+from koe5_demo.training.data.triplets import Negatives, Triplets, load_triplets
 from koe5_demo.training.plan import (
     ASSUMED_SHARE,
     CPU_TFLOPS,

@@ -103,7 +103,7 @@ class Run:
         sort_by_length: Mini-batches of texts of like length: less padding, the same loss.
         deterministic: Deterministic GPU kernels: exact resume to the last bit there too, somewhat slower.
         columns: Names of the data's columns; None finds them.
-        negatives: "auto", "require" or "ignore": see `data.Negatives`.
+        negatives: "auto", "require" or "ignore": see `data.triplets.Negatives`.
         resume: Go on from the last checkpoint in `output`.
     """
 

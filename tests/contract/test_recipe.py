@@ -30,7 +30,8 @@ from koe5_demo.errors import DataError, HubError, InputError, MissingExtraError,
 from koe5_demo.messages import Language  # noqa: E402
 from koe5_demo.settings import Settings  # noqa: E402
 from koe5_demo.training import commands  # noqa: E402
-from koe5_demo.training.data import load_retrieval_set, load_triplets  # noqa: E402
+from koe5_demo.training.data.retrieval_set import load_retrieval_set  # noqa: E402
+from koe5_demo.training.data.triplets import load_triplets  # noqa: E402
 from koe5_demo.training.koe5 import (  # noqa: E402
     LengthSortedLoss,
     base_files,

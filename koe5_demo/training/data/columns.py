@@ -1,0 +1,81 @@
+"""Where the parts of a triplet are in a table, and the table as text under the recipe's own names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+
+from koe5_demo.errors import DataError
+from koe5_demo.training.recipe import NEGATIVE, POSITIVE, QUERY
+
+QUERY_NAMES: Final = (QUERY,)
+POSITIVE_NAMES: Final = (POSITIVE, "passage", "positive")
+NEGATIVE_NAMES: Final = (NEGATIVE, "negative")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where a triplet's parts are; `negative` is None in a set of pairs."""
+
+    query: str
+    positive: str
+    negative: str | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the columns to read, in the order that the loss wants."""
+        return tuple(name for name in (self.query, self.positive, self.negative) if name is not None)
+
+
+def find_columns(source: str, names: Sequence[str]) -> Columns:
+    """Find the parts of a triplet among column names, by the lists at the head of this module.
+
+    Raises:
+        DataError: If there is no query or no positive; the message lists what there is.
+    """
+    found = [next((name for name in accepted if name in names), None) for accepted in (QUERY_NAMES, POSITIVE_NAMES)]
+    for name, accepted in zip(found, (QUERY_NAMES, POSITIVE_NAMES), strict=True):
+        if name is None:
+            raise DataError("train_no_column", name=source, column=" | ".join(accepted), valid=listed(names))
+    negative = next((name for name in NEGATIVE_NAMES if name in names), None)
+    return Columns(str(found[0]), str(found[1]), negative)
+
+
+def require_columns(source: str, columns: Columns, names: Sequence[str]) -> None:
+    """Check that the columns are among the names that a source has.
+
+    Raises:
+        DataError: If one is not; the message lists what there is.
+    """
+    for name in columns.names:
+        if name not in names:
+            raise DataError("train_no_column", name=source, column=name, valid=listed(names))
+
+
+def as_text(source: str, table: pa.Table, columns: Columns) -> pa.Table:
+    """Return the table under the names of the recipe, every column as text.
+
+    Raises:
+        DataError: If a column holds something else.
+    """
+    arrays = []
+    for name in columns.names:
+        kind = table.schema.field(name).type
+        value = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if not (pa.types.is_null(value) or is_text(value)):
+            raise DataError("train_not_text", name=source, column=name, kind=str(kind))
+        arrays.append(table[name].cast(pa.large_string()))
+    return pa.table(dict(zip((QUERY, POSITIVE, NEGATIVE), arrays, strict=False)))
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Return whether a type is one of Arrow's kinds of string."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return column names as messages show them."""
+    return ", ".join(names) or "-"

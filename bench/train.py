@@ -32,7 +32,8 @@ from torch import Tensor, nn  # noqa: E402
 from transformers import XLMRobertaConfig, XLMRobertaModel  # noqa: E402
 
 from koe5_demo.training.data.triplets import load_triplets  # noqa: E402
-from koe5_demo.training.koe5 import LengthSortedLoss, find_place  # noqa: E402
+from koe5_demo.training.koe5.loss import LengthSortedLoss  # noqa: E402
+from koe5_demo.training.koe5.place import find_place  # noqa: E402
 from koe5_demo.training.plan import ASSUMED_TOKENS, GIB, Architecture, Device, fit_mini_batch, guess_tokens  # noqa: E402
 from koe5_demo.training.recipe import KOE5_RECIPE  # noqa: E402
 

@@ -211,7 +211,7 @@ def resumed(given: dict[Option, Any], args: argparse.Namespace) -> Run:
     Raises:
         InputError: If there is no such run, or it differs.
     """
-    from koe5_demo.training.koe5 import FREE_ON_RESUME, stored_run
+    from koe5_demo.training.koe5.run_folder import FREE_ON_RESUME, stored_run
 
     stored = stored_run(_output(args))
     changes = []
@@ -227,7 +227,7 @@ def resumed(given: dict[Option, Any], args: argparse.Namespace) -> Run:
 
 
 def _train_koe5(run: Run, language: Language) -> int:
-    from koe5_demo.training.koe5 import train_koe5
+    from koe5_demo.training.koe5.run import train_koe5
 
     report = train_koe5(run, on_notice=_teller(language))
     if _is_first_process():
@@ -236,7 +236,7 @@ def _train_koe5(run: Run, language: Language) -> int:
 
 
 def _print_plan(args: argparse.Namespace, run: Run, language: Language) -> int:
-    from koe5_demo.training.koe5 import plan_run
+    from koe5_demo.training.koe5.dry_run import plan_run
 
     rate = None if args.rate is None else _positive("--rate", args.rate)
     plan = plan_run(run, rate_tflops=rate)

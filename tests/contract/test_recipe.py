@@ -32,15 +32,12 @@ from koe5_demo.settings import Settings  # noqa: E402
 from koe5_demo.training import commands  # noqa: E402
 from koe5_demo.training.data.retrieval_set import load_retrieval_set  # noqa: E402
 from koe5_demo.training.data.triplets import load_triplets  # noqa: E402
-from koe5_demo.training.koe5 import (  # noqa: E402
-    LengthSortedLoss,
-    base_files,
-    build_trainer,
-    find_place,
-    last_complete_checkpoint,
-    open_base,
-    train_koe5,
-)
+from koe5_demo.training.koe5.base import base_files, open_base  # noqa: E402
+from koe5_demo.training.koe5.loss import LengthSortedLoss  # noqa: E402
+from koe5_demo.training.koe5.place import find_place  # noqa: E402
+from koe5_demo.training.koe5.run import train_koe5  # noqa: E402
+from koe5_demo.training.koe5.run_folder import last_complete_checkpoint  # noqa: E402
+from koe5_demo.training.koe5.trainer import build_trainer  # noqa: E402
 from koe5_demo.training.plan import Architecture, Device, fit_mini_batch, memory_bytes  # noqa: E402
 from koe5_demo.training.recipe import KOE5_RECIPE, Recipe, Run, departures  # noqa: E402
 from tiny_models import build_tiny_xlmr  # noqa: E402
@@ -227,8 +224,7 @@ def test_both_passes_of_the_cached_loss_run_in_bf16_where_the_run_says_so(run, d
 
 KILLED = """
 import json, os, signal, sys
-from koe5_demo.training.koe5 import train_koe5
-from koe5_demo.training.koe5 import stored_run
+from koe5_demo.training.koe5.run import train_koe5
 from koe5_demo.training.recipe import Recipe, Run, KOE5_RECIPE
 from dataclasses import replace
 from pathlib import Path
@@ -442,7 +438,7 @@ def test_a_base_out_of_reach_is_told_with_the_option_that_helps(run, monkeypatch
     def unreachable(*_args, **_given):
         raise HubError("hub_unreachable", name="some/base", endpoint="https://hub", reason="no route")
 
-    monkeypatch.setattr("koe5_demo.training.koe5.fetch_files", unreachable)
+    monkeypatch.setattr("koe5_demo.training.koe5.base.fetch_files", unreachable)
     with pytest.raises(HubError, match=r"https://hub.*some/base.*no route.*--base"):
         train_koe5(run)
 

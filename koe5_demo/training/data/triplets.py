@@ -22,9 +22,10 @@ from koe5_demo.training.data.columns import (
     require_columns,
 )
 from koe5_demo.training.data.report import DataReport
+from koe5_demo.training.data.retrieval_set import RetrievalSet
 from koe5_demo.training.data.sieve import Sieve
 from koe5_demo.training.data.sources import open_source
-from koe5_demo.training.recipe import NEGATIVE
+from koe5_demo.training.recipe import NEGATIVE, Run
 
 
 class Negatives(str, Enum):
@@ -97,6 +98,15 @@ def load_triplets(
     if kept.num_rows == 0:
         raise DataError("train_nothing_left", name=source, of=table.num_rows, **_lost(report))
     return Triplets(kept.combine_chunks(), report)
+
+
+def load_run_data(run: Run, benchmark: RetrievalSet | None = None) -> Triplets:
+    """Read and check the training data of a run."""
+    queries = frozenset() if benchmark is None else frozenset(benchmark.queries.values())
+    columns = None if run.columns is None else Columns(*run.columns)
+    return load_triplets(
+        run.recipe.data, columns=columns, negatives=Negatives(run.negatives), evaluation_queries=queries
+    )
 
 
 def _choose_negatives(table: pa.Table, wish: Negatives) -> tuple[bool, int]:

@@ -1,0 +1,105 @@
+"""The run: KoE5's recipe carried out by sentence-transformers' trainer, with checkpoints that resume exactly.
+
+Several GPUs: `torchrun --nproc_per_node=4 -m koe5_demo train ...` or `accelerate launch -m koe5_demo train ...`. The
+batch of the recipe is shared among them, and each query still sees every passage of it (`gather_across_devices`); that
+no text comes twice is then certain only within each device's share.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import set_seed
+
+from koe5_demo.errors import InputError
+from koe5_demo.records import Notice, OnProgress
+from koe5_demo.training.data.retrieval_set import load_retrieval_set
+from koe5_demo.training.data.triplets import load_run_data
+from koe5_demo.training.koe5.base import base_files, open_base
+from koe5_demo.training.koe5.evaluation import build_evaluator, score
+from koe5_demo.training.koe5.place import find_place, mini_batch_notice, place_notices, settle_mini_batch
+from koe5_demo.training.koe5.progress import OnNotice, Progress
+from koe5_demo.training.koe5.report import build_report, save_results
+from koe5_demo.training.koe5.run_folder import (
+    RUN_FILE,
+    claim_folder,
+    finished_report,
+    gather_facts,
+    refuse_taken_folder,
+    step_of,
+    stored_before,
+    write_json,
+)
+from koe5_demo.training.koe5.trainer import RecipeTrainer, build_trainer
+from koe5_demo.training.plan import read_architecture
+from koe5_demo.training.recipe import Run
+
+
+def train_koe5(run: Run, *, on_progress: OnProgress | None = None, on_notice: OnNotice | None = None) -> dict[str, Any]:
+    """Train, evaluate and save; or go on with a run that was cut off.
+
+    Args:
+        run: What to do.
+        on_progress: Called with (optimizer steps done, all).
+        on_notice: Called with what is worth telling while it runs: data left out, progress with time left, scores.
+
+    Returns:
+        The report, as written to report.json: recipe, data, device, speed, losses, scores before and after.
+
+    Raises:
+        DataError: If the training or evaluation data cannot be used.
+        InputError: If the run does not fit the device or the folder, or differs from the one to resume.
+        ModelLoadError: If the base cannot be had.
+    """
+    tell = on_notice or _tell_nobody
+    place = find_place(run.device)
+    if run.resume and (report := finished_report(run.output)) is not None:
+        return report
+    refuse_taken_folder(run, place)
+    files = base_files(run.recipe)
+    benchmark = None if run.evaluation is None else load_retrieval_set(run.evaluation)
+    triplets = load_run_data(run, benchmark)
+    for notice in (*triplets.report.notices(), *place_notices(place)):
+        tell(notice)
+    shape = read_architecture(files.folder)
+    run = settle_mini_batch(run, shape, place)
+    tell(mini_batch_notice(run, shape, place))
+    begun = gather_facts(run, triplets, place, files)
+    checkpoint = claim_folder(run, begun, place, tell)
+    model = open_base(files, run.recipe)
+    evaluator = None if benchmark is None else build_evaluator(benchmark, run.recipe.prompts)
+    trainer = build_trainer(run, model, triplets, evaluator, place)
+    trainer.add_callback(Progress(run.recipe.batch_size, on_progress, tell))
+    if evaluator is not None and checkpoint is None:
+        begun["before"] = score(evaluator, model, place)
+        write_json(run.output / RUN_FILE, begun, place)
+    # Whatever loading and measuring drew from the generators, the first step of every run starts from the seed.
+    set_seed(run.recipe.seed)
+    started, first_step = time.monotonic(), 0 if checkpoint is None else step_of(checkpoint)
+    _train(trainer, checkpoint, run)
+    seconds = time.monotonic() - started
+    report = build_report(
+        run, begun, trainer, triplets, seconds=seconds, n_steps=trainer.state.global_step - first_step
+    )
+    if evaluator is not None:
+        report["evaluation"] = {
+            "name": evaluator.name,
+            "before": begun.get("before") or stored_before(run.output),
+            "after": score(evaluator, model, place),
+        }
+    save_results(run, model, report, place)
+    return report
+
+
+def _train(trainer: RecipeTrainer, checkpoint: Path | None, run: Run) -> None:
+    try:
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    except torch.OutOfMemoryError as error:
+        raise InputError("train_out_of_memory", n=run.mini_batch_size) from error
+
+
+def _tell_nobody(_notice: Notice) -> None:
+    """Swallow a notice: the caller asked for none."""

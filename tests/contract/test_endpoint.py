@@ -20,8 +20,9 @@ pytest.importorskip("openai", reason="needs requirements-endpoint.txt")
 from embedding_server import EmbeddingServer, Fault, serve_embeddings
 from koe5_demo import exports
 from koe5_demo.catalog import CATALOG
-from koe5_demo.encoding import endpoint
+from koe5_demo.encoding import hub
 from koe5_demo.encoding.endpoint import EndpointEncoder, Options, open_endpoint, parse_address, shown_name
+from koe5_demo.encoding.endpoint.server import retry_after
 from koe5_demo.encoding.loading import load_encoder
 from koe5_demo.errors import EndpointError, MissingExtraError
 from koe5_demo.messages import Language
@@ -37,7 +38,7 @@ QUICK = Options(timeout_s=10, retries=3, patience_s=20)
 @pytest.fixture(autouse=True)
 def quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KOE5_ENDPOINT_KEY", raising=False)
-    monkeypatch.setattr(endpoint, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr("koe5_demo.encoding.endpoint.server.FIRST_WAIT_S", 0.01)
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
 
@@ -295,7 +296,7 @@ def test_a_server_that_calls_characters_tokens_is_not_believed(counting: Embeddi
 def test_tokens_are_counted_exactly_where_the_tokenizer_is_at_hand(
     counting: EmbeddingServer, local: Encoder, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endpoint.hub, "cached_folder", lambda *_: tiny_folder)
+    monkeypatch.setattr(hub, "cached_folder", lambda *_: tiny_folder)
     counting.embed = lambda texts: np.ones((len(texts), 1024))
     encoder = connect(counting, "nlpai-lab/KoE5", prompts=None)
     assert encoder.count_tokens(TEXTS, Role.PASSAGE).tolist() == local.count_tokens(TEXTS, Role.PASSAGE).tolist()
@@ -362,11 +363,11 @@ def test_a_wait_longer_than_patience_is_told_and_not_waited(counting: EmbeddingS
     [("2", 2.0), ("0.5", 0.5), ("", None), ("soon", None), ("inf", None), ("nan", None)],
 )
 def test_retry_after_is_read_as_seconds(value: str, seconds: float | None) -> None:
-    assert endpoint.retry_after({"retry-after": value}) == seconds
+    assert retry_after({"retry-after": value}) == seconds
 
 
 def test_retry_after_is_read_as_a_date() -> None:
-    seconds = endpoint.retry_after({"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT"})
+    seconds = retry_after({"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT"})
     assert seconds is not None
     assert seconds > 1e9
 

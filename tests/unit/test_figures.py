@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from koe5_demo.figures import Scale, heatmap, hover_text, label, stretched_scale
+from koe5_demo.figures import Scale, heatmap, label, stretched_scale
+from koe5_demo.figures.labels import hover_text
 
 SCORES = np.array([[1.0, 0.3], [0.3, 1.0]], dtype=np.float32)
 

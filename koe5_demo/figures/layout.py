@@ -1,0 +1,62 @@
+"""What several figures share: layout, axes, colours."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+DoubleArray = npt.NDArray[np.float64]
+MOST_LABELLED_COLUMNS: Final = 12
+MOST_TICKS: Final = 60
+RELEVANT_COLOUR: Final = "#3f6fb5"
+RANDOM_COLOUR: Final = "#8a8f98"
+MARK_COLOUR: Final = "#b4570b"
+FAINT_LINE: Final = "rgba(128,128,128,0.35)"
+
+
+def whole_layout(**values: object) -> dict[str, object]:
+    """Return a whole layout to assign: plotly checks it once, where `update_layout` compares and merges key by key."""
+    return values
+
+
+def quiet_layout(height: int, *, right: int = 8) -> dict[str, object]:
+    """Return the layout that all figures share: no colours of their own, so that they fit light and dark."""
+    return {
+        "template": "none",
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "height": height,
+        "margin": {"l": 8, "r": right, "t": 8, "b": 8},
+        "font": {"family": "inherit", "size": 12},
+        "hoverlabel": {"align": "left"},
+    }
+
+
+def label_axis(labels: Sequence[str], step: int) -> dict[str, object]:
+    """Return an axis of rows or columns that are counted from 0; each `step`-th one has its label."""
+    places = list(range(0, len(labels), step))
+    return {
+        "tickmode": "array",
+        "tickvals": places,
+        "ticktext": [labels[place] for place in places],
+        "automargin": True,
+        "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+    }
+
+
+def number_axis(title: str, tick_format: str) -> dict[str, object]:
+    """Return an axis of numbers; `tick_format` is d3's, and markup in the title is escaped."""
+    return {
+        "title": {"text": html.escape(title)},
+        "tickformat": tick_format,
+        "automargin": True,
+        "gridcolor": FAINT_LINE,
+        "zeroline": False,
+        "fixedrange": True,
+    }

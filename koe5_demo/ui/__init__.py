@@ -1,1 +1,1 @@
-"""The page. The only package that imports gradio, and of its modules only `boundary`, `build`, `theme` and the tabs."""
+"""The page. The only package that imports gradio; its modules named handlers, render, state and text do without."""

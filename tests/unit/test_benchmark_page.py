@@ -29,8 +29,8 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui import benchmark_handlers as handlers
 from koe5_demo.ui import benchmark_render as render
 from koe5_demo.ui.benchmark_handlers import Choice, DatasetRow, Live, ModelOption
+from koe5_demo.ui.benchmark_layout import dtypes_offered
 from koe5_demo.ui.benchmark_runs import SHIPPED, RunStore, StoredResult
-from koe5_demo.ui.benchmark_tab import dtypes_offered
 from koe5_demo.ui.text import t
 from made_results import result_with
 from toy_encoder import LetterCounter

@@ -18,12 +18,10 @@ from enum import Enum
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from koe5_demo.errors import InputError
-from koe5_demo.records import Encoder, IntArray, Role, TokenEncoder, TokenVectors
+from koe5_demo.records import DoubleArray, Encoder, IntArray, Role, TokenEncoder, TokenVectors
 
-DoubleArray = npt.NDArray[np.float64]
 _WORD: Final = re.compile(r"\S+")
 _EPSILON: Final = 1e-12
 

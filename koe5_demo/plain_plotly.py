@@ -30,6 +30,10 @@ class Figure:
         """Add a scatter trace."""
         self.data.append(Scatter(**properties))
 
+    def set_layout(self, **properties: Any) -> None:
+        """Set the whole layout."""
+        self.layout = properties
+
     def to_dict(self) -> dict[str, Any]:
         """Return what `plotly.graph_objects.Figure` takes."""
         return {"data": self.data, "layout": self.layout}

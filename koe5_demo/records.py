@@ -13,6 +13,7 @@ import numpy.typing as npt
 from koe5_demo.messages import Language, message
 
 FloatArray = npt.NDArray[np.float32]
+DoubleArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 OnProgress = Callable[[int, int], None]

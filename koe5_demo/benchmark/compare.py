@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from koe5_demo.benchmark.metrics import HEADLINE_METRICS
 from koe5_demo.benchmark.results import RunResult
 from koe5_demo.errors import DataError
-from koe5_demo.records import IntArray
+from koe5_demo.records import DoubleArray, IntArray
 
 CONFIDENCE: Final = 0.95
 RESAMPLES: Final = 9_999
@@ -25,8 +24,6 @@ MOVERS: Final = 10
 MOVER_METRIC: Final = "ndcg_at_10"
 _SEED: Final = 5
 _BATCH: Final = 1_000
-
-DoubleArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

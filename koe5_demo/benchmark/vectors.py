@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from koe5_demo.benchmark.progress import Phase, Progress, SpeedMeter
 from koe5_demo.benchmark.vector_cache import KeyArray, Shelf, VanishedError, VectorCache, text_keys
 from koe5_demo.errors import DataError
-from koe5_demo.records import Encoder, FloatArray, IntArray, Role
+from koe5_demo.records import DoubleArray, Encoder, FloatArray, IntArray, Role
 
 ShouldStop = Callable[[], bool]
-DoubleArray = npt.NDArray[np.float64]
 
 _FIRST_PORTION: Final = 8
 _LARGEST_PORTION: Final = 4096

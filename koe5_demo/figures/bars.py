@@ -8,7 +8,7 @@ from typing import Final
 
 from koe5_demo import plain_plotly as go
 from koe5_demo.figures.labels import hover_text
-from koe5_demo.figures.layout import label_axis, whole_layout
+from koe5_demo.figures.layout import label_axis, quiet_layout
 
 BAR_COLOURS: Final = ("#3f6fb5", "#d97706", "#2f9e6e", "#9b59b6", "#c0392b", "#607d8b", "#b59a2f", "#1b9aaa")
 KIND_COLOURS: Final = {"published": "#9aa7bb", "reference": "#3f6fb5", "run": "#d97706"}
@@ -43,11 +43,10 @@ def grouped_bars(groups: Sequence[tuple[str, str]], series: Mapping[str, Sequenc
             for place, (name, values) in enumerate(series.items())
         ]
     )
-    figure.layout = whole_layout(
-        **_bar_layout(),
+    figure.set_layout(
+        **_bar_layout(380),
         barmode="group",
         bargap=0.25,
-        height=380,
         xaxis={"fixedrange": True, "automargin": True, "dividercolor": "#9aa7bb"},
         yaxis={
             "range": [0, 105],
@@ -87,10 +86,9 @@ def ranked_bars(bars: Sequence[tuple[str, float, str]], kinds: Mapping[str, str]
         ]
     )
     names = [html.escape(_model_label(place, name)) for place, (name, _, _) in enumerate(bars, start=1)]
-    figure.layout = whole_layout(
-        **_bar_layout(),
+    figure.set_layout(
+        **_bar_layout(90 + BAR_PIXELS * max(4, len(bars))),
         bargap=0.2,
-        height=90 + BAR_PIXELS * max(4, len(bars)),
         xaxis={
             "range": [0, 100],
             "fixedrange": True,
@@ -109,14 +107,10 @@ def _model_label(place: int, name: str) -> str:
     return f"{place}. {short if len(short) <= NAME_CHARS else short[: NAME_CHARS - 1] + '…'}"
 
 
-def _bar_layout() -> dict[str, object]:
-    return {
-        "template": "none",
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
+def _bar_layout(height: int) -> dict[str, object]:
+    return quiet_layout(height) | {
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8, "autoexpand": True},
         "font": {"family": "KoE5 Sans, Noto Sans KR, sans-serif", "size": 12},
-        "hoverlabel": {"align": "left"},
         "showlegend": True,
         "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
     }

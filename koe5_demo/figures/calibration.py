@@ -16,11 +16,10 @@ from koe5_demo.figures.layout import (
     MOST_LABELLED_COLUMNS,
     RANDOM_COLOUR,
     RELEVANT_COLOUR,
-    DoubleArray,
     number_axis,
     quiet_layout,
-    whole_layout,
 )
+from koe5_demo.records import DoubleArray
 
 N_BINS: Final = 60
 LABEL_WIDTH: Final = 0.06
@@ -103,7 +102,7 @@ def calibration_strip(relevant: Spread, random: Spread, marks: Sequence[Mark], *
         marker={"symbol": "triangle-up", "size": 11, "color": MARK_COLOUR},
         showlegend=False,
     )
-    figure.layout = whole_layout(
+    figure.set_layout(
         **quiet_layout(260),
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis=number_axis(x_title, ".2f"),

@@ -13,12 +13,10 @@ from koe5_demo.figures.labels import HOVER_WIDTH, hover_text, label, one_line, s
 from koe5_demo.figures.layout import (
     MOST_LABELLED_COLUMNS,
     MOST_TICKS,
-    DoubleArray,
     label_axis,
     quiet_layout,
-    whole_layout,
 )
-from koe5_demo.records import FloatArray
+from koe5_demo.records import DoubleArray, FloatArray
 
 LABEL_CHARS: Final = 18
 SHORT_LABEL_CHARS: Final = 12
@@ -106,7 +104,7 @@ def heatmap(
         for name, text in zip(shown_columns, columns, strict=True)
     ]
     row_labels = [label(name, text, SHORT_LABEL_CHARS) for name, text in zip(shown_rows, rows, strict=True)]
-    figure.layout = whole_layout(
+    figure.set_layout(
         **quiet_layout(_matrix_height(len(rows), labelled=few_columns), right=SLANTED_PIXELS if few_columns else 8),
         xaxis=label_axis(column_labels, 1 if few_columns else -(-len(columns) // MOST_COLUMN_TICKS))
         | {"side": "top", "tickangle": -35 if few_columns else -90},
@@ -145,7 +143,7 @@ def word_heatmap(
         )
     )
     column_labels, row_labels = ([one_line(name, LABEL_CHARS) for name in names] for names in (columns, rows))
-    figure.layout = whole_layout(
+    figure.set_layout(
         **quiet_layout(_matrix_height(len(rows), labelled=True), right=SLANTED_PIXELS),
         xaxis=label_axis(column_labels, max(1, len(columns) // MOST_TICKS)) | {"side": "top", "tickangle": -45},
         yaxis=label_axis(row_labels, max(1, len(rows) // MOST_TICKS)) | {"autorange": "reversed"},

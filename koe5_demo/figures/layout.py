@@ -6,10 +6,6 @@ import html
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
-DoubleArray = npt.NDArray[np.float64]
 MOST_LABELLED_COLUMNS: Final = 12
 MOST_TICKS: Final = 60
 RELEVANT_COLOUR: Final = "#3f6fb5"
@@ -18,13 +14,8 @@ MARK_COLOUR: Final = "#b4570b"
 FAINT_LINE: Final = "rgba(128,128,128,0.35)"
 
 
-def whole_layout(**values: object) -> dict[str, object]:
-    """Return a whole layout to assign: plotly checks it once, where `update_layout` compares and merges key by key."""
-    return values
-
-
 def quiet_layout(height: int, *, right: int = 8) -> dict[str, object]:
-    """Return the layout that all figures share: no colours of their own, so that they fit light and dark."""
+    """Return the layout that figures share: no colours of their own, so that they fit light and dark."""
     return {
         "template": "none",
         "paper_bgcolor": "rgba(0,0,0,0)",

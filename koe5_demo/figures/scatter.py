@@ -13,12 +13,10 @@ from koe5_demo.figures.layout import (
     MOST_TICKS,
     RANDOM_COLOUR,
     RELEVANT_COLOUR,
-    DoubleArray,
     number_axis,
     quiet_layout,
-    whole_layout,
 )
-from koe5_demo.records import FloatArray
+from koe5_demo.records import DoubleArray, FloatArray
 
 SYMBOLS: Final = ("diamond", "circle", "square", "x")
 
@@ -44,7 +42,7 @@ def score_scatter(
             marker={"size": 9, "color": RELEVANT_COLOUR, "opacity": 0.75},
         )
     )
-    figure.layout = whole_layout(
+    figure.set_layout(
         **quiet_layout(380), xaxis=number_axis(x_title, "~g"), yaxis=number_axis(y_title, "~g"), showlegend=False
     )
     return figure
@@ -91,7 +89,7 @@ def text_map_figure(
                 "symbol": SYMBOLS[n % len(SYMBOLS)],
             },
         )
-    figure.layout = whole_layout(
+    figure.set_layout(
         **quiet_layout(460),
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis=number_axis(x_title, ".2f"),

@@ -9,10 +9,10 @@ import numpy as np
 
 from koe5_demo import figures
 from koe5_demo.calibration import Calibration, Percentiles, load_calibration
-from koe5_demo.explain import DoubleArray, Unit, UnitKind, strongest
+from koe5_demo.explain import Unit, UnitKind, strongest
 from koe5_demo.messages import Language
 from koe5_demo.plain_plotly import Figure
-from koe5_demo.records import Encoder, Notice, Role
+from koe5_demo.records import DoubleArray, Encoder, Notice, Role
 from koe5_demo.settings import Settings
 from koe5_demo.ui.handlers import BestWindow, best_window, explain_pair
 from koe5_demo.ui.state import Outcome, Pick

@@ -273,6 +273,15 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_weights_of_one_that_was
     assert all(torch.equal(first_weights[name], second_weights[name]) for name in first_weights)
     assert second["evaluation"] == report["evaluation"]
     assert second["loss_last"] == report["loss_last"]
+
+    # Killed before the first checkpoint, all that is left is what was begun.
+    early = tmp_path / "early"
+    early.mkdir()
+    shutil.copy(cut / "run.json", early)
+    torch.set_num_threads(2)
+    third = train_koe5(replace(resumed, output=early))
+    assert third["steps_of_this_process"] == STEPS
+    assert json.loads((early / "run.json").read_text("utf-8"))["threads"] == 1
     # Training moved the weights at all, and dropout was on: without it the loss is another.
     base = load_file(tiny / "model.safetensors")
     assert not torch.equal(

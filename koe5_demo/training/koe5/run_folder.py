@@ -59,6 +59,7 @@ def claim_folder(run: Run, begun: dict[str, Any], place: Place, tell: OnNotice) 
     if changes:
         raise InputError("train_resume_differs", changes="; ".join(changes))
     # On a CPU the number of threads decides the order of sums, and so the last bits.
+    begun["threads"] = stored["threads"]
     torch.set_num_threads(int(stored["threads"]))
     checkpoint = last_complete_checkpoint(run.output / CHECKPOINTS, place.device.world)
     if checkpoint is None:

@@ -20,6 +20,7 @@ from koe5_demo.errors import DataError, InputError, MissingExtraError
 from koe5_demo.messages import Language, message
 from koe5_demo.records import Notice
 from koe5_demo.settings import DEVICES, Settings
+from koe5_demo.training.clock import clock
 from koe5_demo.training.recipe import KOE5_RECIPE, Recipe, Run
 
 RECIPES: Final = ("koe5", "mini")
@@ -331,14 +332,9 @@ class _Meter:
         if self._started is None:
             self._started, self._first = now, done
         rate = (done - self._first) / max(now - self._started, 1e-9)
-        left = _clock((total - done) / rate) if rate else "-"
+        left = clock((total - done) / rate) if rate else "-"
         line = message(self._key, self._language, done=done, total=total, left=left)
         print(f"\r{line}  ", end="\n" if done >= total else "", file=sys.stderr, flush=True)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 def _is_first_process() -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from koe5_demo.records import Notice, OnProgress
+from koe5_demo.training.clock import clock
 
 OnNotice = Callable[[Notice], None]
 
@@ -55,7 +56,7 @@ class Progress(TrainerCallback):
                     "steps": state.max_steps,
                     "loss": f"{float(logs['loss']):.4f}",
                     "per_step": per_step,
-                    "left": _clock(per_step * (state.max_steps - state.global_step)),
+                    "left": clock(per_step * (state.max_steps - state.global_step)),
                 },
             )
         )
@@ -66,8 +67,3 @@ class Progress(TrainerCallback):
             if key.endswith("_ndcg@10") and state.is_world_process_zero:
                 name = key.removeprefix("eval_").removesuffix("_ndcg@10")
                 self._tell(Notice("train_score", {"step": state.global_step, "name": name, "value": float(value)}))
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

@@ -201,6 +201,10 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.KO: "짝이 맞지 않는 유니코드 반쪽 {n}개를 �로 바꾸었습니다.",
         Language.EN: "{n} unpaired Unicode surrogates were replaced by �.",
     },
+    "notice_lines_in_one": {
+        Language.KO: "빈 줄이 없어 {n}줄을 문단 하나로 읽었습니다. 줄마다 다른 문단이면 '문단 구분'에서 '줄바꿈'을 고르세요.",
+        Language.EN: "There is no blank line, so {n} lines were read as one passage. If each line is a passage, choose to separate passages by line breaks.",
+    },
     "notice_one_passage": {
         Language.KO: "후보가 하나뿐이라 순위는 항상 1위입니다. 점수만 참고하세요.",
         Language.EN: "With one passage the rank is always 1: only the score tells something.",

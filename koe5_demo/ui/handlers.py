@@ -156,11 +156,18 @@ def read_form(form: Form, limits: Limits) -> tuple[Parsed, Parsed]:
     """
     queries = inputs.parse_text(form.queries, Layout.LINES)
     if form.file is None:
-        return queries, inputs.parse_text(form.passages, form.layout)
+        passages = inputs.parse_text(form.passages, form.layout)
+        return queries, replace(passages, notices=(*_lines_in_one(passages, form.layout), *passages.notices))
     table = open_table(form.file, limits)
     passages = table.texts(form.column)
     told = Notice("notice_encoding", {"name": table.name, "encoding": table.encoding})
     return queries, replace(passages, notices=(told, *passages.notices))
+
+
+def _lines_in_one(passages: Parsed, layout: Layout) -> tuple[Notice, ...]:
+    """Tell a visitor who may have meant a passage a line that all lines became one passage."""
+    n_lines = sum(bool(line.strip()) for line in passages.texts[0].split("\n")) if len(passages.texts) == 1 else 0
+    return (Notice("notice_lines_in_one", {"n": n_lines}),) if layout is Layout.BLOCKS and n_lines > 1 else ()
 
 
 def count_line(form: Form, limits: Limits, encoder: Encoder | None, language: Language) -> list[str]:
@@ -175,6 +182,8 @@ def count_line(form: Form, limits: Limits, encoder: Encoder | None, language: La
     queries, passages = read_form(form, limits)
     chars = sum(map(len, (*queries.texts, *passages.texts)))
     lines = [t("read_count", language, queries=len(queries.texts), passages=len(passages.texts), chars=chars)]
+    if form.file is None:
+        lines += [notice.text(language) for notice in _lines_in_one(passages, form.layout)]
     if encoder is None or not passages.texts or chars > MOST_METERED_CHARS:
         return lines
     counts = encoder.count_tokens(passages.texts, Role.PASSAGE)

@@ -76,3 +76,22 @@ def test_a_typed_prefix_and_a_cut_are_told() -> None:
     form = Form("query: 서울", "passage: 서울 산 산 산 산 산 산 산 산", Layout.LINES)
     keys = [notice.key for notice in handlers.run(form, WordCountEncoder(), Limits()).notices]
     assert keys == ["notice_one_passage", "notice_truncated", "notice_prefix_typed"]
+
+
+@pytest.mark.parametrize(
+    ("passages", "layout", "told"),
+    [
+        ("서울\n산\n강", Layout.BLOCKS, True),
+        ("서울\n산\n강", Layout.LINES, False),
+        ("서울\n산\n\n강", Layout.BLOCKS, False),
+        ("서울", Layout.BLOCKS, False),
+    ],
+)
+def test_lines_that_became_one_passage_are_told_before_and_after_the_ranking(
+    passages: str, layout: Layout, told: bool
+) -> None:
+    form = Form("서울", passages, layout)
+    result = handlers.run(form, WordCountEncoder(), Limits())
+    assert ("notice_lines_in_one" in [notice.key for notice in result.notices]) is told
+    counted = handlers.count_line(form, Limits(), None, Language.EN)
+    assert any("3 lines were read as one passage" in line for line in counted) is told

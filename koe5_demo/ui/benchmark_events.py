@@ -20,10 +20,12 @@ from koe5_demo.exports import BYTE_ORDER_MARK
 from koe5_demo.inputs import Layout
 from koe5_demo.messages import Language
 from koe5_demo.settings import Settings
-from koe5_demo.ui import benchmark_handlers as handlers
+from koe5_demo.ui import benchmark_live as running
+from koe5_demo.ui import benchmark_offers as offers
+from koe5_demo.ui import benchmark_readings as readings
 from koe5_demo.ui import benchmark_render as render
-from koe5_demo.ui.benchmark_handlers import Choice, Live
 from koe5_demo.ui.benchmark_layout import model_choices
+from koe5_demo.ui.benchmark_live import Choice, Live
 from koe5_demo.ui.benchmark_runs import SHIPPED, RunStore, StoredResult
 from koe5_demo.ui.boundary import shown_error, unexpected
 from koe5_demo.ui.fair_queue import Bench
@@ -43,8 +45,8 @@ class Events:
         self._settings = settings
         self._custom = settings.allow_custom_models
         self._bench = bench
-        self._stops = handlers.Stops()
-        self._speeds = handlers.SpeedBook(host)
+        self._stops = running.Stops()
+        self._speeds = offers.SpeedBook(host)
         self._store = RunStore(settings.data_dir / "runs")
         self._cache = VectorCache(settings.data_dir / "vectors", settings.disk_cache_mb * _MEGABYTE)
         self._device = settings.device
@@ -53,8 +55,8 @@ class Events:
         """Tell anew what there is: models, data sets with their times, saved runs."""
         *chosen, run_id, tongue = values
         language = Language(tongue)
-        options = handlers.model_options(self._host)
-        rows = handlers.dataset_rows(self._choice(*chosen), self._speeds)
+        options = offers.model_options(self._host)
+        rows = offers.dataset_rows(self._choice(*chosen).models, self._speeds)
         return [
             gr.update(choices=model_choices(self._host, language)),
             render.absent_models(options, language),
@@ -65,7 +67,7 @@ class Events:
     def on_about(self, *values: Any) -> str:
         """Estimate anew."""
         *chosen, tongue = values
-        return render.datasets(handlers.dataset_rows(self._choice(*chosen), self._speeds), Language(tongue))
+        return render.datasets(offers.dataset_rows(self._choice(*chosen).models, self._speeds), Language(tongue))
 
     def on_start(self, *values: Any) -> list[Any]:
         """Check the choice, and ready the buttons; the token names this run to the stop button."""
@@ -151,7 +153,7 @@ class Events:
         view = next((view for view in views if view.query_id == query), None)
         if view is None:
             return [gr.skip()] * 5
-        question, passages = handlers.ranking_form(view)
+        question, passages = readings.ranking_form(view)
         return [question, passages, Layout.BLOCKS.value, None, gr.Tabs(selected="ranking")]
 
     def csv(self, run_id: str) -> tuple[str, str]:
@@ -188,7 +190,7 @@ class Events:
             device=self._device,
             should_stop=self._bench.between(stop.is_set),
         )
-        for live in handlers.run(choice, self._host, self._bench.gate, options, settings=self._settings):
+        for live in running.run(choice, self._host, self._bench.gate, options, settings=self._settings):
             yield self._live(live, run_id, filters, language)
 
     def _live(self, live: Live, run_id: str, filters: list[Any], language: Language) -> list[Any]:
@@ -239,10 +241,10 @@ class Events:
         reference, name_of_set, metric, size, name = filters
         results = [item.result for item in stored]
         spec = DATASETS[name_of_set]
-        placed = handlers.placement(results, spec, metric, name or "", size, reference)
-        rows = handlers.paper_view(results, reference)
+        placed = readings.placement(results, spec, metric, name or "", size, reference)
+        rows = readings.paper_view(results, reference)
         return [
-            render.paper(rows, reference, handlers.footnote(), language),
+            render.paper(rows, reference, readings.footnote(), language),
             render.placement_chart(placed, reference, language),
             render.placement(placed, spec, metric, reference, language),
         ]
@@ -265,22 +267,22 @@ class Events:
         if a is None or b is None:
             return line(t("bench_no_other", language), language)
         try:
-            data = handlers.data_of(a.result)
+            data = offers.data_of(a.result)
         except DataError:
             data = None  # the queries that moved then go by their ids
-        return render.comparison(handlers.comparison(self._store, a, b), data, language)
+        return render.comparison(readings.comparison(self._store, a, b), data, language)
 
     def _reversal(self, a: StoredResult | None, language: Language) -> str:
         if a is None:
             return ""
         try:
-            found, data = handlers.reversal(a.result)
+            found, data = readings.reversal(a.result)
         except DataError as error:
             return line(error.text(language), language)
         return render.reversal(a.result, found, data, language)
 
     def _queries(self, a: StoredResult | None, b: StoredResult | None, which: str) -> list[QueryView]:
-        return handlers.queries(a, b, only_wrong=which == "wrong") if a is not None else []
+        return readings.queries(a, b, only_wrong=which == "wrong") if a is not None else []
 
     def _explorer(
         self, a: StoredResult | None, b: StoredResult | None, which: str, query: str | None, language: Language

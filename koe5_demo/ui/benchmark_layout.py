@@ -16,9 +16,10 @@ from koe5_demo.encoding import zero_gpu
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.messages import Language
 from koe5_demo.settings import Settings
-from koe5_demo.ui import benchmark_handlers as handlers
+from koe5_demo.ui import benchmark_offers as offers
+from koe5_demo.ui import benchmark_readings as readings
 from koe5_demo.ui import benchmark_render as render
-from koe5_demo.ui.benchmark_handlers import REFERENCES, SIZES
+from koe5_demo.ui.benchmark_readings import REFERENCES, SIZES
 from koe5_demo.ui.boundary import PLAIN, Words, choices, label
 from koe5_demo.ui.render import caption
 
@@ -120,7 +121,7 @@ def build_form(host: ModelHost, settings: Settings, words: Words) -> Form:
             gr.CheckboxGroup,
             {
                 "label": label("bench_lexical"),
-                "choices": choices([(f"bench_lexical_{name}", name) for name in handlers.lexical_names()]),
+                "choices": choices([(f"bench_lexical_{name}", name) for name in offers.lexical_names()]),
             },
             value=["bm25"],
             elem_id="bench-lexical",
@@ -171,7 +172,7 @@ def dtypes_offered(settings: Settings) -> tuple[str, ...]:
 
 def model_choices(host: ModelHost, language: Language) -> list[tuple[str, str]]:
     """Return (label, name) of each model that can be chosen."""
-    options = handlers.model_options(host)
+    options = offers.model_options(host)
     return [(render.model_label(o, language), o.name) for o in options if o.availability != "absent"]
 
 
@@ -198,7 +199,7 @@ def build_shown(words: Words) -> Shown:
     reversal = gr.HTML(elem_id="bench-reversal", **PLAIN)
     _heading(words, "bench_published")
     with gr.Row(elem_classes="k-choices"):
-        specs = handlers.published_sets()
+        specs = readings.published_sets()
         published_set = words.make(
             gr.Dropdown,
             {"label": label("bench_set")},

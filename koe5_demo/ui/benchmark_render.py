@@ -17,7 +17,9 @@ from koe5_demo.benchmark.report import METRIC_LABELS, PaperRow
 from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.run import Failure
 from koe5_demo.messages import Language
-from koe5_demo.ui.benchmark_handlers import DatasetRow, Footnote, Live, ModelOption, Placement
+from koe5_demo.ui.benchmark_live import Live
+from koe5_demo.ui.benchmark_offers import DatasetRow, ModelOption
+from koe5_demo.ui.benchmark_readings import Footnote, Placement
 from koe5_demo.ui.benchmark_runs import SHIPPED, SavedRun, StoredResult
 from koe5_demo.ui.render import SHOWN_REVISION, render_template
 from koe5_demo.ui.text import t

@@ -26,10 +26,12 @@ from koe5_demo.errors import DataError
 from koe5_demo.messages import Language
 from koe5_demo.records import Encoder
 from koe5_demo.settings import Settings
-from koe5_demo.ui import benchmark_handlers as handlers
+from koe5_demo.ui import benchmark_live as running
+from koe5_demo.ui import benchmark_readings as readings
 from koe5_demo.ui import benchmark_render as render
-from koe5_demo.ui.benchmark_handlers import Choice, DatasetRow, Live, ModelOption
 from koe5_demo.ui.benchmark_layout import dtypes_offered
+from koe5_demo.ui.benchmark_live import Choice, Live
+from koe5_demo.ui.benchmark_offers import DatasetRow, ModelOption
 from koe5_demo.ui.benchmark_runs import SHIPPED, RunStore, StoredResult
 from koe5_demo.ui.text import t
 from made_results import result_with
@@ -96,7 +98,7 @@ def test_results_and_failures_are_told_at_once_and_steps_now_and_then() -> None:
         Finished((result,), (), stopped=True),
     ]
     choice = Choice(("gone", "small"), ("letters", "more"))
-    told = list(handlers.follow(iter(events), choice, clock=lambda: 0.0))
+    told = list(running.follow(iter(events), choice, clock=lambda: 0.0))
     # The first step, then nothing within the same 0.3 s but the failure, the result and the end.
     assert [live.n_done for live in told] == [0, 2, 3, 3]  # the lost set takes two systems with it
     assert [live.new_result for live in told] == [False, False, True, True]
@@ -106,7 +108,7 @@ def test_results_and_failures_are_told_at_once_and_steps_now_and_then() -> None:
 
 
 def test_a_stop_reaches_only_the_run_of_its_token() -> None:
-    stops = handlers.Stops()
+    stops = running.Stops()
     mine, other = stops.open("mine"), stops.open("other")
     assert stops.stop("mine")
     assert mine.is_set()
@@ -116,11 +118,11 @@ def test_a_stop_reaches_only_the_run_of_its_token() -> None:
 
 
 def test_a_run_that_is_stopped_keeps_what_was_done(tmp_path: Path) -> None:
-    stops = handlers.Stops()
+    stops = running.Stops()
     event = stops.open("t")
     sources = system_sources(["bm25", "letters"], lambda name: LetterCounter(id_=name))
     options = RunOptions(output=tmp_path / "runs" / "20260102-030405-abcd", should_stop=event.is_set)
-    for live in handlers.follow(
+    for live in running.follow(
         run_suite([small_data()], sources, options), Choice(("small",), ("letters",), ("bm25",))
     ):
         if live.n_done == 1:
@@ -182,7 +184,7 @@ def test_the_shipped_run_of_the_project_can_be_shown() -> None:
 
 @pytest.mark.parametrize("language", Language)
 def test_the_footnote_has_the_numbers_of_the_published_files(language: Language) -> None:
-    html = render.paper(handlers.paper_view(both(), KOE5), KOE5, handlers.footnote(), language)
+    html = render.paper(readings.paper_view(both(), KOE5), KOE5, readings.footnote(), language)
     for number in ("69.30", "47.57", "80.46", "71.93", "81.99", "79", "114", "14", "16"):
         assert number in html
     assert html.count("k-row-paper") == html.count("k-row-recovered") == html.count("k-row-mteb") == 1
@@ -192,7 +194,7 @@ def test_a_run_of_the_papers_sets_gets_its_row_and_the_difference() -> None:
     result = both()[0]
     manifest = replace(result.manifest, data={**result.manifest.data, "task": "AutoRAGRetrieval"})
     metrics = {**result.metrics, "ndcg_at_1": 0.7293}
-    rows = handlers.paper_view([replace(result, manifest=manifest, metrics=metrics)], KOE5)
+    rows = readings.paper_view([replace(result, manifest=manifest, metrics=metrics)], KOE5)
     assert [row.kind for row in rows] == ["paper", "recovered", "mteb", "run", "difference"]
     html = render.paper(rows, KOE5, None, Language.EN)
     assert "72.93" in html
@@ -201,7 +203,7 @@ def test_a_run_of_the_papers_sets_gets_its_row_and_the_difference() -> None:
 
 
 def test_the_models_without_a_recovered_reading_have_no_footnote() -> None:
-    assert handlers.footnote("intfloat/multilingual-e5-large") is None
+    assert readings.footnote("intfloat/multilingual-e5-large") is None
 
 
 def test_a_reversed_list_falls_below_the_first_rank() -> None:
@@ -215,7 +217,7 @@ def test_the_run_is_placed_among_the_published_models() -> None:
     result = both()[0]
     manifest = replace(result.manifest, data={**result.manifest.data, "task": AUTORAG.task})
     mine = replace(result, manifest=manifest, metrics={**result.metrics, "ndcg_at_1": 0.999})
-    placed = handlers.placement([mine], AUTORAG, "ndcg_at_1", "", "all", KOE5)
+    placed = readings.placement([mine], AUTORAG, "ndcg_at_1", "", "all", KOE5)
     assert (placed.bars[0].rank, placed.bars[0].name, placed.bars[0].kind) == (1, "letters", "run")
     assert placed.n_published == 52
     assert sum(bar.kind != "run" for bar in placed.bars) == 52
@@ -226,10 +228,10 @@ def test_the_run_is_placed_among_the_published_models() -> None:
 
 
 def test_published_models_are_filtered_by_name_and_size() -> None:
-    named = handlers.placement([], AUTORAG, "ndcg_at_1", " koe5 ", "all", KOE5)
+    named = readings.placement([], AUTORAG, "ndcg_at_1", " koe5 ", "all", KOE5)
     assert [bar.name for bar in named.bars] == [KOE5]
     assert "1 of 52 published" in render.placement(named, AUTORAG, "ndcg_at_1", KOE5, Language.EN)
-    small = handlers.placement([], AUTORAG, "ndcg_at_1", "", "small", KOE5)
+    small = readings.placement([], AUTORAG, "ndcg_at_1", "", "small", KOE5)
     assert small.bars
     assert all(bar.parameters is not None and bar.parameters <= 150_000_000 for bar in small.bars)
 
@@ -257,8 +259,8 @@ def test_the_explorer_shows_gold_ranks_elsewhere_and_only_wrong_queries() -> Non
 def test_a_query_goes_to_the_ranking_tab_with_its_documents_as_blocks() -> None:
     view = explore(both()[1], small_data("small", {**DOCUMENTS, "d1": "a\n\n\na"}))[0]
     missed = replace(view, hits=())
-    assert handlers.ranking_form(missed) == ("a", "a\na")  # only the answer is left
-    assert handlers.ranking_form(view)[1].count("\n\n") == len(view.hits) - 1 + int(
+    assert readings.ranking_form(missed) == ("a", "a\na")  # only the answer is left
+    assert readings.ranking_form(view)[1].count("\n\n") == len(view.hits) - 1 + int(
         not any(h.relevant for h in view.hits)
     )
 
@@ -352,7 +354,7 @@ def test_an_arithmetic_is_asked_of_every_model_that_is_opened() -> None:
             return LetterCounter(id_=name)
 
     choice = Choice(("ours",), ("mini", "koe5"), dtype="int8")
-    list(handlers.run(choice, Host(), RunGate(), RunOptions()))
+    list(running.run(choice, Host(), RunGate(), RunOptions()))
     assert asked == [("mini", "int8"), ("koe5", "int8")]
 
 

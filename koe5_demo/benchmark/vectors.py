@@ -1,15 +1,13 @@
 """Texts to stored vectors: what the cache lacks is encoded in small portions, so that a run can stop at any moment.
 
 Portions are cut from the texts sorted by length (little padding inside a portion), grow until one takes about two
-seconds, and go to disk while the next is encoded: a stop loses none, a kill at most two.
+seconds, and are on disk before the next begins: a stop or a kill loses at most one portion.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +16,7 @@ import numpy as np
 from koe5_demo.benchmark.progress import Phase, Progress, SpeedMeter
 from koe5_demo.benchmark.vector_cache import KeyArray, Shelf, VanishedError, VectorCache, text_keys
 from koe5_demo.errors import DataError
-from koe5_demo.records import DoubleArray, Encoded, Encoder, FloatArray, IntArray, Role
+from koe5_demo.records import DoubleArray, Encoder, FloatArray, IntArray, Role
 
 ShouldStop = Callable[[], bool]
 
@@ -106,40 +104,18 @@ def _encode_missing(
     yield meter.step(0, 0)
     totals = np.zeros(3)
     size, at = _FIRST_PORTION, 0
-    with _writing(shelf) as write:
-        while at < len(missing):
-            if should_stop():
-                raise StoppedError
-            portion = missing[at : at + size]
-            start = time.perf_counter()
-            encoded = encoder.encode([texts[i] for i in portion], role)
-            seconds = time.perf_counter() - start
-            if not np.isfinite(encoded.vectors).all():
-                raise DataError("vectors_not_finite", name=encoder.info.id)
-            write(keys[portion], encoded)
-            totals += (len(portion), int(encoded.tokens_used.sum()), seconds)
-            yield meter.step(len(portion), int(lengths[at : at + size].sum() + len(portion)))
-            at += len(portion)
-            size = int(np.clip(len(portion) * _PORTION_S / max(seconds, 1e-3), _FIRST_PORTION, _LARGEST_PORTION))
+    while at < len(missing):
+        if should_stop():
+            raise StoppedError
+        portion = missing[at : at + size]
+        start = time.perf_counter()
+        encoded = encoder.encode([texts[i] for i in portion], role)
+        seconds = time.perf_counter() - start
+        if not np.isfinite(encoded.vectors).all():
+            raise DataError("vectors_not_finite", name=encoder.info.id)
+        shelf.add(keys[portion], encoded.vectors, encoded.n_tokens)
+        totals += (len(portion), int(encoded.tokens_used.sum()), seconds)
+        yield meter.step(len(portion), int(lengths[at : at + size].sum() + len(portion)))
+        at += len(portion)
+        size = int(np.clip(len(portion) * _PORTION_S / max(seconds, 1e-3), _FIRST_PORTION, _LARGEST_PORTION))
     return totals
-
-
-@contextmanager
-def _writing(shelf: Shelf) -> Iterator[Callable[[KeyArray, Encoded], None]]:
-    """Write to a shelf behind the encoder, one portion at a time; on leaving, all is on disk.
-
-    Raises:
-        DataError: If a write failed; told by the next, or on leaving.
-    """
-    under_way: Future[None] | None = None
-
-    def write(keys: KeyArray, encoded: Encoded) -> None:
-        nonlocal under_way
-        if under_way is not None:
-            under_way.result()
-        under_way = pool.submit(shelf.add, keys, encoded.vectors, encoded.n_tokens)
-
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="write-vectors") as pool:
-        yield write
-        if under_way is not None:
-            under_way.result()

@@ -427,8 +427,8 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.EN: "Unknown data set {value!r}. Valid: {valid}, or a folder in BEIR layout.",
     },
     "data_no_folder": {
-        Language.KO: "{name} 폴더가 없습니다.",
-        Language.EN: "There is no folder {name}.",
+        Language.KO: "{name} 폴더가 없습니다. 평가 자료는 corpus.jsonl, queries.jsonl, qrels가 든 폴더입니다.",
+        Language.EN: "There is no folder {name}. A data set is a folder with corpus.jsonl, queries.jsonl and qrels.",
     },
     "data_no_table": {
         Language.KO: "{table} 표({subset})를 찾을 수 없습니다. 있는 파일: {found}. corpus, queries, qrels가 있어야 합니다.",
@@ -451,8 +451,8 @@ MESSAGES: Final[dict[str, dict[Language, str]]] = {
         Language.EN: "The file {name} is broken: {reason}",
     },
     "data_no_judged_query": {
-        Language.KO: "{name}의 질의 {n:,}개 가운데 판정이 있는 것이 없습니다. qrels의 질의 id를 확인하세요.",
-        Language.EN: "None of the {n:,} queries of {name} is judged. Check the query ids of the qrels.",
+        Language.KO: "{name}의 질의 {n:,}개 가운데 판정이 있는 것이 없어 정답 문서를 가진 질의가 없습니다. qrels의 질의 id를 확인하세요.",
+        Language.EN: "None of the {n:,} queries of {name} is judged, so there is no query with a relevant document. Check the query ids of the qrels.",
     },
     "data_no_document": {
         Language.KO: "{name}에 문서가 하나도 없습니다.",

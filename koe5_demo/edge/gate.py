@@ -7,7 +7,6 @@ editing, proxies to other servers, run history and monitoring stay shut whatever
 from __future__ import annotations
 
 import logging
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from koe5_demo.edge.rate import TokenBuckets
-from koe5_demo.edge.requests_log import frames
+from koe5_demo.edge.requests_log import log_bug
 from koe5_demo.edge.uploads import UploadCheck, size_of
 from koe5_demo.edge.visitors import header, is_this_machine, language_of, visitor_key
 from koe5_demo.errors import DemoError, InputError
@@ -255,9 +254,7 @@ def _failed(path: str, error: Exception) -> _Refusal:
         return _Refusal(NOT_UNDERSTOOD, DemoError("call_not_understood", reason=str(error)[:SHOWN_REASON]))
     if path == UPLOAD and isinstance(error, OSError):
         return _Refusal(QUEUE_IS_FULL, DemoError("uploads_full"), retry_after_s=60)
-    number = secrets.token_hex(4)
-    logger.error("unexpected error %s\n%s", number, frames(error))
-    return _Refusal(FAILED, DemoError("request_failed", id=number))
+    return _Refusal(FAILED, DemoError("request_failed", id=log_bug(error)))
 
 
 async def _drain(receive: Receive, most: int) -> None:

@@ -18,6 +18,7 @@ REQUESTS: Final = "koe5_demo.requests"
 FIELD: Final = "request"
 POLLS: Final = frozenset({"page/tick", "page/count"})
 logger = logging.getLogger(REQUESTS)
+bugs = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,13 @@ def counts(arguments: Sequence[object]) -> tuple[int, int]:
     texts = [item for argument in arguments for item in (argument if isinstance(argument, list) else [argument])]
     texts = [text for text in texts if isinstance(text, str)]
     return len(texts), sum(len(text) for text in texts if isinstance(text, str))
+
+
+def log_bug(error: BaseException) -> str:
+    """Log a bug with its traceback under a number; return the number, for whoever met it to tell the operator."""
+    number = secrets.token_hex(4)
+    bugs.error("unexpected error %s\n%s", number, frames(error))
+    return number
 
 
 def frames(error: BaseException) -> str:

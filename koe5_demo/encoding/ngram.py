@@ -11,9 +11,8 @@ from typing import Any
 import torch
 from sentence_transformers.base.modules.input_module import InputModule
 
-from koe5_demo.encoding.ngram_lookup import NgramLookup
-from koe5_demo.encoding.ngram_model import CONFIG_FILE, NGRAMS_FILE, NgramConfig, NgramModel
-from koe5_demo.encoding.ngram_weights import WEIGHTS_FILE, NgramWeights
+from koe5_demo.encoding.ngram_model import CONFIG_FILE, NGRAMS_FILE, NgramModel
+from koe5_demo.encoding.ngram_weights import WEIGHTS_FILE
 
 
 class NgramEmbedding(InputModule):
@@ -107,11 +106,8 @@ class NgramEmbedding(InputModule):
             "revision": revision,
             "local_files_only": local_files_only,
         }
-        files = {
-            name: cls.load_file_path(model_name_or_path, filename=name, **hub) for name in (NGRAMS_FILE, WEIGHTS_FILE)
-        }
+        names = (CONFIG_FILE, NGRAMS_FILE, WEIGHTS_FILE)
+        files = {name: cls.load_file_path(model_name_or_path, filename=name, **hub) for name in names}
         if missing := [name for name, path in files.items() if path is None]:
             raise FileNotFoundError(f"{model_name_or_path} has no {', '.join(missing)}")
-        vocabulary = json.loads(Path(str(files[NGRAMS_FILE])).read_text(encoding="utf-8"))
-        config = NgramConfig(**cls.load_config(model_name_or_path, **hub))
-        return cls(NgramModel(NgramLookup(vocabulary), NgramWeights.load(Path(str(files[WEIGHTS_FILE]))), config))
+        return cls(NgramModel.load(Path(str(files[CONFIG_FILE])).parent))

@@ -48,13 +48,7 @@ def grouped_bars(groups: Sequence[tuple[str, str]], series: Mapping[str, Sequenc
         barmode="group",
         bargap=0.25,
         xaxis={"fixedrange": True, "automargin": True, "dividercolor": "#9aa7bb"},
-        yaxis={
-            "range": [0, 105],
-            "fixedrange": True,
-            "automargin": True,
-            "gridcolor": "rgba(128,140,160,.25)",
-            "zeroline": False,
-        },
+        yaxis=_percent_axis(105),  # room for the numbers above the bars
     )
     return figure
 
@@ -89,13 +83,7 @@ def ranked_bars(bars: Sequence[tuple[str, float, str]], kinds: Mapping[str, str]
     figure.set_layout(
         **_bar_layout(90 + BAR_PIXELS * max(4, len(bars))),
         bargap=0.2,
-        xaxis={
-            "range": [0, 100],
-            "fixedrange": True,
-            "automargin": True,
-            "gridcolor": "rgba(128,140,160,.25)",
-            "zeroline": False,
-        },
+        xaxis=_percent_axis(100),
         yaxis=label_axis(names, 1) | {"autorange": "reversed"},
     )
     return figure
@@ -105,6 +93,16 @@ def _model_label(place: int, name: str) -> str:
     """Return a rank and a model's name; a long name loses its owner first, which is what such names share."""
     short = name if len(name) <= NAME_CHARS else name.rpartition("/")[2]
     return f"{place}. {short if len(short) <= NAME_CHARS else short[: NAME_CHARS - 1] + '…'}"
+
+
+def _percent_axis(end: int) -> dict[str, object]:
+    return {
+        "range": [0, end],
+        "fixedrange": True,
+        "automargin": True,
+        "gridcolor": "rgba(128,140,160,.25)",
+        "zeroline": False,
+    }
 
 
 def _bar_layout(height: int) -> dict[str, object]:

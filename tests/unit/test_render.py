@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from doubles import WordCountEncoder
+from koe5_demo.catalog import KOE5
 from koe5_demo.inputs import Layout
 from koe5_demo.messages import Language
+from koe5_demo.records import Notice
 from koe5_demo.settings import Limits
-from koe5_demo.ui import handlers, render
+from koe5_demo.training.recipe import KOE5_RECIPE
+from koe5_demo.ui import handlers, model_handlers, render
 from koe5_demo.ui.handlers import Form
 from koe5_demo.ui.state import HeatmapView, ScaleChoice
 
@@ -95,3 +99,11 @@ def test_lines_that_became_one_passage_are_told_before_and_after_the_ranking(
     assert ("notice_lines_in_one" in [notice.key for notice in result.notices]) is told
     counted = handlers.count_line(form, Limits(), None, Language.EN)
     assert any("3 lines were read as one passage" in line for line in counted) is told
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_model_tab_tells_why_a_model_runs_otherwise_than_was_asked(language: Language) -> None:
+    fallback = Notice("notice_engine_fallback", {"reason": "its pooling is max"})
+    info = replace(WordCountEncoder().info, notices=(fallback,))
+    page = model_handlers.ModelPage(KOE5, KOE5_RECIPE, (KOE5,), (("words", info, "folder"),), 0.0)
+    assert fallback.text(language) in render.models_here(page, language)

@@ -20,6 +20,7 @@ from koe5_demo.training.data.triplets import Triplets
 from koe5_demo.training.koe5.place import Place
 from koe5_demo.training.koe5.progress import OnNotice
 from koe5_demo.training.recipe import Recipe, Run, TripletPrompts
+from koe5_demo.whole_files import whole_file
 
 RUN_FILE: Final = "run.json"
 REPORT_FILE: Final = "report.json"
@@ -141,9 +142,8 @@ def write_json(path: Path, values: dict[str, Any], place: Place) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(path.name + ".part")
-        draft.write_text(json.dumps(values, ensure_ascii=False, indent=2, default=str), "utf-8")
-        draft.replace(path)
+        with whole_file(path) as file:
+            file.write(json.dumps(values, ensure_ascii=False, indent=2, default=str).encode())
     except OSError as error:
         raise InputError("output_failed", name=str(path), reason=str(error)) from error
 

@@ -22,9 +22,9 @@ from koe5_demo.catalog import KOE5
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.encoding.choice import ModelFiles, open_fast
 from koe5_demo.encoding.threads import set_threads
-from koe5_demo.messages import Language
 from koe5_demo.ranking import rank
 from koe5_demo.records import Encoder, ModelInfo, Role
+from koe5_demo.words import Language
 
 N_PASSAGES, PASSAGE_TOKENS, QUERY_TOKENS = 10, 150, 16
 CACHE_BYTES = 64_000_000

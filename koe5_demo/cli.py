@@ -20,12 +20,12 @@ from koe5_demo.benchmark.commands import add_parsers as add_benchmark
 from koe5_demo.calibration_command import add_parsers as add_calibration
 from koe5_demo.catalog import EMBEDDED_MODEL
 from koe5_demo.errors import DataError, DemoError, HubError, InputError
-from koe5_demo.messages import Language
 from koe5_demo.ranking import Comparison, compare, require_top_k, similarity
 from koe5_demo.records import FloatArray, ModelInfo, Notice, Prompts, Role
 from koe5_demo.settings import DEVICES, DTYPES, Settings, load_settings
 from koe5_demo.training.commands import add_parsers as add_training
 from koe5_demo.whole_files import whole_file
+from koe5_demo.words import Language
 
 if TYPE_CHECKING:
     from koe5_demo.records import Encoder

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from koe5_demo.messages import Language, message
+from koe5_demo.words import Language, message
 
 
 class DemoError(Exception):
     """Something a person can understand and mend.
 
     Args:
-        key: Name of the text in `koe5_demo.messages`.
+        key: Name of the text in `koe5_demo.words`.
         values: What the text needs filled in.
     """
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from koe5_demo.catalog import DEFAULT_MODEL
 from koe5_demo.errors import SettingError
-from koe5_demo.messages import Language
+from koe5_demo.words import Language
 
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 DTYPES: Final = ("auto", "fp32", "bf16", "fp16", "int8")

@@ -21,9 +21,9 @@ from koe5_demo.benchmark.results import RunResult, find_results, load_result
 from koe5_demo.benchmark.run import Event, Failure, Finished, ResultReady, RunOptions, run_suite
 from koe5_demo.benchmark.vector_cache import VectorCache
 from koe5_demo.errors import InputError
-from koe5_demo.messages import Language
 from koe5_demo.records import Encoder
 from koe5_demo.settings import DEVICES, DTYPES, Settings
+from koe5_demo.words import Language
 
 FORMATS: Final = ("table", "json", "csv", "md")
 SOME_FAILED: Final = 1

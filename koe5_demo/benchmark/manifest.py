@@ -13,8 +13,8 @@ from typing import Any, Final
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.benchmark.metrics import TIE_RULE
 from koe5_demo.benchmark.systems import Ranked, truncated
-from koe5_demo.messages import Language
 from koe5_demo.records import ModelInfo
+from koe5_demo.words import Language
 
 _PACKAGES: Final = (
     "numpy",

@@ -16,8 +16,8 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from koe5_demo.deploy.space import SpaceFile, collect
 from koe5_demo.errors import DemoError
-from koe5_demo.messages import Language, message
 from koe5_demo.settings import load_settings
+from koe5_demo.words import Language, message
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REFUSED: Final = 2

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
-from koe5_demo.messages import Language, message
+from koe5_demo.words import Language, message
 
 FOLDERS: Final = ("koe5_demo", "assets")
 FILES: Final = ("app.py", "README.md", "requirements.txt", "LICENSE")

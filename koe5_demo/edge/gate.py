@@ -20,7 +20,7 @@ from koe5_demo.edge.requests_log import log_bug
 from koe5_demo.edge.uploads import UploadCheck, size_of
 from koe5_demo.edge.visitors import header, is_this_machine, language_of, visitor_key
 from koe5_demo.errors import DemoError, InputError
-from koe5_demo.messages import Language
+from koe5_demo.words import Language
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final
 
-from koe5_demo.messages import Language
+from koe5_demo.words import Language
 
 LANGUAGE_COOKIE: Final = "koe5-language"
 UNKNOWN: Final = "unknown"

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from koe5_demo.errors import DataError, InputError, MissingExtraError
-from koe5_demo.messages import Language, message
 from koe5_demo.records import Notice
 from koe5_demo.settings import DEVICES, Settings
 from koe5_demo.training.clock import clock
 from koe5_demo.training.recipe import KOE5_RECIPE, Recipe, Run
+from koe5_demo.words import Language, message
 
 RECIPES: Final = ("koe5", "mini")
 REQUIREMENTS: Final = "requirements-train.txt"

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from koe5_demo.errors import DataError, InputError
-from koe5_demo.messages import Language, message
 from koe5_demo.training.recipe import Run
+from koe5_demo.words import Language, message
 
 GIB: Final = 1 << 30
 MILLION: Final = 1_000_000

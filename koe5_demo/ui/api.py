@@ -23,7 +23,6 @@ from koe5_demo.catalog import CATALOG
 from koe5_demo.edge.requests_log import told
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError, InputError
-from koe5_demo.messages import Language
 from koe5_demo.prompts import with_prompts
 from koe5_demo.ranking import compare, require_top_k, similarity
 from koe5_demo.records import Encoder, Role
@@ -31,6 +30,7 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui.boundary import MODEL_QUEUE, stop_if_left, unexpected
 from koe5_demo.ui.fair_queue import Bench
 from koe5_demo.ui.presence import has_left
+from koe5_demo.words import Language
 
 ENDPOINTS: Final = ("rank", "similarity", "embed", "tokens", "models", "benchmark")
 BENCHMARK_QUEUE: Final = "benchmark-api"

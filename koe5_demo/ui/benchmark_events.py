@@ -18,7 +18,6 @@ from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DataError, DemoError
 from koe5_demo.exports import BYTE_ORDER_MARK
 from koe5_demo.inputs import Layout
-from koe5_demo.messages import Language
 from koe5_demo.settings import Settings
 from koe5_demo.ui import benchmark_live as running
 from koe5_demo.ui import benchmark_offers as offers
@@ -30,7 +29,7 @@ from koe5_demo.ui.benchmark_runs import SHIPPED, RunStore, StoredResult
 from koe5_demo.ui.boundary import shown_error, unexpected
 from koe5_demo.ui.fair_queue import Bench
 from koe5_demo.ui.render import line
-from koe5_demo.ui.text import t
+from koe5_demo.words import Language, message
 
 N_RUN_OUTPUTS: Final = 8
 """What `Events._run_panels` returns."""
@@ -73,7 +72,7 @@ class Events:
         """Check the choice, and ready the buttons; the token names this run to the stop button."""
         *chosen, tongue = values
         if not self._choice(*chosen).complete:
-            raise shown_error(t("bench_nothing_chosen", Language(tongue)))
+            raise shown_error(message("bench_nothing_chosen", Language(tongue)))
         token = secrets.token_hex(8)
         self._stops.open(token)
         return [token, gr.update(interactive=False), gr.update(interactive=True)]
@@ -265,7 +264,7 @@ class Events:
 
     def _comparison(self, a: StoredResult | None, b: StoredResult | None, language: Language) -> str:
         if a is None or b is None:
-            return line(t("bench_no_other", language), language)
+            return line(message("bench_no_other", language), language)
         try:
             data = offers.data_of(a.result)
         except DataError:
@@ -293,7 +292,7 @@ class Events:
         except DataError as error:
             return [line(error.text(language), language), gr.update(choices=[], value=None), ""]
         wrong = [view for view in views if view.wrong]
-        told = t("bench_counted", language, n=len(views), wrong=len(wrong))
+        told = message("bench_counted", language, n=len(views), wrong=len(wrong))
         offered = wrong if which == "wrong" else views
         view = next((view for view in offered if view.query_id == query), offered[0] if offered else None)
         names = [(render.query_label(item), item.query_id) for item in offered]

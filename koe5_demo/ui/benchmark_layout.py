@@ -14,7 +14,6 @@ from koe5_demo.benchmark.published import PAPER_NAMES
 from koe5_demo.benchmark.report import METRIC_LABELS
 from koe5_demo.encoding import zero_gpu
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.messages import Language
 from koe5_demo.settings import Settings
 from koe5_demo.ui import benchmark_offers as offers
 from koe5_demo.ui import benchmark_readings as readings
@@ -22,6 +21,7 @@ from koe5_demo.ui import benchmark_render as render
 from koe5_demo.ui.benchmark_readings import REFERENCES, SIZES
 from koe5_demo.ui.boundary import PLAIN, Words, choices, label
 from koe5_demo.ui.render import caption
+from koe5_demo.words import Language
 
 DEFAULT_DATASETS: Final = ("ours",)
 BENCHMARK_DTYPES: Final = ("fp32", "auto", "bf16", "fp16", "int8")

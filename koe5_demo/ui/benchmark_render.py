@@ -16,13 +16,12 @@ from koe5_demo.benchmark.published import PAPER_NAMES, Reversal, paper_table, pu
 from koe5_demo.benchmark.report import METRIC_LABELS, PaperRow
 from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.run import Failure
-from koe5_demo.messages import Language
 from koe5_demo.ui.benchmark_live import Live
 from koe5_demo.ui.benchmark_offers import DatasetRow, ModelOption
 from koe5_demo.ui.benchmark_readings import Footnote, Placement
 from koe5_demo.ui.benchmark_runs import SHIPPED, SavedRun, StoredResult
 from koe5_demo.ui.render import SHOWN_REVISION, render_template
-from koe5_demo.ui.text import t
+from koe5_demo.words import Language, message
 
 MOST_CHARS: Final = 1_500
 SMALL_SET: Final = 500
@@ -47,20 +46,24 @@ def absent_models(options: Sequence[ModelOption], language: Language) -> str:
     """Return which models cannot be had; nothing where all can."""
     names = ", ".join(option.name for option in options if option.availability == "absent")
     return (
-        render_template("line.html", language, parts=[t("bench_models_absent", language, names=names)]) if names else ""
+        render_template("line.html", language, parts=[message("bench_models_absent", language, names=names)])
+        if names
+        else ""
     )
 
 
 def model_label(option: ModelOption, language: Language) -> str:
     """Return how a model is offered."""
-    return t(f"bench_model_{option.availability}", language, name=option.name, mb=option.download_mb)
+    return message(f"bench_model_{option.availability}", language, name=option.name, mb=option.download_mb)
 
 
 def progress(live: Live, n_results: int, language: Language) -> str:
     """Return how far a run is, and what could not be had."""
     if live.ended:
         n_kept = n_results
-        line = t("bench_stopped" if live.stopped else "bench_ended" if n_kept else "bench_none", language, n=n_kept)
+        line = message(
+            "bench_stopped" if live.stopped else "bench_ended" if n_kept else "bench_none", language, n=n_kept
+        )
     else:
         line = _step(live, language)
     kind = "busy" if not live.ended or live.stopped else "ok" if n_results else "bad"
@@ -83,29 +86,29 @@ def run_label(run: SavedRun, language: Language) -> str:
     """Return how a saved run is named in a list."""
     models, sets = ", ".join(run.models), ", ".join(run.datasets)
     if run.started is None:
-        return t("bench_run_shipped", language, models=models, datasets=sets)
-    return t("bench_run_saved", language, date=f"{run.started:%Y-%m-%d %H:%M:%S}", models=models, datasets=sets)
+        return message("bench_run_shipped", language, models=models, datasets=sets)
+    return message("bench_run_saved", language, date=f"{run.started:%Y-%m-%d %H:%M:%S}", models=models, datasets=sets)
 
 
 def result_label(stored: StoredResult, shown_run: str, language: Language) -> str:
     """Return how a result is named in a list; the run's name is added where it is not the one shown."""
     names = {"model": stored.result.model, "dataset": stored.result.dataset}
     if stored.run_id == shown_run:
-        return t("bench_key", language, **names)
-    run = t("bench_shipped", language) if stored.run_id == SHIPPED else _date(stored.result)
-    return t("bench_key_other", language, **names, run=run)
+        return message("bench_key", language, **names)
+    run = message("bench_shipped", language) if stored.run_id == SHIPPED else _date(stored.result)
+    return message("bench_key_other", language, **names, run=run)
 
 
 def results(stored: Sequence[StoredResult], language: Language) -> str:
     """Return one row a result, the published rows of its model below it; nothing for no result."""
     if not stored:
-        return render_template("line.html", language, parts=[t("bench_none", language)])
+        return render_template("line.html", language, parts=[message("bench_none", language)])
     rows: list[dict[str, Any]] = []
     for item in stored:
         rows += [_measured(item.result), *_published_rows(item.result, language)]
     smallest = min((item.result for item in stored), key=lambda result: len(result.query_ids))
     n = len(smallest.query_ids)
-    notes = [t("bench_small", language, n=n, step=100 / n)] if n <= SMALL_SET else []
+    notes = [message("bench_small", language, n=n, step=100 / n)] if n <= SMALL_SET else []
     metrics = [METRIC_LABELS[metric] for metric in HEADLINE_METRICS]
     return render_template("bench_results.html", language, rows=rows, metrics=metrics, notes=notes)
 
@@ -168,7 +171,7 @@ def reversal(result: RunResult, found: Reversal, data: RetrievalData, language: 
         straight=straight,
         backwards=backwards,
         metrics=[METRIC_LABELS["ndcg_at_1"], METRIC_LABELS["ndcg_at_3"]],
-        verdict=t("bench_below" if below else "bench_not_below", language, reversed=backwards, first=first),
+        verdict=message("bench_below" if below else "bench_not_below", language, reversed=backwards, first=first),
         query=query,
         pairs=list(zip(top, reversed(top), strict=True)),
     )
@@ -177,14 +180,14 @@ def reversal(result: RunResult, found: Reversal, data: RetrievalData, language: 
 def placement(placed: Placement, spec: DatasetSpec, metric: str, reference: str, language: Language) -> str:
     """Return how much of the published results is drawn, and the chart as a table."""
     n_drawn = sum(bar.kind != "run" for bar in placed.bars)
-    parts = [t("bench_placed", language, n=placed.n_published, shown=n_drawn, runs=placed.n_runs)]
+    parts = [message("bench_placed", language, n=placed.n_published, shown=n_drawn, runs=placed.n_runs)]
     if not placed.n_runs:
-        parts.append(t("bench_not_run", language, dataset=spec.id))
+        parts.append(message("bench_not_run", language, dataset=spec.id))
     bars = [
         {
             **vars(bar),
             "shown": percent(bar.value),
-            "size": t("bench_millions", language, n=bar.parameters / 1e6) if bar.parameters else "",
+            "size": message("bench_millions", language, n=bar.parameters / 1e6) if bar.parameters else "",
             "kind_label": _kind_label(bar.kind, reference, language),
         }
         for bar in placed.bars
@@ -211,7 +214,7 @@ def comparison(paired: PairedComparison, data: RetrievalData | None, language: L
     return render_template(
         "bench_comparison.html",
         language,
-        lead=t("bench_comparison_of", language, **names),
+        lead=message("bench_comparison_of", language, **names),
         verdict=_verdict(paired, language),
         rows=rows,
         movers=[_mover(mover, data) for mover in paired.movers],
@@ -230,7 +233,7 @@ def query(view: QueryView, language: Language, *, with_other: bool) -> str:
         "bench_query.html",
         language,
         view=view,
-        line=t(key, language, **values),
+        line=message(key, language, **values),
         with_other=with_other,
         missed=[gold for gold in view.gold if gold.document_id not in found],
         most_chars=MOST_CHARS,
@@ -284,7 +287,7 @@ def _dataset(row: DatasetRow, language: Language) -> dict[str, Any]:
     return {
         "spec": spec,
         "summary": spec.summary_ko if language is Language.KO else spec.summary_en,
-        "size": t("bench_size_of", language, **sizes) if known else t("bench_unknown", language),
+        "size": message("bench_size_of", language, **sizes) if known else message("bench_unknown", language),
         "time": _duration(row.seconds, language),
         "here": row.here,
         "link": spec.source if spec.source.startswith("https://") else "",
@@ -293,42 +296,42 @@ def _dataset(row: DatasetRow, language: Language) -> dict[str, Any]:
 
 def _duration(seconds: float | None, language: Language) -> str:
     if seconds is None:
-        return t("bench_unknown", language)
+        return message("bench_unknown", language)
     if seconds < 2 * _MINUTE:
-        return t("bench_seconds", language, n=max(1.0, seconds))
+        return message("bench_seconds", language, n=max(1.0, seconds))
     if seconds < 2 * _HOUR:
-        return t("bench_minutes", language, n=seconds / _MINUTE)
-    return t("bench_hours", language, n=seconds / _HOUR)
+        return message("bench_minutes", language, n=seconds / _MINUTE)
+    return message("bench_hours", language, n=seconds / _HOUR)
 
 
 def _step(live: Live, language: Language) -> str:
-    parts = [t("bench_done_of", language, done=live.n_done, total=live.n_all)]
+    parts = [message("bench_done_of", language, done=live.n_done, total=live.n_all)]
     step = live.progress
     if step is None:
         return parts[0]
     where = " / ".join(filter(None, (step.dataset, step.model)))
-    phase = t(f"bench_phase_{step.phase.value}", language)
+    phase = message(f"bench_phase_{step.phase.value}", language)
     parts.append(f"{where}: {phase}" if where else phase)
     return " · ".join([*parts, *_numbers(step, language)])
 
 
 def _numbers(step: Progress, language: Language) -> list[str]:
     if step.phase is Phase.WAITING:
-        return [t("bench_ahead", language, n=step.done)]
+        return [message("bench_ahead", language, n=step.done)]
     parts = []
     if step.total:
         unit = " MB" if step.phase is Phase.LOADING_MODEL else ""
-        parts.append(t("bench_texts", language, done=step.done, total=step.total) + unit)
+        parts.append(message("bench_texts", language, done=step.done, total=step.total) + unit)
     if step.texts_per_s:
-        parts.append(t("bench_speed", language, n=step.texts_per_s))
+        parts.append(message("bench_speed", language, n=step.texts_per_s))
     if step.seconds_left:
-        parts.append(t("bench_left", language, n=step.seconds_left))
+        parts.append(message("bench_left", language, n=step.seconds_left))
     return parts
 
 
 def _failure(failure: Failure, language: Language) -> tuple[str, str]:
     where = " / ".join(filter(None, (failure.dataset, failure.model)))
-    return where or t("bench_failed", language), failure.error.text(language)
+    return where or message("bench_failed", language), failure.error.text(language)
 
 
 def _measured(result: RunResult) -> dict[str, Any]:
@@ -356,7 +359,7 @@ def _published_rows(result: RunResult, language: Language) -> list[dict[str, Any
         {
             "kind": kind,
             "dataset": result.dataset,
-            "system": f"{PAPER_NAMES.get(model['hub_id'], model['hub_id'])}: {t(f'bench_kind_{kind}', language)}",
+            "system": f"{PAPER_NAMES.get(model['hub_id'], model['hub_id'])}: {message(f'bench_kind_{kind}', language)}",
             "cells": [percent(value) for value in values],
             "made_by": origin,
         }
@@ -394,34 +397,34 @@ def _record(result: RunResult, language: Language) -> list[tuple[str, str]]:
         ("bench_m_ties", manifest.tie_rule),
         ("bench_m_date", manifest.date),
         ("bench_m_seconds", " · ".join(f"{name} {value:g}" for name, value in manifest.seconds.items())),
-        ("bench_m_texts", t("bench_m_texts_of", language, **texts)),
+        ("bench_m_texts", message("bench_m_texts_of", language, **texts)),
         ("bench_m_versions", " · ".join(f"{name} {number}" for name, number in manifest.versions.items())),
         ("bench_m_problems", " ".join(n.text(language) for n in Problems(**data["problems"]).notices())),
         ("bench_m_notes", " ".join(manifest.notes)),
     ]
-    return [(t(key, language), value) for key, value in rows if value]
+    return [(message(key, language), value) for key, value in rows if value]
 
 
 def _paper_label(row: PaperRow, system: str, reference: str, language: Language) -> str:
     name = PAPER_NAMES.get(reference, reference)
     if row.kind == "difference":
-        return t("bench_kind_difference", language, system=system, model=name)
+        return message("bench_kind_difference", language, system=system, model=name)
     owner = row.model if row.kind == "run" else name
-    return f"{owner}: {t(f'bench_kind_{row.kind}', language)}"
+    return f"{owner}: {message(f'bench_kind_{row.kind}', language)}"
 
 
 def _note(note: Footnote, language: Language) -> list[str]:
     counts = note.recovered
     return [
-        t(
+        message(
             "bench_note_values",
             language,
             model=note.model,
             paper1=percent(note.paper[0]),
             paper3=percent(note.paper[1]),
         ),
-        t("bench_note_cause", language, n_models=note.n_models, n_fits=note.n_fits),
-        t(
+        message("bench_note_cause", language, n_models=note.n_models, n_fits=note.n_fits),
+        message(
             "bench_note_recovered",
             language,
             model=note.model,
@@ -432,7 +435,7 @@ def _note(note: Footnote, language: Language) -> list[str]:
             value=percent(counts.ndcg_at_3),
             reversed=percent(counts.reversed_ndcg_at_3),
         ),
-        t(
+        message(
             "bench_note_mteb",
             language,
             mteb1=percent(note.mteb[0]),
@@ -443,13 +446,13 @@ def _note(note: Footnote, language: Language) -> list[str]:
 
 
 def _kind_label(kind: str, reference: str, language: Language) -> str:
-    return t(f"bench_legend_{kind}", language, name=PAPER_NAMES.get(reference, reference))
+    return message(f"bench_legend_{kind}", language, name=PAPER_NAMES.get(reference, reference))
 
 
 def _verdict(paired: PairedComparison, language: Language) -> str:
     row = next(row for row in paired.differences if row.metric == "ndcg_at_10")
     key = "bench_verdict_real" if row.p_value < SIGNIFICANT else "bench_verdict_noise"
-    return t(key, language, difference=percent(row.difference, signed=True), p=p_value(row.p_value))
+    return message(key, language, difference=percent(row.difference, signed=True), p=p_value(row.p_value))
 
 
 def _mover(mover: Mover, data: RetrievalData | None) -> dict[str, str]:

@@ -10,10 +10,9 @@ import gradio as gr
 
 from koe5_demo.edge.requests_log import log_bug, told
 from koe5_demo.errors import DemoError
-from koe5_demo.messages import Language
 from koe5_demo.records import OnProgress
 from koe5_demo.ui.presence import has_left
-from koe5_demo.ui.text import t
+from koe5_demo.words import Language, message
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,7 +50,7 @@ def guarded(handler: Callable[P, R]) -> Callable[P, R]:
 
 def unexpected(error: Exception, language: Language) -> gr.Error:
     """Log a bug with its traceback under a number, and return what tells that number."""
-    return shown_error(t("unexpected", language, id=log_bug(error)))
+    return shown_error(message("unexpected", language, id=log_bug(error)))
 
 
 def shown_error(text: str) -> gr.Error:
@@ -80,7 +79,7 @@ def reporter(progress: gr.Progress, language: Language) -> OnProgress:
     def report(done: int, total: int) -> None:
         stop_if_left()
         if total:
-            progress(min(done / total, 1.0), desc=t("running", language))
+            progress(min(done / total, 1.0), desc=message("running", language))
 
     return report
 
@@ -114,10 +113,10 @@ class Words:
 
 def label(key: str, **values: object) -> Maker:
     """Return a maker of one text of `koe5_demo.ui.text`."""
-    return lambda language: t(key, language, **values)
+    return lambda language: message(key, language, **values)
 
 
 def choices(pairs: Iterable[tuple[str, str]]) -> Maker:
     """Return a maker of choices from (text key, value) pairs."""
     fixed = tuple(pairs)
-    return lambda language: [(t(key, language), value) for key, value in fixed]
+    return lambda language: [(message(key, language), value) for key, value in fixed]

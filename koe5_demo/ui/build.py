@@ -8,7 +8,6 @@ import gradio as gr
 
 from koe5_demo.benchmark.gate import RunGate
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.messages import Language
 from koe5_demo.settings import Settings
 from koe5_demo.ui import render
 from koe5_demo.ui.api import build_api
@@ -19,7 +18,7 @@ from koe5_demo.ui.launch import keep_no_statistics
 from koe5_demo.ui.model_bar import build_model_bar
 from koe5_demo.ui.model_tab import build_model_tab
 from koe5_demo.ui.ranking_tab import build_ranking_tab, wire_load
-from koe5_demo.ui.text import t
+from koe5_demo.words import Language, message
 
 DELETE_UPLOADS: Final = (60, 900)
 """Every so many seconds, uploads older than so many seconds are deleted."""
@@ -31,7 +30,7 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
     words = Words(settings.language)
     page: gr.Blocks
     with gr.Blocks(
-        title=t("title", settings.language), analytics_enabled=False, fill_width=True, delete_cache=DELETE_UPLOADS
+        title=message("title", settings.language), analytics_enabled=False, fill_width=True, delete_cache=DELETE_UPLOADS
     ) as page:
         with gr.Row(elem_classes="k-top"):
             with gr.Column(scale=4, min_width=300):
@@ -40,7 +39,7 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
                 language = gr.Radio(
                     [("한국어", Language.KO.value), ("English", Language.EN.value)],
                     value=settings.language.value,
-                    label=t("language", settings.language),
+                    label=message("language", settings.language),
                     show_label=False,
                     container=False,
                     elem_id="language",

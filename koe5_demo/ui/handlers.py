@@ -19,14 +19,13 @@ from koe5_demo.encoding.host import ModelState, Phase
 from koe5_demo.errors import InputError
 from koe5_demo.inputs import Layout, Parsed, Table
 from koe5_demo.map2d import LEAST_TEXTS, TextMap, text_map
-from koe5_demo.messages import Language
 from koe5_demo.prompts import typed_prompt
 from koe5_demo.ranking import Comparison, compare, cosines
 from koe5_demo.records import Encoder, FloatArray, Notice, OnProgress, Role, TokenEncoder
 from koe5_demo.settings import Limits
 from koe5_demo.ui.state import MOST_DRAWN, HeatmapView, Options, Outcome, Pick, Rival, ScaleChoice
-from koe5_demo.ui.text import t
 from koe5_demo.windows import Window, WindowedComparison, compare_windows, window_text
+from koe5_demo.words import Language, message
 
 BM25: Final = "bm25"
 MOST_SEARCHED_CUTS: Final = 20
@@ -181,7 +180,7 @@ def count_line(form: Form, limits: Limits, encoder: Encoder | None, language: La
     """
     queries, passages = read_form(form, limits)
     chars = sum(map(len, (*queries.texts, *passages.texts)))
-    lines = [t("read_count", language, queries=len(queries.texts), passages=len(passages.texts), chars=chars)]
+    lines = [message("read_count", language, queries=len(queries.texts), passages=len(passages.texts), chars=chars)]
     if form.file is None:
         lines += [notice.text(language) for notice in _lines_in_one(passages, form.layout)]
     if encoder is None or not passages.texts or chars > MOST_METERED_CHARS:
@@ -190,7 +189,7 @@ def count_line(form: Form, limits: Limits, encoder: Encoder | None, language: La
     longest, limit = int(counts.max()), encoder.info.max_tokens
     n_cut = int((counts > limit).sum())
     key = "token_meter_cut" if n_cut else "token_meter"
-    lines.append(t(key, language, longest=longest, limit=limit, n=n_cut))
+    lines.append(message(key, language, longest=longest, limit=limit, n=n_cut))
     return lines
 
 
@@ -335,14 +334,14 @@ def model_line(state: ModelState, language: Language) -> str:
         return state.error.text(language)
     if state.phase is Phase.DOWNLOADING:
         if not state.total:
-            return t("model_downloading_start", language, id=state.id)
-        return t("model_downloading", language, id=state.id, done=state.done / 1e6, total=state.total / 1e6)
+            return message("model_downloading_start", language, id=state.id)
+        return message("model_downloading", language, id=state.id, done=state.done / 1e6, total=state.total / 1e6)
     if state.phase is Phase.ABSENT:
         spec = CATALOG.get(state.id)
         if spec is None or spec.hub_id is None:
-            return t("model_absent_plain", language, id=state.id)
-        return t("model_absent", language, id=state.id, mb=spec.download_mb)
-    return t(f"model_{state.phase.value}", language, id=state.id)
+            return message("model_absent_plain", language, id=state.id)
+        return message("model_absent", language, id=state.id, mb=spec.download_mb)
+    return message(f"model_{state.phase.value}", language, id=state.id)
 
 
 def _run_notices(comparison: Comparison, windowed: WindowedComparison | None, encoder: Encoder) -> list[Notice]:

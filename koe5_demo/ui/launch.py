@@ -18,7 +18,6 @@ from koe5_demo.edge.health import Health
 from koe5_demo.edge.uploads import make_folder
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.inputs import READERS
-from koe5_demo.messages import Language, message
 from koe5_demo.settings import Settings
 from koe5_demo.ui.api import ENDPOINTS
 from koe5_demo.ui.fair_queue import share_places
@@ -26,6 +25,7 @@ from koe5_demo.ui.light_sessions import SESSIONS_KEPT, keep_sessions_light
 from koe5_demo.ui.mcp_answers import answer_in_json
 from koe5_demo.ui.no_fetching import fetch_nothing
 from koe5_demo.ui.tracebacks import keep_texts_out_of_tracebacks
+from koe5_demo.words import Language, message
 
 QUEUE_SIZE: Final = 64
 QUEUE_OPTIONS: Final[dict[str, Any]] = {
@@ -100,7 +100,7 @@ def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
 
 
 def _scripts() -> list[str]:
-    """Return the page's own scripts; the words that one of them says come from `koe5_demo.messages`."""
+    """Return the page's own scripts; the words that one of them says come from `koe5_demo.words`."""
     words = {
         language.value: {
             "queue": message("queue_place", language, place="{place}", size="{size}"),

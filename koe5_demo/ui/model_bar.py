@@ -9,10 +9,9 @@ import gradio as gr
 
 from koe5_demo.catalog import EMBEDDED_MODEL
 from koe5_demo.encoding.host import ModelHost, ModelState, Phase
-from koe5_demo.messages import Language
 from koe5_demo.ui import handlers, render
 from koe5_demo.ui.boundary import Words, guarded, label
-from koe5_demo.ui.text import t
+from koe5_demo.words import Language, message
 
 TICK_SECONDS: Final = 1.0
 KINDS: Final = {Phase.READY: "ok", Phase.FAILED: "bad"}
@@ -85,12 +84,12 @@ def _show(host: ModelHost, chosen: str, language: Language) -> list[Any]:
     state = _focus(host, chosen)
     line = handlers.model_line(state, language)
     serves_meanwhile = state.phase is not Phase.READY and chosen == EMBEDDED_MODEL
-    detail = t("model_meanwhile", language) if serves_meanwhile else ""
+    detail = message("model_meanwhile", language) if serves_meanwhile else ""
     percent = 100 * state.done / state.total if state.phase is Phase.DOWNLOADING and state.total else None
     can_switch = state.phase is Phase.READY and chosen != host.wanted and state.id == host.wanted
     return [
         render.banner(line, detail, KINDS.get(state.phase, "busy"), language, percent=percent),
-        gr.update(visible=can_switch, value=t("model_switch", language, id=host.wanted)),
+        gr.update(visible=can_switch, value=message("model_switch", language, id=host.wanted)),
         gr.update(visible=state.phase is Phase.FAILED),
         gr.Timer(active=not state.settled),
     ]

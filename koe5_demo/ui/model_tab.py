@@ -5,10 +5,10 @@ from __future__ import annotations
 import gradio as gr
 
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.messages import Language
 from koe5_demo.ui import render, twins
 from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, guarded, label
 from koe5_demo.ui.model_handlers import measure_speed, model_page, paper_chart
+from koe5_demo.words import Language
 
 
 def build_model_tab(host: ModelHost, words: Words, model: gr.Dropdown, language: gr.Radio, tab: gr.Tab) -> None:

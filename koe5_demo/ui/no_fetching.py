@@ -7,7 +7,7 @@ from typing import NoReturn
 import gradio as gr
 from gradio import processing_utils
 
-from koe5_demo.messages import Language, message
+from koe5_demo.words import Language, message
 
 
 def fetch_nothing() -> None:

@@ -10,13 +10,12 @@ import numpy as np
 from koe5_demo import figures
 from koe5_demo.calibration import Calibration, Percentiles, load_calibration
 from koe5_demo.explain import Unit, UnitKind, strongest
-from koe5_demo.messages import Language
 from koe5_demo.plain_plotly import Figure
 from koe5_demo.records import DoubleArray, Encoder, Notice, Role
 from koe5_demo.settings import Settings
 from koe5_demo.ui.handlers import BestWindow, best_window, explain_pair
 from koe5_demo.ui.state import Outcome, Pick
-from koe5_demo.ui.text import t
+from koe5_demo.words import Language, message
 
 N_QUERY_WORDS: Final = 12
 N_PASSAGE_WORDS: Final = 16
@@ -147,9 +146,9 @@ def calibrate_outcome(outcome: Outcome, query: int, settings: Settings, language
 
 
 def _strip(found: Calibration, marks: list[figures.Mark], language: Language) -> Figure:
-    relevant = figures.Spread(t("strip_relevant", language), found.relevant.levels, found.relevant.values)
-    random = figures.Spread(t("strip_random", language), found.random.levels, found.random.values)
-    return figures.calibration_strip(relevant, random, marks, x_title=t("score", language))
+    relevant = figures.Spread(message("strip_relevant", language), found.relevant.levels, found.relevant.values)
+    random = figures.Spread(message("strip_random", language), found.random.levels, found.random.values)
+    return figures.calibration_strip(relevant, random, marks, x_title=message("score", language))
 
 
 def _shown(units: tuple[Unit, ...], values: DoubleArray, language: Language) -> tuple[ShownUnit, ...]:
@@ -168,10 +167,10 @@ def _shown(units: tuple[Unit, ...], values: DoubleArray, language: Language) -> 
 
 def _label(pick: Pick, language: Language) -> str:
     key = "why_query" if pick.role is Role.QUERY else "why_passage"
-    return t(key, language, name=figures.shown_name(str(pick)))
+    return message(key, language, name=figures.shown_name(str(pick)))
 
 
 def _name(unit: Unit, language: Language) -> str:
     if unit.kind is UnitKind.WORD:
         return unit.text
-    return t(f"unit_{unit.kind.value}", language, n=unit.n_words)
+    return message(f"unit_{unit.kind.value}", language, n=unit.n_words)

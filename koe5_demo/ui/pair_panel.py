@@ -9,11 +9,11 @@ import gradio as gr
 
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import InputError
-from koe5_demo.messages import Language
 from koe5_demo.ui import render, twins
 from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, guarded, label
 from koe5_demo.ui.pair_handlers import view_pair
 from koe5_demo.ui.state import Outcome, Pick
+from koe5_demo.words import Language
 
 HEAR_PICK: Final = "document.addEventListener('koe5-pick', (event) => trigger('click', { pick: event.detail }));"
 

@@ -10,14 +10,13 @@ import gradio as gr
 
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.inputs import READERS, Layout
-from koe5_demo.messages import Language
 from koe5_demo.settings import Limits
 from koe5_demo.share import SharedState
 from koe5_demo.ui import handlers, render
 from koe5_demo.ui.boundary import PLAIN, Words, choices, label
 from koe5_demo.ui.handlers import BM25, Form
 from koe5_demo.ui.state import Options
-from koe5_demo.ui.text import t
+from koe5_demo.words import Language, message
 
 N_FORM: Final = 5
 
@@ -126,7 +125,7 @@ def file_updates(path: str | None, limits: Limits, language: Language) -> tuple[
     if path is None:
         return gr.update(visible=False, choices=[], value=None), gr.update(interactive=True, placeholder="")
     table = handlers.open_table(Path(path), limits)
-    resting = gr.update(interactive=False, placeholder=t("passages_from_file", language))
+    resting = gr.update(interactive=False, placeholder=message("passages_from_file", language))
     several = len(table.columns) > 1
     return gr.update(visible=several, choices=list(table.columns), value=table.suggested_column), resting
 
@@ -167,7 +166,7 @@ def _options(host: ModelHost, words: Words) -> tuple[gr.Checkbox, gr.Checkbox, g
             gr.Dropdown,
             {
                 "label": label("rival_option"),
-                "choices": lambda language: [(t("rival_none", language), ""), (BM25, BM25), *_named(host.names)],
+                "choices": lambda language: [(message("rival_none", language), ""), (BM25, BM25), *_named(host.names)],
             },
             value="",
             elem_id="rival",

@@ -9,7 +9,6 @@ import gradio as gr
 
 from koe5_demo import exports, figures
 from koe5_demo.catalog import EMBEDDED_MODEL
-from koe5_demo.messages import Language
 from koe5_demo.plain_plotly import Figure
 from koe5_demo.records import Role
 from koe5_demo.settings import Settings
@@ -18,7 +17,7 @@ from koe5_demo.ui.boundary import PLAIN, Words, choices, label
 from koe5_demo.ui.pair_handlers import calibrate_outcome
 from koe5_demo.ui.pair_panel import PairPanel, build_pair_panel
 from koe5_demo.ui.state import HeatmapView, Outcome, Pick, ScaleChoice
-from koe5_demo.ui.text import t
+from koe5_demo.words import Language, message
 
 QUERY_LABEL_CHARS: Final = 60
 NOT_DRAWN: Final = ("heatmap_view", "scale", "csv", "json", "pair")
@@ -115,7 +114,7 @@ def build_results(words: Words) -> RankingResults:
 def show(outcome: Outcome, query: int, view: str, scale: str, settings: Settings, language: Language) -> list[Any]:
     """Return what every component of `RankingResults.outputs` shows of an outcome."""
     comparison = outcome.comparison
-    warning = t("embedded_warning", language) if outcome.info.id == EMBEDDED_MODEL else ""
+    warning = message("embedded_warning", language) if outcome.info.id == EMBEDDED_MODEL else ""
     names = [(figures.label(f"Q{n}", text, QUERY_LABEL_CHARS), n - 1) for n, text in enumerate(comparison.queries, 1)]
     ranking, *high, rival = show_query(outcome, query, settings, language)
     return [
@@ -172,8 +171,8 @@ def _scatter(outcome: Outcome, language: Language) -> Figure | None:
         right,
         [f"Q{query + 1} P{passage + 1}" for query, passage in places],
         [outcome.comparison.passages[passage] for _, passage in places],
-        x_title=t("scatter_of", language, model=outcome.info.id),
-        y_title=t("scatter_of", language, model=outcome.rival.name),
+        x_title=message("scatter_of", language, model=outcome.info.id),
+        y_title=message("scatter_of", language, model=outcome.rival.name),
     )
 
 
@@ -185,13 +184,18 @@ def _map(outcome: Outcome, language: Language) -> Figure | None:
     picks += [Pick(Role.PASSAGE, place) for place in outcome.pair_passages]
     names = [figures.shown_name(str(pick)) for pick in picks]
     hovers = [
-        [outcome.text(pick), *(t("map_near", language, name=names[place], cosine=cosine) for place, cosine in near)]
+        [
+            outcome.text(pick),
+            *(message("map_near", language, name=names[place], cosine=cosine) for place, cosine in near),
+        ]
         for pick, near in zip(
             picks, (zip(*pair, strict=True) for pair in zip(found.neighbours, found.cosines, strict=True)), strict=True
         )
     ]
-    groups = [t("map_queries" if pick.role is Role.QUERY else "map_passages", language) for pick in picks]
-    x_title, y_title = (t("map_axis", language, n=n, percent=100 * part) for n, part in enumerate(found.explained, 1))
+    groups = [message("map_queries" if pick.role is Role.QUERY else "map_passages", language) for pick in picks]
+    x_title, y_title = (
+        message("map_axis", language, n=n, percent=100 * part) for n, part in enumerate(found.explained, 1)
+    )
     return figures.text_map_figure(found.points, groups, names, hovers, x_title=x_title, y_title=y_title)
 
 

@@ -10,7 +10,6 @@ import gradio as gr
 from koe5_demo import exports
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.inputs import Layout
-from koe5_demo.messages import Language
 from koe5_demo.settings import Settings
 from koe5_demo.ui import handlers
 from koe5_demo.ui.boundary import MODEL_QUEUE, Words, guarded, reporter
@@ -27,6 +26,7 @@ from koe5_demo.ui.ranking_form import (
 from koe5_demo.ui.ranking_results import RankingResults, build_results, show, show_heatmap, show_nothing, show_query
 from koe5_demo.ui.share_bar import READ_LINK, ShareBar, build_share_bar, on_link, wire_share_bar
 from koe5_demo.ui.state import Outcome
+from koe5_demo.words import Language
 
 DOWNLOADS: Final = {"csv": "text/csv;charset=utf-8", "json": "application/json"}
 N_OPTIONS: Final = 3

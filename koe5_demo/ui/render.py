@@ -15,14 +15,13 @@ from koe5_demo.agreement import AgreementReport, RankChange
 from koe5_demo.benchmark.lexical import K1, B
 from koe5_demo.exports import model_json
 from koe5_demo.figures import shown_name
-from koe5_demo.messages import Language, message
 from koe5_demo.prompts import split_prompt
 from koe5_demo.records import Notice, Role
 from koe5_demo.ui.handlers import BestWindow, Drawing, best_window
 from koe5_demo.ui.model_handlers import ModelPage, Speed
 from koe5_demo.ui.pair_handlers import PairView
 from koe5_demo.ui.state import Outcome, Pick
-from koe5_demo.ui.text import t
+from koe5_demo.words import Language, message
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 MOST_SENT: Final = 200
@@ -96,9 +95,9 @@ def matrix(drawing: Drawing, language: Language) -> str:
 
 def heatmap_line(drawing: Drawing, language: Language) -> str:
     """Return the printed colour scale, and how much of the texts is drawn."""
-    parts = [t("scale_line", language, low=drawing.scale.low, high=drawing.scale.high)]
+    parts = [message("scale_line", language, low=drawing.scale.low, high=drawing.scale.high)]
     if drawing.n_columns > len(drawing.columns):
-        parts.append(t("heatmap_cut", language, shown=len(drawing.columns), n=drawing.n_columns))
+        parts.append(message("heatmap_cut", language, shown=len(drawing.columns), n=drawing.n_columns))
     return render_template("line.html", language, parts=parts)
 
 
@@ -112,7 +111,9 @@ def sent(outcome: Outcome, language: Language) -> str:
         text = outcome.text(pick)
         prompt, body = split_prompt(text, pick.role, prompts)
         seen = max(0, outcome.seen_chars.get(pick, len(text)) - (len(text) - len(body)))
-        rows.append((shown_name(str(pick)), t(f"sent_{pick.role.value}", language), prompt, body[:seen], body[seen:]))
+        rows.append(
+            (shown_name(str(pick)), message(f"sent_{pick.role.value}", language), prompt, body[:seen], body[seen:])
+        )
     return render_template("sent.html", language, rows=rows, n_more=max(0, len(picks) - MOST_SENT))
 
 
@@ -122,7 +123,7 @@ def made_by(outcome: Outcome, language: Language) -> str:
     n_texts = len(comparison.queries) + len(comparison.passages)
     tokens = int(comparison.query_encoded.tokens_used.sum() + comparison.passage_encoded.tokens_used.sum())
     model = model_json(outcome.info)
-    line = t(
+    line = message(
         "made_by",
         language,
         model=model["hub_id"] or model["id"],
@@ -173,7 +174,7 @@ def speed(measured: Speed, language: Language) -> str:
 
 def paper_note(language: Language) -> str:
     """Return what the chart of published numbers is, and is not."""
-    return render_template("line.html", language, parts=[t("paper_note", language)])
+    return render_template("line.html", language, parts=[message("paper_note", language)])
 
 
 def lines(texts: Sequence[str], language: Language) -> str:
@@ -227,7 +228,7 @@ def render_template(template: str, language: Language, **values: Any) -> str:
     """Return a template of `templates/` in a language: `t` gives its words, every value is escaped."""
 
     def text(key: str, **named: Any) -> str:
-        return t(key, language, **named)
+        return message(key, language, **named)
 
     return _environment().get_template(template).render(t=text, language=language.value, **values)
 

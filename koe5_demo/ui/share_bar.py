@@ -12,12 +12,11 @@ import gradio as gr
 from koe5_demo import share
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError, InputError
-from koe5_demo.messages import Language
 from koe5_demo.settings import Limits
 from koe5_demo.ui import handlers
 from koe5_demo.ui.boundary import PLAIN, Words, guarded, label
 from koe5_demo.ui.ranking_form import N_FORM, RankingForm, read_form, read_options, restore
-from koe5_demo.ui.text import t
+from koe5_demo.words import Language, message
 
 READ_LINK: Final = (
     "(link, ...now) => { const found = location.hash.match(/^#s=([A-Za-z0-9_-]+)$/);"
@@ -73,7 +72,8 @@ def wire_share_bar(
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     inputs = [*form.texts, *form.options, model, language]
     told = {
-        tongue: [t(key, tongue) for key in ("share_copied", "share_manual", "share_too_long")] for tongue in Language
+        tongue: [message(key, tongue) for key in ("share_copied", "share_manual", "share_too_long")]
+        for tongue in Language
     }
     script = (
         "(packed, tongue) => { const told = "

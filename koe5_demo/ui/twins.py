@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from koe5_demo.figures import shown_name
-from koe5_demo.messages import Language
 from koe5_demo.plain_plotly import Figure
 from koe5_demo.records import Role
 from koe5_demo.ui.pair_handlers import HighView, PairView
 from koe5_demo.ui.render import render_template
 from koe5_demo.ui.state import Outcome, Pick
-from koe5_demo.ui.text import t
+from koe5_demo.words import Language, message
 
 
 def strip(view: HighView, language: Language) -> str:
     """Return each mark of the strip with the share of random and of relevant pairs that it beats."""
-    head = [t(key, language) for key in ("passage", "score", "strip_above_random", "strip_above_relevant")]
+    head = [message(key, language) for key in ("passage", "score", "strip_above_random", "strip_above_relevant")]
     rows = [
         [name, f"{score:.4f}", f"{place.random:.1f}%", f"{place.relevant:.1f}%"] for name, score, place in view.places
     ]
@@ -35,7 +34,7 @@ def scatter(outcome: Outcome, language: Language) -> str:
     if outcome.rival is None:
         return ""
     left, right, places = outcome.rival.report.scatter()
-    head = ["", t("passage", language), outcome.info.id, outcome.rival.name]
+    head = ["", message("passage", language), outcome.info.id, outcome.rival.name]
     rows = (
         [f"Q{query + 1}", f"P{passage + 1}", f"{a:.4f}", f"{b:.4f}"]
         for (query, passage), a, b in zip(places.tolist(), left.tolist(), right.tolist(), strict=True)
@@ -50,7 +49,7 @@ def text_map(outcome: Outcome, language: Language) -> str:
         return ""
     picks = [Pick(Role.QUERY, n) for n in range(len(outcome.comparison.queries))]
     names = [shown_name(str(pick)) for pick in (*picks, *(Pick(Role.PASSAGE, n) for n in outcome.pair_passages))]
-    head = ["", "x", "y", t("map_nearest", language)]
+    head = ["", "x", "y", message("map_nearest", language)]
     rows = (
         [name, f"{x:.3f}", f"{y:.3f}", ", ".join(f"{names[n]} {cosine:.3f}" for n, cosine in zip(*near, strict=True))]
         for name, (x, y), near in zip(
@@ -71,4 +70,4 @@ def bars(figure: Figure, language: Language) -> str:
 
 
 def _table(key: str, head: Sequence[str], rows: Iterable[Sequence[str]], language: Language) -> str:
-    return render_template("twin.html", language, summary=t(key, language), head=head, rows=rows)
+    return render_template("twin.html", language, summary=message(key, language), head=head, rows=rows)

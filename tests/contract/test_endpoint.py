@@ -25,9 +25,9 @@ from koe5_demo.encoding.endpoint import EndpointEncoder, Options, open_endpoint,
 from koe5_demo.encoding.endpoint.server import retry_after
 from koe5_demo.encoding.loading import load_encoder
 from koe5_demo.errors import EndpointError, MissingExtraError
-from koe5_demo.messages import Language
 from koe5_demo.ranking import compare
 from koe5_demo.records import Encoder, Prompts, Role
+from koe5_demo.words import Language
 
 KEY = "sk-of-nobody-9f3c0123456789"
 PROMPTS = Prompts("query: ", "passage: ")

@@ -16,8 +16,8 @@ from koe5_demo.encoding.choice import ModelFiles, open_fast, probe_queries, prob
 from koe5_demo.encoding.dense import int8_works
 from koe5_demo.encoding.padding_free import PaddingFreeEncoder
 from koe5_demo.encoding.precision import Hardware, Precision, Verdict
-from koe5_demo.messages import Language
 from koe5_demo.records import ModelInfo, Prompts, Role
+from koe5_demo.words import Language
 from tiny_models import build_tiny_bert, build_tiny_roberta, build_tiny_xlmr
 
 SHAPES = {

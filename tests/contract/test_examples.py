@@ -6,9 +6,9 @@ import pytest
 
 from koe5_demo.agreement import lexical_scores, ranks
 from koe5_demo.encoding.loading import load_encoder
-from koe5_demo.messages import Language
 from koe5_demo.ranking import compare
 from koe5_demo.ui import handlers
+from koe5_demo.words import Language
 
 EXAMPLES = {example.id: example for example in handlers.examples()}
 

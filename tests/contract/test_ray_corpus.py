@@ -29,8 +29,8 @@ from koe5_demo.encoding.ray_corpus.output_files import finish_part
 from koe5_demo.encoding.ray_corpus.records import Part
 from koe5_demo.encoding.ray_corpus.running import PartWorker
 from koe5_demo.errors import DataError, InputError, MissingExtraError
-from koe5_demo.messages import Language
 from koe5_demo.records import Encoded, Encoder, OnProgress, Role
+from koe5_demo.words import Language
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = ("서울", "부산", "수도", "바다", "산")

@@ -27,7 +27,6 @@ from sentence_transformers.sentence_transformer.losses import (  # noqa: E402
 )
 
 from koe5_demo.errors import DataError, HubError, InputError, MissingExtraError, ModelLoadError  # noqa: E402
-from koe5_demo.messages import Language  # noqa: E402
 from koe5_demo.settings import Settings  # noqa: E402
 from koe5_demo.training import commands  # noqa: E402
 from koe5_demo.training.data.retrieval_set import load_retrieval_set  # noqa: E402
@@ -40,6 +39,7 @@ from koe5_demo.training.koe5.run_folder import last_complete_checkpoint  # noqa:
 from koe5_demo.training.koe5.trainer import build_trainer  # noqa: E402
 from koe5_demo.training.plan import Architecture, Device, fit_mini_batch, memory_bytes  # noqa: E402
 from koe5_demo.training.recipe import KOE5_RECIPE, Recipe, Run, departures  # noqa: E402
+from koe5_demo.words import Language  # noqa: E402
 from tiny_models import build_tiny_xlmr  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]

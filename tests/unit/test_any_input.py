@@ -21,18 +21,18 @@ from koe5_demo.edge.visitors import language_of, visitor_key
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError
 from koe5_demo.inputs import READERS, Layout
-from koe5_demo.messages import Language
 from koe5_demo.ranking import compare
 from koe5_demo.settings import Limits, Settings
 from koe5_demo.ui.api import Api
+from koe5_demo.words import Language
 
 LIMITS = Limits(queries=3, passages=6, chars_per_text=40, chars_in_all=120, file_mb=0.01, columns=5)
 ODD = st.sampled_from(
     ["", " ", "\x00", "\ud800", "\u2028", "﻿", "=1+1", "query: ", "<script>", "서울", "a" * 60, "👨‍👩‍👧"]
 )
-TEXT = st.one_of(st.text(max_size=30), ODD, st.text(st.characters(), max_size=10))
+WORDS = st.one_of(st.text(max_size=30), ODD, st.text(st.characters(), max_size=10))
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
@@ -60,7 +60,7 @@ API = Api(cast("ModelHost", OneModel()), Settings(limits=LIMITS))
 
 
 @runs(10_000)
-@given(TEXT, st.sampled_from(Layout))
+@given(WORDS, st.sampled_from(Layout))
 def test_text_boxes_are_read(text: str, layout: Layout) -> None:
     parsed = inputs.parse_text(text, layout)
     assert all(item == item.strip() and item for item in parsed.texts)
@@ -70,7 +70,7 @@ def test_text_boxes_are_read(text: str, layout: Layout) -> None:
 
 @runs(10_000)
 @given(
-    st.one_of(st.binary(max_size=200), TEXT.map(lambda text: text.encode("utf-8", "replace"))),
+    st.one_of(st.binary(max_size=200), WORDS.map(lambda text: text.encode("utf-8", "replace"))),
     st.sampled_from([*READERS, "exe", ""]),
 )
 def test_files_are_read_or_refused_in_words(content: bytes, ending: str) -> None:
@@ -84,7 +84,7 @@ def test_files_are_read_or_refused_in_words(content: bytes, ending: str) -> None
 
 
 @runs(10_000)
-@given(st.lists(TEXT, max_size=8), st.lists(TEXT, max_size=8), st.one_of(st.none(), st.integers(-2, 9)))
+@given(st.lists(WORDS, max_size=8), st.lists(WORDS, max_size=8), st.one_of(st.none(), st.integers(-2, 9)))
 def test_rankings_are_in_order_or_refused(queries: list[str], passages: list[str], top_k: int | None) -> None:
     try:
         answer = API.rank(queries, passages, "", top_k)

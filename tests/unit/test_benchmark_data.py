@@ -22,7 +22,7 @@ from koe5_demo.benchmark.datasets.registry import (
     with_sizes,
 )
 from koe5_demo.errors import DataError
-from koe5_demo.messages import MESSAGES, Language
+from koe5_demo.words import WORDS, Language
 
 
 @pytest.fixture
@@ -267,4 +267,4 @@ def test_every_problem_has_its_message():
 
     from koe5_demo.benchmark.datasets.records import Problems
 
-    assert all(f"data_{field.name}" in MESSAGES for field in fields(Problems))
+    assert all(f"data_{field.name}" in WORDS for field in fields(Problems))

@@ -23,7 +23,6 @@ from koe5_demo.benchmark.run import Failure, Finished, ResultReady, RunOptions, 
 from koe5_demo.encoding.host import ModelState
 from koe5_demo.encoding.host import Phase as ModelPhase
 from koe5_demo.errors import DataError
-from koe5_demo.messages import Language
 from koe5_demo.records import Encoder
 from koe5_demo.settings import Settings
 from koe5_demo.ui import benchmark_live as running
@@ -33,7 +32,7 @@ from koe5_demo.ui.benchmark_layout import dtypes_offered
 from koe5_demo.ui.benchmark_live import Choice, Live
 from koe5_demo.ui.benchmark_offers import DatasetRow, ModelOption
 from koe5_demo.ui.benchmark_runs import SHIPPED, RunStore, StoredResult
-from koe5_demo.ui.text import t
+from koe5_demo.words import Language, message
 from made_results import result_with
 from toy_encoder import LetterCounter
 
@@ -362,5 +361,5 @@ def test_float32_is_offered_first_and_every_arithmetic_has_its_words() -> None:
     offered = dtypes_offered(Settings())
     assert offered == ("fp32", "auto", "bf16", "fp16", "int8")
     assert Settings().exact_dtype == offered[0]
-    labels = [t(f"bench_dtype_{name}", language) for name in offered for language in Language]
+    labels = [message(f"bench_dtype_{name}", language) for name in offered for language in Language]
     assert len(set(labels)) == len(labels)

@@ -15,9 +15,9 @@ from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.calibration import Distribution, calibration_key, from_vectors, load_calibration, measure, percent_text
 from koe5_demo.calibration_command import add_parsers, run_calibrate
 from koe5_demo.errors import DataError
-from koe5_demo.messages import Language
 from koe5_demo.records import Role
 from koe5_demo.settings import Settings
+from koe5_demo.words import Language
 
 SCORES = np.linspace(0, 1, 1001)
 

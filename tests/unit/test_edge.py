@@ -28,7 +28,7 @@ from koe5_demo.edge.rate import TokenBuckets
 from koe5_demo.edge.requests_log import REQUESTS, counts, frames, told
 from koe5_demo.edge.visitors import language_of, visitor_key
 from koe5_demo.errors import InputError
-from koe5_demo.messages import Language
+from koe5_demo.words import Language
 
 ERRORS = {kind.__name__: kind for kind in (TypeError, ValueError, KeyError, RuntimeError, OSError)}
 PAGE = "<html><head><script>first()</script><script src='a.js'></script></head><body onload='x()'></body></html>"

@@ -19,7 +19,7 @@ from koe5_demo.benchmark.results import find_results, load_result
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
 from koe5_demo.benchmark.vector_cache import VectorCache
 from koe5_demo.cli import main
-from koe5_demo.messages import Language
+from koe5_demo.words import Language
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLED = """

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from koe5_demo.errors import DemoError, InputError
 from koe5_demo.inputs import Layout, Parsed, check, check_texts, clean, clean_each, parse_text, read_table
-from koe5_demo.messages import Language
 from koe5_demo.settings import Limits
+from koe5_demo.words import Language
 
 LIMITS = Limits()
 

@@ -11,13 +11,13 @@ import pytest
 from koe5_demo import calibration
 from koe5_demo.encoding.loading import load_encoder
 from koe5_demo.inputs import Layout
-from koe5_demo.messages import Language
 from koe5_demo.records import Encoder, Role
 from koe5_demo.settings import Limits, Settings
 from koe5_demo.ui import handlers, twins
 from koe5_demo.ui.handlers import Form
 from koe5_demo.ui.pair_handlers import calibrate_outcome, view_pair
 from koe5_demo.ui.state import HeatmapView, Options, Outcome, Pick, ScaleChoice
+from koe5_demo.words import Language
 
 QUERY, PASSAGE = Pick(Role.QUERY, 0), Pick(Role.PASSAGE, 1)
 LONG = "가나다 " * 2_100 + "세종대왕이 만든 글자는 훈민정음이다."

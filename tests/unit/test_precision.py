@@ -3,8 +3,8 @@ import pytest
 
 from koe5_demo.encoding.precision import Hardware, Precision, Verdict, candidates, judge, notice_of
 from koe5_demo.encoding.probes import probes
-from koe5_demo.messages import Language
 from koe5_demo.records import Role
+from koe5_demo.words import Language
 
 QUERY_FIRST = np.array([True, False, False])
 

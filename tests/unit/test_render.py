@@ -10,13 +10,13 @@ import pytest
 from doubles import WordCountEncoder
 from koe5_demo.catalog import KOE5
 from koe5_demo.inputs import Layout
-from koe5_demo.messages import Language
 from koe5_demo.records import Notice
 from koe5_demo.settings import Limits
 from koe5_demo.training.recipe import KOE5_RECIPE
 from koe5_demo.ui import handlers, model_handlers, render
 from koe5_demo.ui.handlers import Form
 from koe5_demo.ui.state import HeatmapView, ScaleChoice
+from koe5_demo.words import Language
 
 NASTY = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "${alert(1)}", "{{value}}", "`${1}`", "\"' <b>"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from koe5_demo.errors import SettingError
-from koe5_demo.messages import Language
 from koe5_demo.settings import Limits, Settings, load_settings
+from koe5_demo.words import Language
 
 
 def test_nothing_set_gives_the_defaults() -> None:

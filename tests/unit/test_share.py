@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from koe5_demo import share
 from koe5_demo.errors import InputError
 from koe5_demo.inputs import Layout
-from koe5_demo.messages import Language
 from koe5_demo.share import SharedState, from_file, from_link, to_file, to_link
+from koe5_demo.words import Language
 
 OPTIONS = st.dictionaries(
     st.text(max_size=20),

@@ -103,7 +103,7 @@ def test_blank_rows_duplicates_and_contradictions_are_counted_and_left_out(tmp_p
 
 
 def test_every_notice_reads_in_both_languages(tmp_path):
-    from koe5_demo.messages import Language
+    from koe5_demo.words import Language
 
     rows = [
         *GOOD,

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from doubles import WordCountEncoder
 from koe5_demo.errors import InputError
-from koe5_demo.messages import Language
 from koe5_demo.ranking import compare
 from koe5_demo.records import Role
 from koe5_demo.windows import compare_windows, split_passages
+from koe5_demo.words import Language
 
 # The double counts blank-separated words, "passage:" included: of 8 tokens 7 are left for words.
 ENCODER = WordCountEncoder()
@@ -113,11 +113,11 @@ class CharacterEncoder(WordCountEncoder):
         return np.array([len("".join(text.split())) + 3 for text in texts], dtype=np.int64)
 
 
-TEXT = st.text(alphabet="가나다ab .\n!?", min_size=1, max_size=400).filter(lambda text: bool(text.strip()))
+WORDS = st.text(alphabet="가나다ab .\n!?", min_size=1, max_size=400).filter(lambda text: bool(text.strip()))
 
 
 @settings(max_examples=150, deadline=None)
-@given(TEXT, st.sampled_from([0.0, 0.2, 0.5, 0.8]), st.sampled_from([28, 40, 100]))
+@given(WORDS, st.sampled_from([0.0, 0.2, 0.5, 0.8]), st.sampled_from([28, 40, 100]))
 def test_windows_fit_go_forward_and_leave_no_character_out(text: str, overlap: float, limit: int) -> None:
     encoder = CharacterEncoder(max_tokens=limit)
     windows = split_passages([text], encoder, overlap=overlap)

@@ -14,8 +14,8 @@ from koe5_demo.encoding.endpoint.server import ANY_LENGTH, ANY_NAME, Server
 from koe5_demo.encoding.endpoint.tokens import best_counter
 from koe5_demo.encoding.fingerprint import with_fingerprint
 from koe5_demo.errors import EndpointError
-from koe5_demo.messages import Language, message
 from koe5_demo.records import ModelInfo, Prompts
+from koe5_demo.words import Language, message
 
 KEY_VARIABLE: Final = "KOE5_ENDPOINT_KEY"
 ENGINE_NAME: Final = "endpoint"

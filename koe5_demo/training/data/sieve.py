@@ -19,10 +19,11 @@ ROWS_AT_A_TIME: Final = 8_192
 class Sieve:
     """Decides row by row what is trained on, and counts why a row is not."""
 
-    def __init__(self, evaluation_queries: frozenset[str]) -> None:
+    def __init__(self, evaluation_queries: frozenset[str], *, needs_negative: bool = True) -> None:
         self.counts: defaultdict[str, int] = defaultdict(int)
         self._evaluation = evaluation_queries
         self._prefixes = tuple(prefix.rstrip() for prefix in KOE5_RECIPE.prompts.by_column().values())
+        self._needs_negative = needs_negative
         self._seen: set[bytes] = set()
         self._digest = sha256()
 
@@ -48,7 +49,7 @@ class Sieve:
         blank = [text is None or not text.strip() for text in row]
         if blank[0] or blank[1]:
             return "blank"
-        if len(row) == TRIPLET and blank[2]:
+        if self._needs_negative and len(row) == TRIPLET and blank[2]:
             return "without_negative"
         if len(row) == TRIPLET and row[1] == row[2]:
             return "contradiction"

@@ -25,7 +25,7 @@ from koe5_demo.training.data.report import DataReport
 from koe5_demo.training.data.retrieval_set import RetrievalSet
 from koe5_demo.training.data.sieve import Sieve
 from koe5_demo.training.data.sources import open_source
-from koe5_demo.training.recipe import NEGATIVE, Run
+from koe5_demo.training.recipe import NEGATIVE, SOURCE, Run
 
 
 class Negatives(str, Enum):
@@ -33,19 +33,25 @@ class Negatives(str, Enum):
 
     AUTO: where at least half of the rows have one, the others are left out; else all rows are used as pairs.
     REQUIRE: rows without one are left out. IGNORE: all rows are used as pairs.
+    PARTS: all rows are kept, for a recipe whose parts say which have one.
     """
 
     AUTO = "auto"
     REQUIRE = "require"
     IGNORE = "ignore"
+    PARTS = "parts"
 
 
 @dataclass(frozen=True)
 class Triplets:
-    """Rows to train on: columns query, document and, where there are negatives, hard_negative; all text."""
+    """Rows to train on: columns query, document and, where there are negatives, hard_negative; all text.
+
+    `sources` says where each row comes from, None where the data does not.
+    """
 
     table: pa.Table
     report: DataReport
+    sources: pa.ChunkedArray | None = None
 
 
 def load_triplets(
@@ -76,8 +82,10 @@ def load_triplets(
     with_negatives, n_negatives = _choose_negatives(table, negatives)
     if not with_negatives and NEGATIVE in table.column_names:
         table = table.drop_columns([NEGATIVE])
-    sieve = Sieve(evaluation_queries)
-    kept = table.filter(sieve.mask(table))
+    sieve = Sieve(evaluation_queries, needs_negative=negatives is not Negatives.PARTS)
+    mask = sieve.mask(table)
+    kept = table.filter(mask)
+    sources = opened.read([SOURCE])[SOURCE].filter(mask) if SOURCE in opened.names else None
     report = DataReport(
         source=source,
         revision=opened.revision,
@@ -97,16 +105,15 @@ def load_triplets(
     )
     if kept.num_rows == 0:
         raise DataError("train_nothing_left", name=source, of=table.num_rows, **_lost(report))
-    return Triplets(kept.combine_chunks(), report)
+    return Triplets(kept.combine_chunks(), report, sources)
 
 
 def load_run_data(run: Run, benchmark: RetrievalSet | None = None) -> Triplets:
     """Read and check the training data of a run."""
     queries = frozenset() if benchmark is None else frozenset(benchmark.queries.values())
     columns = None if run.columns is None else Columns(*run.columns)
-    return load_triplets(
-        run.recipe.data, columns=columns, negatives=Negatives(run.negatives), evaluation_queries=queries
-    )
+    negatives = Negatives.PARTS if run.recipe.parts else Negatives(run.negatives)
+    return load_triplets(run.recipe.data, columns=columns, negatives=negatives, evaluation_queries=queries)
 
 
 def _choose_negatives(table: pa.Table, wish: Negatives) -> tuple[bool, int]:
@@ -117,7 +124,7 @@ def _choose_negatives(table: pa.Table, wish: Negatives) -> tuple[bool, int]:
     n_negatives = int(pc.sum(filled).as_py() or 0)
     if wish is Negatives.AUTO:
         return 2 * n_negatives >= max(table.num_rows, 1), n_negatives
-    return wish is Negatives.REQUIRE, n_negatives
+    return wish in {Negatives.REQUIRE, Negatives.PARTS}, n_negatives
 
 
 def _lost(report: DataReport) -> dict[str, int]:

@@ -34,6 +34,6 @@ def build_evaluator(benchmark: RetrievalSet, prompts: TripletPrompts) -> Informa
 
 def score(evaluator: InformationRetrievalEvaluator, model: SentenceTransformer, place: Place) -> dict[str, float]:
     """Return the scores of a model, in the arithmetic that it is trained in."""
-    with torch.autocast(place.kind, dtype=torch.bfloat16, enabled=place.device.bf16):
+    with torch.autocast(place.kind, dtype=torch.bfloat16, enabled=place.device.bf16 and place.kind != "cpu"):
         scores = evaluator(model)
     return {key.removeprefix(f"{evaluator.name}_"): round(float(value), 6) for key, value in scores.items()}

@@ -15,6 +15,7 @@ from koe5_demo.training.koe5.place import Place
 from koe5_demo.training.koe5.run_folder import REPORT_FILE, plain_values, write_json
 from koe5_demo.training.koe5.trainer import RecipeTrainer
 from koe5_demo.training.recipe import Run, departures
+from koe5_demo.training.rounding import store_rounding
 
 
 def build_report(
@@ -55,6 +56,8 @@ def build_report(
 def save_results(run: Run, model: SentenceTransformer, report: dict[str, Any], place: Place) -> None:
     """Write model, card and report; the report comes last and says that the run is finished."""
     if place.rank == 0:
+        if run.recipe.stored_bits is not None:
+            store_rounding(model)
         model.save_pretrained(str(run.output), create_model_card=False)
         (run.output / "README.md").write_text(card_text(report), "utf-8")
     write_json(run.output / REPORT_FILE, report, place)

@@ -16,9 +16,10 @@ from transformers import set_seed
 
 from koe5_demo.errors import InputError
 from koe5_demo.records import Notice, OnProgress
+from koe5_demo.training.data.parts import hold_out
 from koe5_demo.training.data.retrieval_set import load_retrieval_set
 from koe5_demo.training.data.triplets import load_run_data
-from koe5_demo.training.koe5.base import base_files, open_base
+from koe5_demo.training.koe5.base import base_files, cut_base, open_base
 from koe5_demo.training.koe5.evaluation import build_evaluator, score
 from koe5_demo.training.koe5.place import find_place, mini_batch_notice, place_notices, settle_mini_batch
 from koe5_demo.training.koe5.progress import OnNotice, Progress
@@ -64,12 +65,14 @@ def train_koe5(run: Run, *, on_progress: OnProgress | None = None, on_notice: On
     triplets = load_run_data(run, benchmark)
     for notice in (*triplets.report.notices(), *place_notices(place)):
         tell(notice)
+    triplets, held_out = hold_out(triplets, run.recipe.held_out)
+    files = cut_base(files, run.recipe, triplets, run.output / "base")
     shape = read_architecture(files.folder)
     run = settle_mini_batch(run, shape, place)
     tell(mini_batch_notice(run, shape, place))
     begun = gather_facts(run, triplets, place, files)
     checkpoint = claim_folder(run, begun, place, tell)
-    model = open_base(files, run.recipe)
+    model = open_base(files, run.recipe, place)
     evaluator = None if benchmark is None else build_evaluator(benchmark, run.recipe.prompts)
     trainer = build_trainer(run, model, triplets, evaluator, place)
     trainer.add_callback(Progress(run.recipe.batch_size, on_progress, tell))
@@ -89,6 +92,10 @@ def train_koe5(run: Run, *, on_progress: OnProgress | None = None, on_notice: On
             "name": evaluator.name,
             "before": begun.get("before") or stored_before(run.output),
             "after": score(evaluator, model, place),
+        }
+    if held_out:
+        report["held_out"] = {
+            found.name: score(build_evaluator(found, run.recipe.prompts), model, place) for found in held_out
         }
     save_results(run, model, report, place)
     return report

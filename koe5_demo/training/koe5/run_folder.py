@@ -19,7 +19,7 @@ from koe5_demo.records import Notice
 from koe5_demo.training.data.triplets import Triplets
 from koe5_demo.training.koe5.place import Place
 from koe5_demo.training.koe5.progress import OnNotice
-from koe5_demo.training.recipe import Recipe, Run, TripletPrompts
+from koe5_demo.training.recipe import HeldOut, Part, Recipe, Run, TripletPrompts
 from koe5_demo.whole_files import whole_file
 
 RUN_FILE: Final = "run.json"
@@ -97,6 +97,8 @@ def stored_run(output: Path) -> Run:
     recipe["prompts"] = TripletPrompts(**recipe["prompts"])
     values["evaluation"] = None if values["evaluation"] is None else Path(values["evaluation"])
     values["columns"] = None if values["columns"] is None else tuple(values["columns"])
+    recipe["parts"] = tuple(Part(**{**part, "sources": tuple(part["sources"])}) for part in recipe["parts"])
+    recipe["held_out"] = tuple(HeldOut(**held) for held in recipe["held_out"])
     return Run(Recipe(**recipe), **{**values, "output": output, "resume": True})
 
 

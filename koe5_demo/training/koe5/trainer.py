@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 import torch
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerModelCardData,
@@ -18,11 +18,12 @@ from sentence_transformers.sentence_transformer.evaluation import InformationRet
 from transformers import PrinterCallback, TrainerCallback
 from transformers.integrations.integration_utils import TensorBoardCallback
 
+from koe5_demo.training.data.parts import split_parts
 from koe5_demo.training.data.triplets import Triplets
 from koe5_demo.training.koe5.loss import build_loss
 from koe5_demo.training.koe5.place import Place
 from koe5_demo.training.koe5.run_folder import CHECKPOINTS, LOGS
-from koe5_demo.training.recipe import Run
+from koe5_demo.training.recipe import Recipe, Run
 
 GPU_WORKERS: Final = 4
 
@@ -49,7 +50,7 @@ def build_trainer(
     trainer: RecipeTrainer = RecipeTrainer(
         model=model,
         args=training_arguments(run, place, evaluated=evaluator is not None),
-        train_dataset=Dataset(triplets.table),
+        train_dataset=training_set(triplets, run.recipe),
         loss=build_loss(model, run, world=place.device.world),
         evaluator=evaluator,
         callbacks=_tensorboard(run, place),
@@ -61,7 +62,7 @@ def build_trainer(
 
 def training_arguments(run: Run, place: Place, *, evaluated: bool) -> SentenceTransformerTrainingArguments:
     """Translate a run into the trainer's arguments."""
-    recipe, on_gpu = run.recipe, place.kind == "cuda"
+    recipe, on_gpu, on_cpu = run.recipe, place.kind == "cuda", place.kind == "cpu"
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(run.output / CHECKPOINTS),
         num_train_epochs=recipe.epochs,
@@ -74,9 +75,9 @@ def training_arguments(run: Run, place: Place, *, evaluated: bool) -> SentenceTr
         max_grad_norm=recipe.max_grad_norm,
         seed=recipe.seed,
         full_determinism=run.deterministic,
-        bf16=place.device.bf16,
-        use_cpu=place.kind == "cpu",
-        prompts=recipe.prompts.by_column(),
+        bf16=place.device.bf16 and not on_cpu,  # on a CPU the matrices themselves compute in it
+        use_cpu=on_cpu,
+        prompts=training_prompts(recipe),
         batch_sampler=partial(no_duplicates, run_seed=recipe.seed),
         eval_strategy="steps" if evaluated else "no",
         eval_steps=run.save_steps,
@@ -94,6 +95,20 @@ def training_arguments(run: Run, place: Place, *, evaluated: bool) -> SentenceTr
         # Else the trainer would spread the batch with DataParallel, which the cached loss knows nothing of.
         arguments._n_gpu = min(arguments.n_gpu, 1)  # noqa: SLF001 - there is no public way
     return arguments
+
+
+def training_set(triplets: Triplets, recipe: Recipe) -> Dataset | DatasetDict:
+    """Return the rows as the trainer wants them: one set, or one for each part, whose batches it mixes."""
+    if not recipe.parts:
+        return Dataset(triplets.table)
+    return DatasetDict({name: Dataset(table) for name, table in split_parts(triplets, recipe).items()})
+
+
+def training_prompts(recipe: Recipe) -> dict[str, Any]:
+    """Return the prefix of each column, for each part where there are parts."""
+    if not recipe.parts:
+        return dict(recipe.prompts.by_column())
+    return {part.name: part.prompts(recipe.prompts) for part in recipe.parts}
 
 
 def no_duplicates(

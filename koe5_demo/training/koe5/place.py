@@ -62,7 +62,7 @@ def find_place(device: str, *, rate_tflops: float | None = None) -> Place:
     if kind == "cuda":
         return _cuda_place(world, rank, rate_tflops)
     rate = CPU_TFLOPS if rate_tflops is None and kind == "cpu" else rate_tflops
-    bf16 = kind == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    bf16 = kind == "cpu" and torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001 - there is no public way
     device_facts = Device(kind, bf16=bf16, tflops=rate, rate_origin=_rate_origin(rate_tflops), world=world)
     return Place(kind, device_facts, rank)
 

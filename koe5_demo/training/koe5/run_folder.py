@@ -95,6 +95,8 @@ def stored_run(output: Path) -> Run:
     values = dict(stored["run"])
     recipe = dict(values.pop("recipe"))
     recipe["prompts"] = TripletPrompts(**recipe["prompts"])
+    recipe["parts"] = tuple(Part(**{**part, "sources": tuple(part["sources"])}) for part in recipe["parts"])
+    recipe["held_out"] = tuple(HeldOut(**held) for held in recipe["held_out"])
     values["evaluation"] = None if values["evaluation"] is None else Path(values["evaluation"])
     values["columns"] = None if values["columns"] is None else tuple(values["columns"])
     recipe["parts"] = tuple(Part(**{**part, "sources": tuple(part["sources"])}) for part in recipe["parts"])

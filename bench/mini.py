@@ -49,7 +49,7 @@ def quality(model_folder: str, benchmarks: Path) -> dict[str, dict[str, float]]:
     from sentence_transformers import SentenceTransformer
 
     from koe5_demo.training.data.retrieval_set import load_retrieval_set
-    from koe5_demo.training.koe5.evaluation import build_evaluator
+    from koe5_demo.training.evaluation import build_evaluator
     from koe5_demo.training.recipe import TripletPrompts
 
     model = SentenceTransformer(model_folder, device="cpu", local_files_only=True)

@@ -155,7 +155,7 @@ def train(args: argparse.Namespace, settings: Settings) -> int:
     given = given_values(args)
     if args.dry_run:
         return _print_plan(args, run_from(given, args), settings.language)
-    return _train_koe5(resumed(given, args) if args.resume else run_from(given, args), settings.language)
+    return _train_recipe(resumed(given, args) if args.resume else run_from(given, args), settings.language)
 
 
 def require_packages(packages: tuple[str, ...]) -> None:
@@ -199,7 +199,7 @@ def resumed(given: dict[Option, Any], args: argparse.Namespace) -> Run:
     Raises:
         InputError: If there is no such run, or it differs.
     """
-    from koe5_demo.training.koe5.run_folder import FREE_ON_RESUME, stored_run
+    from koe5_demo.training.run_folder import FREE_ON_RESUME, stored_run
 
     stored = stored_run(_output(args))
     changes = []
@@ -214,17 +214,17 @@ def resumed(given: dict[Option, Any], args: argparse.Namespace) -> Run:
     return stored
 
 
-def _train_koe5(run: Run, language: Language) -> int:
-    from koe5_demo.training.koe5.run import train_koe5
+def _train_recipe(run: Run, language: Language) -> int:
+    from koe5_demo.training.run import train_recipe
 
-    report = train_koe5(run, on_notice=_teller(language))
+    report = train_recipe(run, on_notice=_teller(language))
     if _is_first_process():
         print(json.dumps(report, ensure_ascii=False, indent=2))
     return 0
 
 
 def _print_plan(args: argparse.Namespace, run: Run, language: Language) -> int:
-    from koe5_demo.training.koe5.dry_run import plan_run
+    from koe5_demo.training.dry_run import plan_run
 
     rate = None if args.rate is None else _positive("--rate", args.rate)
     plan = plan_run(run, rate_tflops=rate)

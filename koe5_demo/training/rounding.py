@@ -8,14 +8,18 @@ mini-batch. In bfloat16 the products, too, are as fast as the processor's own un
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
+import numpy as np
 import torch
+from safetensors.numpy import save_file
 from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from koe5_demo.encoding.few_bits import BLOCK
+from koe5_demo.encoding.few_bits import BLOCK, CODES, SCALES, pack, unpack
+from koe5_demo.records import FloatArray
 
 
 class _Through(torch.autograd.Function):
@@ -101,3 +105,40 @@ def store_rounding(model: SentenceTransformer) -> None:
 def _in_float32(_module: nn.Module, arguments: tuple[dict[str, Tensor]]) -> None:
     features = arguments[0]
     features["token_embeddings"] = features["token_embeddings"].float()
+
+
+WORDS_FILE: Final = "few-bits-words.safetensors"
+LAYERS_FILE: Final = "few-bits-layers.safetensors"
+WORDS: Final = "embeddings.word_embeddings.weight"
+MATRIX: Final = 2
+
+
+def save_few_bits(model: SentenceTransformer, folder: Path, bits: int) -> None:
+    """Write a model whose matrices are rounded already: its small files, its words and its layers.
+
+    Raises:
+        ValueError: If a matrix would not come back as it is.
+    """
+    model.save_pretrained(str(folder), create_model_card=False)
+    (folder / "model.safetensors").unlink()
+    words: dict[str, Any] = {}
+    layers: dict[str, Any] = {}
+    for name, tensor in model[0].model.state_dict().items():
+        if name.startswith("pooler."):
+            continue  # BERT's own pooler is not used, and not trained
+        weight: FloatArray = tensor.float().numpy()
+        target = words if name == WORDS else layers
+        if weight.ndim < MATRIX or _is_looked_up(name):
+            target[name] = weight
+            continue
+        codes, scales = pack(weight, bits)
+        if not np.array_equal(unpack(codes, scales), weight):
+            raise ValueError(f"{name} is not rounded to {bits} bits")
+        target[name + CODES], target[name + SCALES] = codes, scales
+    save_file(words, folder / WORDS_FILE, metadata={"format": "pt"})
+    save_file(layers, folder / LAYERS_FILE, metadata={"format": "pt"})
+
+
+def _is_looked_up(name: str) -> bool:
+    """Return whether a table is one of the small ones that stay float32: positions and token types."""
+    return name.startswith("embeddings.") and name != WORDS

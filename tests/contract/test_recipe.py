@@ -29,16 +29,15 @@ from sentence_transformers.sentence_transformer.losses import (  # noqa: E402
 from koe5_demo.errors import DataError, HubError, InputError, MissingExtraError, ModelLoadError  # noqa: E402
 from koe5_demo.settings import Settings  # noqa: E402
 from koe5_demo.training import commands  # noqa: E402
+from koe5_demo.training.base import base_files, open_base  # noqa: E402
 from koe5_demo.training.data.retrieval_set import load_retrieval_set  # noqa: E402
 from koe5_demo.training.data.triplets import load_triplets  # noqa: E402
-from koe5_demo.training.koe5.base import base_files, open_base  # noqa: E402
-from koe5_demo.training.koe5.loss import LengthSortedLoss  # noqa: E402
-from koe5_demo.training.koe5.place import find_place  # noqa: E402
-from koe5_demo.training.koe5.run import train_koe5  # noqa: E402
-from koe5_demo.training.koe5.run_folder import last_complete_checkpoint  # noqa: E402
-from koe5_demo.training.koe5.trainer import build_trainer  # noqa: E402
+from koe5_demo.training.place import find_place  # noqa: E402
 from koe5_demo.training.plan import Architecture, Device, fit_mini_batch, memory_bytes  # noqa: E402
 from koe5_demo.training.recipe import KOE5_RECIPE, Recipe, Run, departures  # noqa: E402
+from koe5_demo.training.run import train_recipe  # noqa: E402
+from koe5_demo.training.run_folder import last_complete_checkpoint  # noqa: E402
+from koe5_demo.training.trainer import LengthSortedLoss, build_trainer  # noqa: E402
 from koe5_demo.words import Language  # noqa: E402
 from tiny_models import build_tiny_xlmr  # noqa: E402
 
@@ -224,7 +223,7 @@ def test_both_passes_of_the_cached_loss_run_in_bf16_where_the_run_says_so(run, d
 
 KILLED = """
 import json, os, signal, sys
-from koe5_demo.training.koe5.run import train_koe5
+from koe5_demo.training.run import train_recipe
 from koe5_demo.training.recipe import Recipe, Run, KOE5_RECIPE
 from dataclasses import replace
 from pathlib import Path
@@ -236,7 +235,7 @@ def die(done, total):
     if done == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 
-train_koe5(replace(run, evaluation=Path(sys.argv[4])), on_progress=die)
+train_recipe(replace(run, evaluation=Path(sys.argv[4])), on_progress=die)
 """
 
 
@@ -244,7 +243,7 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_weights_of_one_that_was
     run, benchmark, tiny, data, tmp_path
 ):
     whole = replace(run, output=tmp_path / "whole", evaluation=benchmark)
-    report = train_koe5(whole)
+    report = train_recipe(whole)
     assert report["steps"] == STEPS == -(-N_ROWS // BATCH)
 
     cut = tmp_path / "cut"
@@ -263,7 +262,7 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_weights_of_one_that_was
     resumed = replace(whole, output=cut, resume=True)
     # Another number of threads sums in another order: the run takes back the number it began with.
     torch.set_num_threads(2)
-    second = train_koe5(resumed, on_notice=lambda notice: notices.append(notice.key))
+    second = train_recipe(resumed, on_notice=lambda notice: notices.append(notice.key))
     assert "train_notice_resumed" in notices
     assert torch.get_num_threads() == 1
     assert second["steps_of_this_process"] == STEPS - 2
@@ -279,7 +278,7 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_weights_of_one_that_was
     early.mkdir()
     shutil.copy(cut / "run.json", early)
     torch.set_num_threads(2)
-    third = train_koe5(replace(resumed, output=early))
+    third = train_recipe(replace(resumed, output=early))
     assert third["steps_of_this_process"] == STEPS
     assert json.loads((early / "run.json").read_text("utf-8"))["threads"] == 1
     # Training moved the weights at all, and dropout was on: without it the loss is another.
@@ -288,13 +287,13 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_weights_of_one_that_was
         base["embeddings.word_embeddings.weight"], first_weights["embeddings.word_embeddings.weight"]
     )
     assert SentenceTransformer(str(tiny))[0].auto_model.config.hidden_dropout_prob == 0.1
-    assert train_koe5(resumed) == json.loads((cut / "report.json").read_text("utf-8"))
+    assert train_recipe(resumed) == json.loads((cut / "report.json").read_text("utf-8"))
 
 
 def test_a_run_leaves_a_model_a_card_a_report_and_logs(run, benchmark):
     lines: list[str] = []
     steps: list[tuple[int, int]] = []
-    report = train_koe5(
+    report = train_recipe(
         replace(run, evaluation=benchmark, max_steps=2),
         on_progress=lambda done, total: steps.append((done, total)),
         on_notice=lambda notice: lines.append(notice.text(Language.EN)),
@@ -316,24 +315,24 @@ def test_a_run_leaves_a_model_a_card_a_report_and_logs(run, benchmark):
 
 
 def test_a_folder_with_a_run_is_neither_overwritten_nor_resumed_as_another_run(run):
-    train_koe5(replace(run, max_steps=1))
+    train_recipe(replace(run, max_steps=1))
     with pytest.raises(InputError, match="--resume"):
-        train_koe5(replace(run, max_steps=1))
+        train_recipe(replace(run, max_steps=1))
     (run.output / "report.json").unlink()
     other = replace(run, max_steps=1, resume=True, recipe=replace(run.recipe, learning_rate=2e-3))
     with pytest.raises(InputError, match=r"run\.recipe\.learning_rate: 0\.001 -> 0\.002"):
-        train_koe5(other)
+        train_recipe(other)
 
 
 def test_resume_without_a_run_is_refused(run):
     with pytest.raises(InputError, match="no run to resume"):
-        train_koe5(replace(run, resume=True))
+        train_recipe(replace(run, resume=True))
 
 
 def test_a_batch_that_devices_cannot_share_is_refused(run, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
     with pytest.raises(InputError, match="8 cannot be shared equally by 3"):
-        train_koe5(run)
+        train_recipe(run)
 
 
 def parse(*words: str) -> argparse.Namespace:
@@ -447,9 +446,9 @@ def test_a_base_out_of_reach_is_told_with_the_option_that_helps(run, monkeypatch
     def unreachable(*_args, **_given):
         raise HubError("hub_unreachable", name="some/base", endpoint="https://hub", reason="no route")
 
-    monkeypatch.setattr("koe5_demo.training.koe5.base.fetch_files", unreachable)
+    monkeypatch.setattr("koe5_demo.training.base.fetch_files", unreachable)
     with pytest.raises(HubError, match=r"https://hub.*some/base.*no route.*--base"):
-        train_koe5(run)
+        train_recipe(run)
 
 
 def test_without_its_runtime_the_teacher_is_told_at_once_and_none_needs_no_runtime(monkeypatch, tmp_path):
@@ -477,7 +476,7 @@ def test_a_base_that_brings_its_own_code_is_refused(run, tiny, tmp_path):
     modules[0]["type"] = "somebody.Elses"
     (folder / "modules.json").write_text(json.dumps(modules), "utf-8")
     with pytest.raises(ModelLoadError, match=r"somebody\.Elses"):
-        train_koe5(replace(run, recipe=replace(run.recipe, base=str(folder))))
+        train_recipe(replace(run, recipe=replace(run.recipe, base=str(folder))))
 
 
 def test_a_missing_package_is_told_with_its_pip_line(monkeypatch):

@@ -16,15 +16,16 @@ from transformers import set_seed
 
 from koe5_demo.errors import InputError
 from koe5_demo.records import Notice, OnProgress
+from koe5_demo.training.base import base_files, cut_base, open_base
 from koe5_demo.training.data.parts import hold_out
 from koe5_demo.training.data.retrieval_set import load_retrieval_set
 from koe5_demo.training.data.triplets import load_run_data
-from koe5_demo.training.koe5.base import base_files, cut_base, open_base
-from koe5_demo.training.koe5.evaluation import build_evaluator, score
-from koe5_demo.training.koe5.place import find_place, mini_batch_notice, place_notices, settle_mini_batch
-from koe5_demo.training.koe5.progress import OnNotice, Progress
-from koe5_demo.training.koe5.report import build_report, save_results
-from koe5_demo.training.koe5.run_folder import (
+from koe5_demo.training.evaluation import build_evaluator, score
+from koe5_demo.training.place import find_place, mini_batch_notice, place_notices, settle_mini_batch
+from koe5_demo.training.plan import read_architecture
+from koe5_demo.training.recipe import Run
+from koe5_demo.training.report import build_report, save_results
+from koe5_demo.training.run_folder import (
     RUN_FILE,
     claim_folder,
     finished_report,
@@ -34,12 +35,12 @@ from koe5_demo.training.koe5.run_folder import (
     stored_before,
     write_json,
 )
-from koe5_demo.training.koe5.trainer import RecipeTrainer, build_trainer
-from koe5_demo.training.plan import read_architecture
-from koe5_demo.training.recipe import Run
+from koe5_demo.training.trainer import OnNotice, Progress, RecipeTrainer, build_trainer
 
 
-def train_koe5(run: Run, *, on_progress: OnProgress | None = None, on_notice: OnNotice | None = None) -> dict[str, Any]:
+def train_recipe(
+    run: Run, *, on_progress: OnProgress | None = None, on_notice: OnNotice | None = None
+) -> dict[str, Any]:
     """Train, evaluate and save; or go on with a run that was cut off.
 
     Args:

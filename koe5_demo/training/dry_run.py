@@ -15,10 +15,10 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from koe5_demo.encoding.loading import local_files
+from koe5_demo.training.base import base_source
 from koe5_demo.training.data.sources import is_hub_id
 from koe5_demo.training.data.triplets import Triplets, load_run_data
-from koe5_demo.training.koe5.base import base_source
-from koe5_demo.training.koe5.place import find_place, settle_mini_batch
+from koe5_demo.training.place import find_place, settle_mini_batch
 from koe5_demo.training.plan import (
     SAMPLED_ROWS,
     Origin,

@@ -1,9 +1,72 @@
-"""The model card of a trained model: what was done and what was measured, from the report alone."""
+"""What a run leaves: the model, the report of what was trained, on what and how fast, and the card made of it."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any, Final
+
+import torch
+from sentence_transformers import SentenceTransformer
+
+from koe5_demo.training.data.triplets import Triplets
+from koe5_demo.training.place import Place
+from koe5_demo.training.recipe import Run, departures
+from koe5_demo.training.rounding import save_few_bits, store_rounding
+from koe5_demo.training.run_folder import REPORT_FILE, plain_values, write_json
+from koe5_demo.training.trainer import RecipeTrainer
+
+
+def build_report(
+    run: Run, begun: dict[str, Any], trainer: RecipeTrainer, triplets: Triplets, *, seconds: float, n_steps: int
+) -> dict[str, Any]:
+    """Return what was trained, on what, how fast and to which loss; scores are not in it yet.
+
+    Args:
+        run: What was done.
+        begun: What run.json records of it.
+        trainer: The trainer, at its end.
+        triplets: What was trained on.
+        seconds: Time that this process trained.
+        n_steps: Optimizer steps of this process.
+    """
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    n_rows = n_steps * min(run.recipe.batch_size, triplets.report.n_kept)
+    return {
+        "recipe": plain_values(asdict(run.recipe)),
+        "departures": plain_values(departures(run.recipe)),
+        "data": plain_values(triplets.report.as_json()),
+        "base_content": begun["base_content"],
+        "device": begun["device_name"],
+        "world": begun["world"],
+        "dtype": "bfloat16" if begun["bf16"] else "float32",
+        "mini_batch_size": run.mini_batch_size,
+        "steps": trainer.state.global_step,
+        "seconds_of_this_process": round(seconds, 2),
+        "steps_of_this_process": n_steps,
+        "rows_per_second": round(n_rows / max(seconds, 1e-9), 2),
+        "loss_first": losses[0] if losses else None,
+        "loss_last": losses[-1] if losses else None,
+        "output": str(run.output),
+        "versions": {name: version(name) for name in ("sentence-transformers", "transformers", "torch", "datasets")},
+    }
+
+
+def save_results(run: Run, model: SentenceTransformer, report: dict[str, Any], place: Place) -> None:
+    """Write model, card and report; the report comes last and says that the run is finished."""
+    if place.rank == 0:
+        if run.recipe.stored_bits is None:
+            model.save_pretrained(str(run.output), create_model_card=False)
+        else:
+            store_rounding(model)
+            save_few_bits(model, run.output, run.recipe.stored_bits)
+        (run.output / "README.md").write_text(card_text(report), "utf-8")
+    write_json(run.output / REPORT_FILE, report, place)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
 
 FRONT: Final = """---
 library_name: sentence-transformers
@@ -26,7 +89,7 @@ def card_text(report: dict[str, Any]) -> str:
     """Return the card in Markdown.
 
     Args:
-        report: What `train_koe5` reports.
+        report: What `train_recipe` reports.
     """
     recipe = report["recipe"]
     # The hub refuses a card whose base is no model id.

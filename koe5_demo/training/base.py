@@ -11,7 +11,7 @@ from koe5_demo.encoding.loading import Files, Source, fetch_files, find_source, 
 from koe5_demo.errors import HubError, ModelLoadError
 from koe5_demo.settings import load_settings
 from koe5_demo.training.data.triplets import Triplets
-from koe5_demo.training.koe5.place import Place
+from koe5_demo.training.place import Place
 from koe5_demo.training.recipe import WHEEL_BASE, Recipe
 from koe5_demo.training.rounding import train_through_rounding
 from koe5_demo.training.vocabulary import cut_vocabulary

@@ -17,9 +17,9 @@ from koe5_demo.encoding.loading import Files
 from koe5_demo.errors import InputError
 from koe5_demo.records import Notice
 from koe5_demo.training.data.triplets import Triplets
-from koe5_demo.training.koe5.place import Place
-from koe5_demo.training.koe5.progress import OnNotice
+from koe5_demo.training.place import Place
 from koe5_demo.training.recipe import HeldOut, Part, Recipe, Run, TripletPrompts
+from koe5_demo.training.trainer import OnNotice
 from koe5_demo.whole_files import whole_file
 
 RUN_FILE: Final = "run.json"
@@ -99,8 +99,6 @@ def stored_run(output: Path) -> Run:
     recipe["held_out"] = tuple(HeldOut(**held) for held in recipe["held_out"])
     values["evaluation"] = None if values["evaluation"] is None else Path(values["evaluation"])
     values["columns"] = None if values["columns"] is None else tuple(values["columns"])
-    recipe["parts"] = tuple(Part(**{**part, "sources": tuple(part["sources"])}) for part in recipe["parts"])
-    recipe["held_out"] = tuple(HeldOut(**held) for held in recipe["held_out"])
     return Run(Recipe(**recipe), **{**values, "output": output, "resume": True})
 
 

@@ -9,7 +9,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
 
 from koe5_demo.training.data.retrieval_set import RetrievalSet
-from koe5_demo.training.koe5.place import Place
+from koe5_demo.training.place import Place
 from koe5_demo.training.recipe import TripletPrompts
 
 EVALUATION_BATCH: Final = 64

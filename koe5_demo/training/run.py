@@ -27,6 +27,7 @@ from koe5_demo.training.recipe import Run
 from koe5_demo.training.report import build_report, save_results
 from koe5_demo.training.run_folder import (
     RUN_FILE,
+    OnNotice,
     claim_folder,
     finished_report,
     gather_facts,
@@ -35,7 +36,7 @@ from koe5_demo.training.run_folder import (
     stored_before,
     write_json,
 )
-from koe5_demo.training.trainer import OnNotice, Progress, RecipeTrainer, build_trainer
+from koe5_demo.training.trainer import Progress, RecipeTrainer, build_trainer
 
 
 def train_recipe(

@@ -7,6 +7,7 @@ resume), `report.json` (what came out), `checkpoints/` and `logs/` (TensorBoard)
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +20,9 @@ from koe5_demo.records import Notice
 from koe5_demo.training.data.triplets import Triplets
 from koe5_demo.training.place import Place
 from koe5_demo.training.recipe import HeldOut, Part, Recipe, Run, TripletPrompts
-from koe5_demo.training.trainer import OnNotice
 from koe5_demo.whole_files import whole_file
+
+OnNotice = Callable[[Notice], None]
 
 RUN_FILE: Final = "run.json"
 REPORT_FILE: Final = "report.json"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from koe5_demo.training.data.parts import split_parts
 from koe5_demo.training.data.triplets import Triplets
 from koe5_demo.training.place import Place
 from koe5_demo.training.recipe import Recipe, Run
-from koe5_demo.training.run_folder import CHECKPOINTS, LOGS
+from koe5_demo.training.run_folder import CHECKPOINTS, LOGS, OnNotice
 
 GPU_WORKERS: Final = 4
 
@@ -211,9 +211,6 @@ def _hand_on(column: list[Tensor], gradient: Tensor | None, order: Tensor) -> No
         return
     for part, piece in zip(column, torch.split(gradient[order], [len(part) for part in column]), strict=True):
         part.grad = piece
-
-
-OnNotice = Callable[[Notice], None]
 
 
 class Progress(TrainerCallback):

@@ -392,7 +392,7 @@ def test_the_memory_estimate_chooses_the_mini_batch_and_refuses_what_cannot_fit(
         (("--batch-size", "many"), "--batch-size cannot be many"),
         (("--device", "tpu"), "--device cannot be 'tpu'"),
         (("--columns", "query"), "query=NAME,positive=NAME"),
-        (("--recipe", "mini", "--dry-run"), "--dry-run does not apply to the recipe mini"),
+        (("--recipe", "mini", "--dry-run"), "no training data"),
         (("--resume", "--output", "/nowhere/at/all"), "no run to resume"),
         (("--dry-run", "--data", "/nowhere/at/all"), "no training data '/nowhere/at/all'"),
     ],
@@ -404,44 +404,6 @@ def test_a_bad_option_is_refused_in_one_line(words, told):
     assert "\n" not in str(caught.value)
 
 
-def test_options_of_mini_reach_its_recipe_and_the_report_is_printed(monkeypatch, tmp_path, capsys):
-    mini = pytest.importorskip("koe5_demo.training.mini")
-    seen: dict[str, Any] = {}
-
-    def record(data_path: Path, output: Path, **given: Any) -> dict[str, Any]:
-        seen.update(given, data_path=data_path, output=output)
-        return {"made": str(output)}
-
-    monkeypatch.setattr(mini, "train_mini", record)
-    data = tmp_path / "pairs.parquet"
-    with pytest.raises(DataError, match=r"pairs\.parquet"):
-        call("--recipe", "mini", "--data", str(data))
-    data.write_bytes(b"")
-    words = (
-        "--data",
-        str(data),
-        "--seed",
-        "9",
-        "--max-steps",
-        "3",
-        "--learning-rate",
-        "0.5",
-        "--teacher",
-        str(tmp_path / "t.onnx"),
-    )
-    with pytest.raises(DataError, match=r"t\.onnx"):
-        call("--recipe", "mini", "--output", str(tmp_path), *words)
-    (tmp_path / "t.onnx").write_bytes(b"graph")
-    assert call("--recipe", "mini", "--output", str(tmp_path), *words) == 0
-    assert json.loads(capsys.readouterr().out) == {"made": str(tmp_path)}
-    assert (seen["data_path"], seen["output"], seen["teacher"]) == (data, tmp_path, tmp_path / "t.onnx")
-    assert (seen["settings"].seed, seen["settings"].steps, seen["settings"].lr) == (9, 3, 0.5)
-    with pytest.raises(InputError, match="--base does not apply"):
-        call("--recipe", "mini", "--base", "some/model")
-    with pytest.raises(InputError, match="--teacher does not apply to the recipe koe5"):
-        call("--teacher", "t.onnx")
-
-
 def test_a_base_out_of_reach_is_told_with_the_option_that_helps(run, monkeypatch):
     def unreachable(*_args, **_given):
         raise HubError("hub_unreachable", name="some/base", endpoint="https://hub", reason="no route")
@@ -449,24 +411,6 @@ def test_a_base_out_of_reach_is_told_with_the_option_that_helps(run, monkeypatch
     monkeypatch.setattr("koe5_demo.training.base.fetch_files", unreachable)
     with pytest.raises(HubError, match=r"https://hub.*some/base.*no route.*--base"):
         train_recipe(run)
-
-
-def test_without_its_runtime_the_teacher_is_told_at_once_and_none_needs_no_runtime(monkeypatch, tmp_path):
-    mini = pytest.importorskip("koe5_demo.training.mini")
-    monkeypatch.setattr(mini, "train_mini", lambda *_args, **given: {"teacher": given["teacher"]})
-    monkeypatch.setattr(commands, "TEACHER_PACKAGES", ("a_runtime_that_is_not_there",))
-    (tmp_path / "pairs.parquet").write_bytes(b"")
-    words = ("--recipe", "mini", "--data", str(tmp_path / "pairs.parquet"))
-    with pytest.raises(MissingExtraError, match=r"a-runtime-that-is-not-there.*requirements-train\.txt"):
-        call(*words)
-    assert call(*words, "--teacher", "none") == 0
-
-
-def test_the_meter_tells_the_time_left(capsys):
-    meter = commands._Meter("train_mini_steps", Language.EN)
-    meter(1, 3)
-    meter(3, 3)
-    assert capsys.readouterr().err.split("\r")[1:] == ["step 1 of 3 · - left  ", "step 3 of 3 · 0:00:00 left  \n"]
 
 
 def test_a_base_that_brings_its_own_code_is_refused(run, tiny, tmp_path):

@@ -640,8 +640,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "The embedding server {url} cannot be reached ({tries} tries): {reason}. Check that it runs and the address.",
     ),
     "endpoint_timeout": (
-        "임베딩 서버 {url}이(가) {seconds:g}초 동안 답하지 않았습니다({tries}번 시도).",
-        "The embedding server {url} did not answer within {seconds:g} s ({tries} tries).",
+        "임베딩 서버 {url}이(가) {seconds:g}초 동안 답하지 않았습니다({tries}번 시도). 느린 서버면 KOE5_ENDPOINT_TIMEOUT을 "
+        "늘리거나 KOE5_ENDPOINT_BATCH를 줄이세요.",
+        "The embedding server {url} did not answer within {seconds:g} s ({tries} tries). For a slow server raise "
+        "KOE5_ENDPOINT_TIMEOUT or lower KOE5_ENDPOINT_BATCH.",
     ),
     "endpoint_key_refused": (
         "임베딩 서버 {url}이(가) 접근을 거절했습니다(HTTP {status}). 환경 변수 KOE5_ENDPOINT_KEY의 키를 확인하세요.",
@@ -686,6 +688,24 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "endpoint_which_model": (
         "임베딩 서버 {url}에 모델이 여럿입니다({valid}). 주소 뒤에 #이름을 붙여 고르세요.",
         "The embedding server {url} has several models ({valid}). Choose one with #name after the address.",
+    ),
+    "endpoint_not_listed": (
+        "임베딩 서버 {url}에 {name!r} 모델이 없습니다. 서버가 알려 준 모델: {valid}. 주소 뒤의 #이름을 고쳐 주세요.",
+        "The embedding server {url} has no model {name!r}. It names {valid}. Correct the #name after the address.",
+    ),
+    "endpoint_model_changed": (
+        "임베딩 서버 {url}의 모델이 바뀌었습니다(전: {before}, 지금: {after}). 두 모델의 벡터를 섞지 않으려고 멈췄습니다. "
+        "지금 모델을 쓰려면 다시 여세요.",
+        "The model of the embedding server {url} has changed (before: {before}, now: {after}). Stopped, so that vectors "
+        "of two models do not mix. Open it again to use the model of now.",
+    ),
+    "endpoint_note_called": (
+        "서버는 자기 모델을 {name!r}이라고 부릅니다.",
+        "the server itself calls its model {name!r}",
+    ),
+    "endpoint_note_roles": (
+        "서버에 질의인지 문단인지 알리므로({model}) 접두사는 서버가 붙입니다.",
+        "the server is told queries from passages ({model}) and adds its own prefixes",
     ),
     "endpoint_note_prompts": (
         "{name!r} 모델의 접두사를 알지 못해 아무것도 붙이지 않습니다.",

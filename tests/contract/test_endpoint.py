@@ -38,6 +38,7 @@ QUICK = Options(timeout_s=10, retries=3, patience_s=20)
 @pytest.fixture(autouse=True)
 def quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KOE5_ENDPOINT_KEY", raising=False)
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
     monkeypatch.setattr("koe5_demo.encoding.endpoint.server.FIRST_WAIT_S", 0.01)
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)

@@ -887,6 +887,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "loaded_from": ("출처", "From"),
     "loaded_engine": ("엔진", "Engine"),
     "loaded_dimensions": ("차원", "Dimensions"),
+    "limit_unknown": ("모름", "unknown"),
     "loaded_limit": ("한도", "Limit"),
     "from_hub": ("허브에서 받은 파일", "files from the hub"),
     "from_folder": ("로컬 폴더", "a local folder"),
@@ -974,6 +975,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "passage": ("문단", "Passage"),
     "number": ("번호", "No."),
     "tokens": ("토큰", "Tokens"),
+    "tokens_alone": ("{used:,} / 모름", "{used:,} / unknown"),
     "tokens_of": ("{used:,} / {limit:,}", "{used:,} / {limit:,}"),
     "cut": ("잘림", "cut"),
     "cut_title": (
@@ -1072,6 +1074,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "map_axis": ("축 {n} (분산의 {percent:.0f}%)", "Axis {n} ({percent:.0f}% of the variance)"),
     "map_near": ("가까운 글: {name} {cosine:.3f}", "nearest: {name} {cosine:.3f}"),
     "token_meter": ("가장 긴 문단 {longest:,}/{limit:,}토큰", "Longest passage {longest:,}/{limit:,} tokens"),
+    "token_meter_alone": (
+        "가장 긴 문단 {longest:,}토큰(모델의 한도는 알 수 없음)",
+        "Longest passage {longest:,} tokens (the model's limit is unknown)",
+    ),
     "token_meter_cut": (
         "가장 긴 문단 {longest:,}/{limit:,}토큰: 문단 {n:,}개가 잘립니다",
         "Longest passage {longest:,}/{limit:,} tokens: {n:,} will be cut",

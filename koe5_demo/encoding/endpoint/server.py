@@ -128,6 +128,11 @@ class Pace:
         """Return how many texts a request may hold now."""
         return max(1, min(self._most, self._texts))
 
+    @property
+    def width(self) -> int:
+        """Return how many requests may be under way now."""
+        return self._width
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait until another request may be under way."""

@@ -93,14 +93,13 @@ def with_prompts(texts: Iterable[str], role: Role, prompts: Prompts) -> list[str
     return [with_prompt(text, role, prompts) for text in texts]
 
 
-def is_blank(text: str, prompts: Prompts | None = None) -> bool:
-    """Return whether a model would see nothing: blanks, characters that nobody sees, or a typed prompt alone.
+def holds_only_prompt(text: str, prompts: Prompts) -> bool:
+    """Return whether a text says nothing to a model: it is blank, or a prompt was typed with nothing behind it.
 
-    >>> is_blank("query: ", Prompts("query: ", "passage: "))
+    >>> holds_only_prompt("query: ", Prompts("query: ", "passage: "))
     True
     """
-    bare = text if prompts is None else split_prompt(text, Role.NONE, prompts)[1]
-    return re.fullmatch(SPACE, bare) is not None
+    return re.fullmatch(SPACE, split_prompt(text, Role.NONE, prompts)[1]) is not None
 
 
 @lru_cache(maxsize=64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from koe5_demo.prompts import GivenPrompts, is_blank, resolve_prompts, split_prompt, typed_prompt, with_prompt
+from koe5_demo.prompts import GivenPrompts, holds_only_prompt, resolve_prompts, split_prompt, typed_prompt, with_prompt
 from koe5_demo.records import Prompts, Role
 
 E5 = Prompts("query: ", "passage: ")
@@ -86,19 +86,18 @@ def test_a_hundred_thousand_blanks_or_prompts_are_read_in_one_go() -> None:
 @pytest.mark.parametrize(
     "text", ["", " \n", "\ufeff", "\u200b \u2060", "query: ", "query：", "Passage :\u200b", "query: query:"]
 )
-def test_a_text_that_is_nothing_but_its_prompt_is_blank(text: str) -> None:
-    assert is_blank(text, E5)
+def test_a_text_that_is_nothing_but_its_prompt_holds_only_prompt(text: str) -> None:
+    assert holds_only_prompt(text, E5)
 
 
 @pytest.mark.parametrize("text", ["query: 서울", "query", ".", "0"])
 def test_a_text_with_a_word_of_its_own_is_not_blank(text: str) -> None:
-    assert not is_blank(text, E5)
+    assert not holds_only_prompt(text, E5)
 
 
 def test_a_prompt_is_a_text_like_any_other_where_the_model_has_none() -> None:
-    assert not is_blank("query: ", Prompts())
-    assert not is_blank("query: ")
-    assert is_blank(" \u200b")
+    assert not holds_only_prompt("query: ", Prompts())
+    assert holds_only_prompt(" \u200b", Prompts())
 
 
 @pytest.mark.parametrize(

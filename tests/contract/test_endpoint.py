@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
 pytest.importorskip("openai", reason="needs requirements-endpoint.txt")
@@ -939,3 +941,50 @@ def test_a_server_is_opened_again_by_the_name_that_is_told(counting: EmbeddingSe
     assert open_endpoint(name, prompts=PROMPTS, options=QUICK).info == encoder.info
     unnamed = open_endpoint(f"endpoint:{counting.url}")
     assert open_endpoint(model_address(unnamed.info)).info.device == unnamed.info.device
+
+
+# --- anything --------------------------------------------------------------------------------------------------------
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+ENTRY = st.fixed_dictionaries(
+    {}, optional={"index": ANY_JSON | st.integers(0, 2), "embedding": ANY_JSON | st.lists(st.floats(), max_size=3)}
+)
+ANY_ANSWER = ANY_JSON | st.fixed_dictionaries(
+    {"data": ANY_JSON | st.lists(ENTRY | ANY_JSON, max_size=3)}, optional={"usage": ANY_JSON, "model": ANY_JSON}
+)
+MANY = settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+
+@MANY
+@given(ANY_ANSWER.map(lambda body: json.dumps(body).encode()) | st.binary(max_size=60), st.integers(1, 3))
+def test_any_answer_is_vectors_or_an_endpoint_error(content: bytes, n: int) -> None:
+    try:
+        answer = read_answer(content, n, "http://host")
+    except EndpointError:
+        return
+    assert answer.vectors.shape[0] == n
+    assert np.isfinite(answer.vectors).all()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'{"data": [{"embedding": [' + b"9" * 5_000 + b"]}]}", b"[" * 100_000, b'{"data": [{"index": ' + b"9" * 5_000 + b"}]}"],
+    ids=["long number", "deep", "long index"],
+)  # fmt: skip
+def test_numbers_without_end_and_depths_without_end_are_an_endpoint_error(content: bytes) -> None:
+    with pytest.raises(EndpointError):
+        read_answer(content, 1, "http://host")
+
+
+@MANY
+@given(st.text(max_size=40) | st.from_regex(r"(a|b,c)?(\?[xy]=[a-z0-9{}\":,%]*(&[xy]=[^&]*)?)?", fullmatch=True))
+def test_any_model_of_an_address_is_read_and_written_again_or_refused(model: str) -> None:
+    try:
+        address = parse_address(f"endpoint:http://host#{model}")
+    except EndpointError:
+        return
+    assert parse_address(f"endpoint:http://host#{address.model}") == address

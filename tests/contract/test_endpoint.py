@@ -956,7 +956,7 @@ ENTRY = st.fixed_dictionaries(
 ANY_ANSWER = ANY_JSON | st.fixed_dictionaries(
     {"data": ANY_JSON | st.lists(ENTRY | ANY_JSON, max_size=3)}, optional={"usage": ANY_JSON, "model": ANY_JSON}
 )
-MANY = settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
 @MANY

@@ -20,8 +20,9 @@ from koe5_demo.benchmark.commands import add_parsers as add_benchmark
 from koe5_demo.calibration_command import add_parsers as add_calibration
 from koe5_demo.catalog import EMBEDDED_MODEL
 from koe5_demo.errors import DataError, DemoError, HubError, InputError
+from koe5_demo.prompts import GivenPrompts
 from koe5_demo.ranking import Comparison, compare, require_top_k, similarity
-from koe5_demo.records import FloatArray, ModelInfo, Notice, Prompts, Role
+from koe5_demo.records import FloatArray, ModelInfo, Notice, Role
 from koe5_demo.settings import DEVICES, DTYPES, Settings, load_settings
 from koe5_demo.training.commands import add_parsers as add_training
 from koe5_demo.whole_files import whole_file
@@ -122,8 +123,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="catalog id, hub id, folder or endpoint:URL#name (default: KOE5_MODEL or koe5)")
     parser.add_argument("--device", choices=DEVICES)
     parser.add_argument("--dtype", choices=DTYPES)
-    parser.add_argument("--query-prompt", help="prompt of a model outside the catalog")
-    parser.add_argument("--passage-prompt", help="prompt of a model outside the catalog")
+    parser.add_argument("--query-prompt", help="in place of the model's own")
+    parser.add_argument("--passage-prompt", help="in place of the model's own")
 
 
 def run_rank(options: argparse.Namespace, settings: Settings) -> int:
@@ -327,12 +328,8 @@ def _table(path: Path, settings: Settings) -> inputs.Table:
     return inputs.read_table(content, path.name, settings.limits)
 
 
-def _prompts(options: argparse.Namespace, settings: Settings) -> Prompts | None:
-    query = options.query_prompt if options.query_prompt is not None else settings.query_prompt
-    passage = options.passage_prompt if options.passage_prompt is not None else settings.passage_prompt
-    if query is None and passage is None:
-        return None
-    return Prompts(query=query or "", passage=passage or "")
+def _prompts(options: argparse.Namespace, settings: Settings) -> GivenPrompts:
+    return GivenPrompts(options.query_prompt, options.passage_prompt, settings.query_prompt, settings.passage_prompt)
 
 
 def _tell_all(notices: Sequence[Notice], settings: Settings) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from koe5_demo.catalog import CATALOG
 from koe5_demo.prompts import with_prompts
 from koe5_demo.ranking import Comparison
-from koe5_demo.records import FloatArray, ModelInfo, Role
+from koe5_demo.records import ENDPOINT_ENGINE, FloatArray, ModelInfo, Role
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 MODEL_COLUMNS: Final = ("model", "revision", "engine", "dtype", "device")
@@ -29,6 +30,15 @@ def model_json(info: ModelInfo) -> dict[str, Any]:
         "dtype": info.dtype,
         "device": info.device,
     }
+
+
+def model_option(info: ModelInfo) -> str:
+    """Return what `--model` takes to open a model again, as it is typed in a shell."""
+    if info.engine != ENDPOINT_ENGINE:
+        return shlex.quote(info.id)
+    from koe5_demo.encoding.endpoint import model_address  # as in `catalog_json`
+
+    return shlex.quote(model_address(info))
 
 
 def catalog_json() -> list[dict[str, Any]]:
@@ -109,8 +119,12 @@ def defuse(cell: str) -> str:
 
 
 def snippet(comparison: Comparison, info: ModelInfo) -> str:
-    """Return Python code that computes the same scores with sentence-transformers alone."""
-    place = info.hub_id or f"<{info.id}>"  # an endpoint or folder: whoever runs this names its own
+    """Return Python code that computes the same scores: with sentence-transformers alone, or from the same server."""
+    if info.engine == ENDPOINT_ENGINE:
+        from koe5_demo.encoding.endpoint import endpoint_code  # as in `catalog_json`
+
+        return endpoint_code(info, comparison.queries, comparison.passages)
+    place = info.hub_id or f"<{info.id}>"  # a folder: whoever runs this names its own
     revision = f', revision="{info.revision}"' if info.hub_id else ""
     dtype = "" if info.dtype == "float32" else f', model_kwargs={{"dtype": "{info.dtype}"}}'
     queries = with_prompts(comparison.queries, Role.QUERY, info.prompts)
@@ -122,7 +136,7 @@ def snippet(comparison: Comparison, info: ModelInfo) -> str:
             "from sentence_transformers import SentenceTransformer",
             "",
             f"model = SentenceTransformer({place!r}{revision}{dtype})",
-            f"model.max_seq_length = {info.max_tokens}",
+            *([f"model.max_seq_length = {info.known_limit}"] if info.known_limit else []),
             "queries = [",
             *(f"    {json.dumps(text, ensure_ascii=False)}," for text in queries),
             "]",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from koe5_demo.errors import InputError
-from koe5_demo.records import Encoded, Encoder, FloatArray, Hit, OnProgress, Role
+from koe5_demo.prompts import holds_only_prompt
+from koe5_demo.records import Encoded, Encoder, FloatArray, Hit, OnProgress, Prompts, Role
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ def compare(
     Raises:
         InputError: If there is no query or no passage, or one is blank.
     """
-    require_texts(queries, "no_query")
-    require_texts(passages, "no_passage")
+    require_texts(queries, "no_query", encoder.info.prompts)
+    require_texts(passages, "no_passage", encoder.info.prompts)
     query_encoded = encoder.encode(queries, Role.QUERY)
     passage_encoded = encoder.encode(passages, Role.PASSAGE, on_progress=on_progress)
     return Comparison(
@@ -102,7 +103,7 @@ def similarity(texts: Sequence[str], encoder: Encoder, *, role: Role = Role.NONE
     Raises:
         InputError: If there is no text or one is blank.
     """
-    require_texts(texts, "no_text")
+    require_texts(texts, "no_text", encoder.info.prompts)
     vectors = encoder.encode(texts, role).vectors
     return cosines(vectors, vectors)
 
@@ -123,12 +124,13 @@ def require_top_k(top_k: int | None) -> None:
         raise InputError("bad_top_k", value=top_k)
 
 
-def require_texts(texts: Sequence[str], empty_key: str) -> None:
-    """Refuse an empty list and blank texts.
+def require_texts(texts: Sequence[str], empty_key: str, prompts: Prompts) -> None:
+    """Refuse an empty list and texts that are blank or nothing but a prompt.
 
     Args:
         texts: Any.
         empty_key: Name of the message for no text at all.
+        prompts: Those of the model that is to read them.
 
     Raises:
         InputError: If there is no text or one is blank.
@@ -136,5 +138,5 @@ def require_texts(texts: Sequence[str], empty_key: str) -> None:
     if not texts:
         raise InputError(empty_key)
     for n, text in enumerate(texts, start=1):
-        if not text.strip():
+        if holds_only_prompt(text, prompts):
             raise InputError("blank_text", n=n) if len(texts) > 1 else InputError(empty_key)

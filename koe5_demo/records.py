@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,11 @@ IntArray = npt.NDArray[np.int64]
 
 OnProgress = Callable[[int, int], None]
 """Called with (done, total) in tokens or bytes or texts, whichever the caller documents."""
+
+
+UNKNOWN_LIMIT: Final = 1_000_000
+"""The `max_tokens` of a model whose limit nobody stated: no text is as long. Shown as unknown, never as a number."""
+ENDPOINT_ENGINE: Final = "endpoint"
 
 
 class Role(str, Enum):
@@ -52,7 +57,7 @@ class ModelInfo:
         dtype: Arithmetic of the dense layers: float32, bfloat16, ...
         device: cpu, cuda:0, mps, or the address of a server.
         dimensions: Width of a vector.
-        max_tokens: Longest input, prefix and special tokens included.
+        max_tokens: Longest input, prefix and special tokens included; UNKNOWN_LIMIT where nobody stated one.
         prompts: Prefixes that the encoder adds.
         fingerprint: Changes whenever the vectors could: key of caches and calibrations.
         note: What else a reader should know, in English; empty if nothing.
@@ -71,6 +76,16 @@ class ModelInfo:
     fingerprint: str
     note: str = ""
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def known_limit(self) -> int | None:
+        """Return `max_tokens`, or None where nobody stated a limit."""
+        return self.max_tokens if self.max_tokens < UNKNOWN_LIMIT else None
+
+    @property
+    def can_explain(self) -> bool:
+        """Return whether a score can be taken apart into words: a server gives whole vectors only."""
+        return self.engine != ENDPOINT_ENGINE
 
     def remarks(self, language: Language) -> str:
         """Return the note and the notices as one text; empty if there is nothing to tell."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 DTYPES: Final = ("auto", "fp32", "bf16", "fp16", "int8")
 LOG_FORMATS: Final = ("text", "json")
 ON_A_SPACE: Final = "SPACE_ID"
+MAY_BE_EMPTY: Final = ("KOE5_QUERY_PROMPT", "KOE5_PASSAGE_PROMPT")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Settings:
         dtype: KOE5_DTYPE: auto, fp32, bf16, fp16 or int8. Not set, the page takes auto; the command line and the
             benchmark take fp32, see `exact_dtype`.
         language: KOE5_LANG: language of the command line and of the page's first view (ko or en).
-        query_prompt, passage_prompt: KOE5_QUERY_PROMPT, KOE5_PASSAGE_PROMPT: prompts of a model outside the catalog.
+        query_prompt, passage_prompt: KOE5_QUERY_PROMPT, KOE5_PASSAGE_PROMPT: prompts of a model outside the catalog;
+            set and empty means none, not set what the model has.
         cache_mb: KOE5_CACHE_MB: memory for vectors of texts already seen, in 10^6 bytes.
         models_in_memory: KOE5_MODELS_IN_MEMORY: how many models stay loaded beside the embedded one.
         hub_timeout: KOE5_HUB_TIMEOUT: seconds to wait for a first answer of the hub.
@@ -106,18 +109,37 @@ class Settings:
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from environment variables; an empty variable counts as not set.
+    """Read the settings from environment variables; an empty variable counts as not set, but for the prompts.
 
     Raises:
         SettingError: If a variable holds a value that cannot be used; the message says which are valid.
     """
-    env = {name: value for name, value in (os.environ if environ is None else environ).items() if value != ""}
+    given = os.environ if environ is None else environ
+    env = {name: value for name, value in given.items() if value != "" or name in MAY_BE_EMPTY}
+    endpoint_options(env)  # read again by whoever opens a server, and told here if one of them is wrong
     values: dict[str, Any] = {"behind_proxy": ON_A_SPACE in env}
     for field, (name, parse) in _VARIABLES.items():
         if name in env:
             values[field] = parse(name, env[name])
     limits = {field: parse(name, env[name]) for field, (name, parse) in _LIMITS.items() if name in env}
     return Settings(**values, model_named="KOE5_MODEL" in env, limits=Limits(**limits))
+
+
+def endpoint_options(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return what KOE5_ENDPOINT_* say of how a server is asked, by the fields of `encoding.endpoint.Options`.
+
+    KOE5_ENDPOINT_TIMEOUT: seconds without a byte from the server before a try counts as failed.
+    KOE5_ENDPOINT_CONCURRENCY: requests under way at a time.
+    KOE5_ENDPOINT_BATCH: most texts of a request.
+    KOE5_ENDPOINT_QUERY_BODY, KOE5_ENDPOINT_PASSAGE_BODY: JSON objects that are added to requests of queries and of
+    passages, for servers that add prefixes themselves.
+    (KOE5_ENDPOINT_KEY is read where a server is opened, and kept in no record.)
+
+    Raises:
+        SettingError: If one holds a value that cannot be used.
+    """
+    env = os.environ if environ is None else environ
+    return {field: parse(name, env[name]) for field, (name, parse) in _ENDPOINT.items() if env.get(name)}
 
 
 def _text(_name: str, value: str) -> str:
@@ -159,6 +181,16 @@ def _one_of(*valid: str) -> Callable[[str, str], str]:
     return parse
 
 
+def _json_object(name: str, value: str) -> dict[str, Any]:
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise SettingError("bad_setting", name=name, value=value, rule='{"name": value}')
+    return found
+
+
 def _language(name: str, value: str) -> Language:
     return Language(_one_of(*(language.value for language in Language))(name, value))
 
@@ -195,4 +227,11 @@ _LIMITS: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
     "chars_per_text": ("KOE5_MAX_CHARS", _whole(1, 10_000_000)),
     "chars_in_all": ("KOE5_MAX_TOTAL_CHARS", _whole(1, 1_000_000_000)),
     "file_mb": ("KOE5_MAX_FILE_MB", _positive(10_000)),
+}
+_ENDPOINT: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
+    "timeout_s": ("KOE5_ENDPOINT_TIMEOUT", _positive(3_600)),
+    "concurrency": ("KOE5_ENDPOINT_CONCURRENCY", _whole(1, 64)),
+    "texts_per_request": ("KOE5_ENDPOINT_BATCH", _whole(1, 2_048)),
+    "query_body": ("KOE5_ENDPOINT_QUERY_BODY", _json_object),
+    "passage_body": ("KOE5_ENDPOINT_PASSAGE_BODY", _json_object),
 }

@@ -97,8 +97,8 @@ def compare_windows(
     Raises:
         InputError: If there is no query or passage, one is blank, or the overlap is out of range.
     """
-    require_texts(queries, "no_query")
-    require_texts(passages, "no_passage")
+    require_texts(queries, "no_query", encoder.info.prompts)
+    require_texts(passages, "no_passage", encoder.info.prompts)
     counts = encoder.count_tokens(passages, Role.PASSAGE)
     windows = split_passages(passages, encoder, overlap=overlap, counts=counts)
     texts = [window_text(passages[window.passage], window, encoder) for window in windows]

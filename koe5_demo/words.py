@@ -640,8 +640,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "The embedding server {url} cannot be reached ({tries} tries): {reason}. Check that it runs and the address.",
     ),
     "endpoint_timeout": (
-        "임베딩 서버 {url}이(가) {seconds:g}초 동안 답하지 않았습니다({tries}번 시도).",
-        "The embedding server {url} did not answer within {seconds:g} s ({tries} tries).",
+        "임베딩 서버 {url}이(가) {seconds:g}초 동안 답하지 않았습니다({tries}번 시도). 느린 서버면 KOE5_ENDPOINT_TIMEOUT을 "
+        "늘리거나 KOE5_ENDPOINT_BATCH를 줄이세요.",
+        "The embedding server {url} did not answer within {seconds:g} s ({tries} tries). For a slow server raise "
+        "KOE5_ENDPOINT_TIMEOUT or lower KOE5_ENDPOINT_BATCH.",
     ),
     "endpoint_key_refused": (
         "임베딩 서버 {url}이(가) 접근을 거절했습니다(HTTP {status}). 환경 변수 KOE5_ENDPOINT_KEY의 키를 확인하세요.",
@@ -686,6 +688,24 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "endpoint_which_model": (
         "임베딩 서버 {url}에 모델이 여럿입니다({valid}). 주소 뒤에 #이름을 붙여 고르세요.",
         "The embedding server {url} has several models ({valid}). Choose one with #name after the address.",
+    ),
+    "endpoint_not_listed": (
+        "임베딩 서버 {url}에 {name!r} 모델이 없습니다. 서버가 알려 준 모델: {valid}. 주소 뒤의 #이름을 고쳐 주세요.",
+        "The embedding server {url} has no model {name!r}. It names {valid}. Correct the #name after the address.",
+    ),
+    "endpoint_model_changed": (
+        "임베딩 서버 {url}의 모델이 바뀌었습니다(전: {before}, 지금: {after}). 두 모델의 벡터를 섞지 않으려고 멈췄습니다. "
+        "지금 모델을 쓰려면 다시 여세요.",
+        "The model of the embedding server {url} has changed (before: {before}, now: {after}). Stopped, so that vectors "
+        "of two models do not mix. Open it again to use the model of now.",
+    ),
+    "endpoint_note_called": (
+        "서버는 자기 모델을 {name!r}이라고 부릅니다.",
+        "the server itself calls its model {name!r}",
+    ),
+    "endpoint_note_roles": (
+        "서버에 질의인지 문단인지 알리므로({model}) 접두사는 서버가 붙입니다.",
+        "the server is told queries from passages ({model}) and adds its own prefixes",
     ),
     "endpoint_note_prompts": (
         "{name!r} 모델의 접두사를 알지 못해 아무것도 붙이지 않습니다.",
@@ -867,6 +887,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "loaded_from": ("출처", "From"),
     "loaded_engine": ("엔진", "Engine"),
     "loaded_dimensions": ("차원", "Dimensions"),
+    "limit_unknown": ("모름", "unknown"),
     "loaded_limit": ("한도", "Limit"),
     "from_hub": ("허브에서 받은 파일", "files from the hub"),
     "from_folder": ("로컬 폴더", "a local folder"),
@@ -954,6 +975,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "passage": ("문단", "Passage"),
     "number": ("번호", "No."),
     "tokens": ("토큰", "Tokens"),
+    "tokens_alone": ("{used:,} / 모름", "{used:,} / unknown"),
     "tokens_of": ("{used:,} / {limit:,}", "{used:,} / {limit:,}"),
     "cut": ("잘림", "cut"),
     "cut_title": (
@@ -1052,6 +1074,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "map_axis": ("축 {n} (분산의 {percent:.0f}%)", "Axis {n} ({percent:.0f}% of the variance)"),
     "map_near": ("가까운 글: {name} {cosine:.3f}", "nearest: {name} {cosine:.3f}"),
     "token_meter": ("가장 긴 문단 {longest:,}/{limit:,}토큰", "Longest passage {longest:,}/{limit:,} tokens"),
+    "token_meter_alone": (
+        "가장 긴 문단 {longest:,}토큰(모델의 한도는 알 수 없음)",
+        "Longest passage {longest:,} tokens (the model's limit is unknown)",
+    ),
     "token_meter_cut": (
         "가장 긴 문단 {longest:,}/{limit:,}토큰: 문단 {n:,}개가 잘립니다",
         "Longest passage {longest:,}/{limit:,} tokens: {n:,} will be cut",

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 Embed = Callable[[Sequence[str]], np.ndarray]
+HANG_S = 1.0
 Tamper = Callable[[dict[str, Any]], Any]
 
 
@@ -51,6 +52,9 @@ class EmbeddingServer:
         key: Bearer token that it wants; empty takes all.
         formats: Forms of vectors that it knows; others are refused with 400.
         max_texts: Most texts of a request.
+        too_many: What a request of more texts is answered with.
+        patient_texts: Most texts that it computes before anyone gives up; with more it hangs.
+        answers_as: What it calls its model; None repeats the name that was asked for.
         faults: Taken one a request of embeddings, first first.
         always: A fault of every request once `faults` is empty.
         delay_s: Function of the request's number to seconds before its answer.
@@ -62,6 +66,9 @@ class EmbeddingServer:
     key: str = ""
     formats: tuple[str, ...] = ("float", "base64")
     max_texts: int = 2_048
+    too_many: int = 400
+    patient_texts: int = 2_048
+    answers_as: str | None = None
     faults: list[Fault] = field(default_factory=list)
     always: Fault | None = None
     delay_s: Callable[[int], float] = lambda _n: 0.0
@@ -126,18 +133,23 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(401, f"Incorrect API key provided: {self.headers.get('Authorization')}")
         if fault.status != 200:
             return self._error(fault.status, fault.message, dict(fault.headers))
-        if form not in service.formats or len(texts) > service.max_texts or not all(texts):
-            return self._error(400, "encoding_format, an empty text or too many texts")
+        if len(texts) > service.max_texts:
+            return self._error(service.too_many, f"batch size is invalid, not larger than {service.max_texts}")
+        if form not in service.formats or not all(texts):
+            return self._error(400, "encoding_format or an empty text")
+        if len(texts) > service.patient_texts:
+            time.sleep(HANG_S)
         answer = self._right_answer(body, form)
         content = json.dumps(fault.tamper(answer) if fault.tamper else answer).encode()
         return self._send(200, content, dict(fault.headers), cut=fault.cut, drip_s=fault.drip_s)
 
     def _right_answer(self, body: dict[str, Any], form: str) -> dict[str, Any]:
-        rows = np.asarray(self.server.service.embed(body["input"]), dtype="<f4")
+        service = self.server.service
+        rows = np.asarray(service.embed(body["input"]), dtype="<f4")
         shown = [base64.b64encode(row.tobytes()).decode() if form == "base64" else row.tolist() for row in rows]
         data = [{"object": "embedding", "index": n, "embedding": row} for n, row in enumerate(shown)]
-        answer: dict[str, Any] = {"object": "list", "data": data, "model": body["model"]}
-        if self.server.service.with_usage:
+        answer: dict[str, Any] = {"object": "list", "data": data, "model": service.answers_as or body["model"]}
+        if service.with_usage:
             n_tokens = sum(len(text) + 2 for text in body["input"])
             answer["usage"] = {"prompt_tokens": n_tokens, "total_tokens": n_tokens}
         return answer

@@ -17,7 +17,8 @@ from koe5_demo.encoding import loading, zero_gpu
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.encoding.endpoint import is_endpoint, open_endpoint, shown_name
 from koe5_demo.errors import DemoError, ModelLoadError, UnknownModelError
-from koe5_demo.records import Encoder, Prompts
+from koe5_demo.prompts import GivenPrompts
+from koe5_demo.records import Encoder
 from koe5_demo.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -197,7 +198,7 @@ class ModelHost:
 
     def _load(self, name: str, on_disk: Event | None = None) -> None:
         if is_endpoint(name):
-            self._keep(name, open_endpoint(name, prompts=self._prompts(name)))
+            self._keep(name, open_endpoint(name, prompts=self._prompts()))
             return
         source = loading.find_source(name)
         files = loading.local_files(source)
@@ -215,7 +216,7 @@ class ModelHost:
 
     def _open(self, name: str, files: loading.Files, wanted_dtype: str) -> Encoder:
         device, dtype = zero_gpu.placement(self._settings.device, wanted_dtype, small=name == EMBEDDED_MODEL)
-        opened = loading.open_encoder(files, device=device, dtype=dtype, prompts=self._prompts(name))
+        opened = loading.open_encoder(files, device=device, dtype=dtype, prompts=self._prompts())
         return zero_gpu.lend_gpu(opened)
 
     def _progress(self, name: str) -> Callable[[int, int], None]:
@@ -224,11 +225,9 @@ class ModelHost:
 
         return report
 
-    def _prompts(self, name: str) -> Prompts | None:
+    def _prompts(self) -> GivenPrompts:
         given = (self._settings.query_prompt, self._settings.passage_prompt)
-        if name in CATALOG or given == (None, None):
-            return None
-        return Prompts(query=given[0] or "", passage=given[1] or "")
+        return GivenPrompts(query_outside=given[0], passage_outside=given[1])
 
     def _keep(self, name: str, inner: Encoder) -> None:
         encoder = CachingEncoder(inner, self._cache)

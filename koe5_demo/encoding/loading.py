@@ -19,14 +19,14 @@ from koe5_demo.encoding import embedded, hub
 from koe5_demo.encoding.endpoint import is_endpoint, open_endpoint
 from koe5_demo.encoding.fingerprint import folder_hash, with_fingerprint
 from koe5_demo.errors import ModelLoadError, SettingError, UnknownModelError
-from koe5_demo.records import Encoder, ModelInfo, OnProgress, Prompts
+from koe5_demo.prompts import GivenPrompts, resolve_prompts
+from koe5_demo.records import UNKNOWN_LIMIT, Encoder, ModelInfo, OnProgress, Prompts
 from koe5_demo.settings import DEVICES, DTYPES
 
 logger = logging.getLogger(__name__)
 
 OWN_MODULES: Final = ("sentence_transformers.", "koe5_demo.")
 PASSAGE_PROMPT_NAMES: Final = ("passage", "document", "corpus")
-ANY_LENGTH: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,9 @@ def fetch_files(source: Source, *, timeout: float, on_progress: OnProgress | Non
     return Files(source, folder, commit, f"{source.hub_id}@{commit}")
 
 
-def open_encoder(files: Files, *, device: str = "auto", dtype: str = "auto", prompts: Prompts | None = None) -> Encoder:
+def open_encoder(
+    files: Files, *, device: str = "auto", dtype: str = "auto", prompts: Prompts | GivenPrompts | None = None
+) -> Encoder:
     """Load a model whose files are on this machine, in the fastest engine that gives its own vectors.
 
     Args:
@@ -149,7 +151,7 @@ def load_encoder(
     *,
     device: str = "auto",
     dtype: str = "fp32",
-    prompts: Prompts | None = None,
+    prompts: Prompts | GivenPrompts | None = None,
     hub_timeout: float = 5.0,
     on_progress: OnProgress | None = None,
 ) -> Encoder:
@@ -177,7 +179,12 @@ def load_encoder(
 
 
 def describe(
-    files: Files, dimensions: int, most_tokens: int | None, registered: Mapping[str, str], *, prompts: Prompts | None
+    files: Files,
+    dimensions: int,
+    most_tokens: int | None,
+    registered: Mapping[str, str],
+    *,
+    prompts: Prompts | GivenPrompts | None,
 ) -> ModelInfo:
     """Describe a model; the engine fills in what it is.
 
@@ -190,7 +197,8 @@ def describe(
     """
     spec = files.source.spec
     found, note = (spec.prompts, "") if spec is not None else _found_prompts(registered)
-    limit = min(most_tokens or ANY_LENGTH, spec.max_tokens if spec is not None else ANY_LENGTH)
+    used = resolve_prompts(found, prompts, in_catalog=spec is not None)
+    limit = min(most_tokens or UNKNOWN_LIMIT, spec.max_tokens if spec is not None else UNKNOWN_LIMIT)
     return ModelInfo(
         id=files.source.id,
         hub_id=files.source.hub_id,
@@ -200,13 +208,13 @@ def describe(
         device="cpu",
         dimensions=dimensions,
         max_tokens=limit,
-        prompts=found if prompts is None else prompts,
+        prompts=used,
         fingerprint="",
-        note="" if prompts is not None else note,
+        note=note if used == found and prompts in (None, GivenPrompts()) else "",
     )
 
 
-def _open_embedded(files: Files, prompts: Prompts | None) -> Encoder:
+def _open_embedded(files: Files, prompts: Prompts | GivenPrompts | None) -> Encoder:
     model = embedded.load_model(files.folder)
     info = describe(files, model.dimensions, model.max_words, model.config.prompts, prompts=prompts)
     model.max_words = info.max_tokens

@@ -123,7 +123,8 @@ class Api:
             model: Catalog id; empty for the model that serves now.
 
         Returns:
-            {"model": {...}, "limit", "texts": [{"sent", "tokens", "truncated"}]}; "sent" is the text with its prefix.
+            {"model": {...}, "limit", "texts": [{"sent", "tokens", "truncated"}]}; "sent" is the text with its prefix,
+            "limit" null where nobody stated one.
         """
         chosen, clean = _role(role), self._texts(texts)
         encoder = self._encoder(model)
@@ -133,7 +134,7 @@ class Api:
         rows = [
             {"sent": text, "tokens": int(n), "truncated": bool(n > limit)} for text, n in zip(sent, counts, strict=True)
         ]
-        return {"model": exports.model_json(encoder.info), "limit": limit, "texts": rows}
+        return {"model": exports.model_json(encoder.info), "limit": encoder.info.known_limit, "texts": rows}
 
     def models(self) -> dict[str, Any]:
         """List the models that may be asked for.

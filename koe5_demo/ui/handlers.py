@@ -188,7 +188,7 @@ def count_line(form: Form, limits: Limits, encoder: Encoder | None, language: La
     counts = encoder.count_tokens(passages.texts, Role.PASSAGE)
     longest, limit = int(counts.max()), encoder.info.max_tokens
     n_cut = int((counts > limit).sum())
-    key = "token_meter_cut" if n_cut else "token_meter"
+    key = "token_meter_cut" if n_cut else "token_meter" if encoder.info.known_limit else "token_meter_alone"
     lines.append(message(key, language, longest=longest, limit=limit, n=n_cut))
     return lines
 

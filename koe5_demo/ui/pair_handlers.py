@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from koe5_demo import figures
+from koe5_demo import exports, figures
 from koe5_demo.calibration import Calibration, Percentiles, load_calibration
 from koe5_demo.explain import Unit, UnitKind, strongest
 from koe5_demo.plain_plotly import Figure
@@ -138,7 +138,7 @@ def calibrate_outcome(outcome: Outcome, query: int, settings: Settings, language
     """Return how high a query's best scores are among measured pairs, with a strip; no strip without a calibration."""
     found = load_calibration(outcome.info, settings)
     if found is None:
-        return HighView((Notice("calibration_none", {"model": outcome.info.id}),))
+        return HighView((Notice("calibration_none", {"model": exports.model_option(outcome.info)}),))
     best = outcome.comparison.hits(query, MOST_MARKS)
     marks = [figures.Mark(hit.score, f"P{hit.index + 1}", hit.passage) for hit in best]
     places = tuple((mark.name, mark.score, found.percentile(mark.score)) for mark in marks)

@@ -50,9 +50,9 @@ def ranking(outcome: Outcome, query: int, language: Language) -> str:
         for hit in outcome.comparison.hits(query)
     ]
     columns = {"bare": outcome.bare is not None, "rival": outcome.rival.name if outcome.rival else ""}
-    return render_template(
-        "ranking.html", language, rows=rows, limit=outcome.info.max_tokens, query=query, columns=columns
-    )
+    info = outcome.info
+    about = {"limit": info.known_limit, "can_explain": info.can_explain}
+    return render_template("ranking.html", language, rows=rows, query=query, columns=columns, **about)
 
 
 def rival(outcome: Outcome, query: int, language: Language) -> str:

@@ -245,3 +245,28 @@ def test_the_package_offers_its_three_functions() -> None:
     encoder = load_encoder("mini")
     assert rank("수도", ["항구 도시", "나라의 수도"], encoder)[0].index == 1
     assert similarity(["가", "나"], encoder).shape == (2, 2)
+
+
+def test_prompts_of_variables_leave_a_catalog_model_alone_and_those_of_options_do_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KOE5_QUERY_PROMPT", "ask: ")
+    monkeypatch.setenv("KOE5_PASSAGE_PROMPT", "")
+    assert main(["rank", "--query", "수도", *PASSAGES, "--model", "mini"]) == 0
+    assert "prompts 'query: ' 'passage: '" in capsys.readouterr().out
+    assert main(["rank", "--query", "수도", *PASSAGES, "--model", "mini", "--query-prompt", ""]) == 0
+    assert "prompts '' 'passage: '" in capsys.readouterr().out
+
+
+def test_one_prompt_alone_leaves_the_other_as_it_is(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KOE5_PASSAGE_PROMPT", "doc: ")
+    command = ["rank", "--query", "수도", *PASSAGES, "--model", str(tiny_folder), "--query-prompt", "ask: "]
+    assert main(command) == 0
+    assert "prompts 'ask: ' 'doc: '" in capsys.readouterr().out
+
+
+def test_a_query_that_is_nothing_but_its_prompt_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rank", "--query", "query: ", *PASSAGES, "--model", "mini"]) == 2
+    assert capsys.readouterr().out == ""

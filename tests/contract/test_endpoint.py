@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import math
+import shlex
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
 pytest.importorskip("openai", reason="needs requirements-endpoint.txt")
@@ -21,10 +28,21 @@ from embedding_server import EmbeddingServer, Fault, serve_embeddings
 from koe5_demo import exports
 from koe5_demo.catalog import CATALOG
 from koe5_demo.encoding import hub
-from koe5_demo.encoding.endpoint import EndpointEncoder, Options, open_endpoint, parse_address, shown_name
-from koe5_demo.encoding.endpoint.server import retry_after
+from koe5_demo.encoding.cache import CachingEncoder, VectorCache
+from koe5_demo.encoding.endpoint import (
+    EndpointEncoder,
+    Options,
+    endpoint_code,
+    model_address,
+    open_endpoint,
+    parse_address,
+    shown_name,
+)
+from koe5_demo.encoding.endpoint.protocol import read_answer
+from koe5_demo.encoding.endpoint.server import CALM_AFTER, Pace, retry_after
 from koe5_demo.encoding.loading import load_encoder
-from koe5_demo.errors import EndpointError, MissingExtraError
+from koe5_demo.errors import EndpointError, MissingExtraError, SettingError
+from koe5_demo.prompts import GivenPrompts
 from koe5_demo.ranking import compare
 from koe5_demo.records import Encoder, Prompts, Role
 from koe5_demo.words import Language
@@ -38,6 +56,7 @@ QUICK = Options(timeout_s=10, retries=3, patience_s=20)
 @pytest.fixture(autouse=True)
 def quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KOE5_ENDPOINT_KEY", raising=False)
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
     monkeypatch.setattr("koe5_demo.encoding.endpoint.server.FIRST_WAIT_S", 0.01)
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -336,16 +355,134 @@ def test_vllm_is_told_to_cut_long_texts_and_others_are_not(counting: EmbeddingSe
     assert "truncate_prompt_tokens" not in counting.requests[0]
 
 
+def test_a_name_that_the_server_does_not_list_is_refused(counting: EmbeddingServer) -> None:
+    counting.models = [{"id": "intfloat/multilingual-e5-small"}, {"id": "other"}]
+    counting.embed = lambda texts: np.ones((len(texts), 384))
+    for name in ("koen-e5-tiny", "nlpai-lab/KoE5", "someone/other-model"):
+        with pytest.raises(EndpointError, match=f"no model '{name}'. It names intfloat/multilingual-e5-small, other"):
+            connect(counting, name, prompts=None)
+    assert counting.requests == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "listed"),
+    [("koe5", "nlpai-lab/KoE5"), ("NLPAI-lab/koe5", "koe5"), ("nlpai-lab/KoE5", "/models/nlpai-lab/KoE5")],
+)
+def test_a_name_that_the_server_spells_in_another_way_is_sent_and_shown_as_listed(
+    counting: EmbeddingServer, asked: str, listed: str
+) -> None:
+    counting.models = [{"id": listed}, {"id": "other/model"}]
+    counting.embed = lambda texts: np.ones((len(texts), 1024))
+    encoder = connect(counting, asked, prompts=None)
+    encoder.encode(["글"], Role.QUERY)
+    assert (encoder.info.id, encoder.info.prompts) == (f"endpoint:{listed}", CATALOG["koe5"].prompts)
+    assert {request["model"] for request in counting.requests} == {listed}
+
+
+def test_a_server_whose_answers_name_another_model_is_told_or_refused(counting: EmbeddingServer) -> None:
+    counting.answers_as = "intfloat/multilingual-e5-small"
+    assert "calls its model 'intfloat/multilingual-e5-small'" in connect(counting).info.note
+    counting.embed = lambda texts: np.ones((len(texts), 1024))
+    counting.answers_as = "BAAI/bge-m3"
+    with pytest.raises(EndpointError, match=r"no model 'koe5'\. It names BAAI/bge-m3"):
+        connect(counting, "koe5", prompts=None)
+
+
+def test_a_limit_that_nobody_stated_is_unknown(counting: EmbeddingServer) -> None:
+    assert connect(counting).info.known_limit is None
+    counting.models = [{"id": "tiny", "max_model_len": 300}]
+    assert connect(counting).info.known_limit == 300
+
+
+def test_a_score_of_a_server_cannot_be_taken_apart(counting: EmbeddingServer, local: Encoder) -> None:
+    assert not connect(counting).info.can_explain
+    assert local.info.can_explain
+
+
+# --- servers that add prefixes themselves ----------------------------------------------------------------------------
+
+
+def asked_by_role(server: EmbeddingServer, encoder: EndpointEncoder, *keys: str) -> list[tuple[object, ...]]:
+    """What a query, a passage and a text without a role were sent with."""
+    server.forget()
+    for role in (Role.QUERY, Role.PASSAGE, Role.NONE):
+        encoder.encode(["글"], role)
+    return [tuple(request.get(key) for key in ("input", *keys)) for request in server.requests]
+
+
+def test_a_field_can_tell_queries_from_passages(counting: EmbeddingServer) -> None:
+    encoder = connect(counting, "tiny?input_type=search_query,search_document&dimensions=2", prompts=None)
+    assert asked_by_role(counting, encoder, "model", "input_type", "dimensions") == [
+        (["글"], "tiny", "search_query", 2),
+        (["글"], "tiny", "search_document", 2),
+        (["글"], "tiny", "search_document", 2),
+    ]
+    assert "adds its own prefixes" in encoder.info.note
+    assert encoder.info.fingerprint != connect(counting, prompts=None).info.fingerprint
+
+
+def test_two_names_can_tell_queries_from_passages(counting: EmbeddingServer) -> None:
+    counting.models = [{"id": "e5-query"}, {"id": "e5-passage"}]
+    encoder = connect(counting, "e5-query,e5-passage", prompts=None)
+    assert asked_by_role(counting, encoder, "model") == [
+        (["글"], "e5-query"),
+        (["글"], "e5-passage"),
+        (["글"], "e5-passage"),
+    ]
+    with pytest.raises(EndpointError, match="no model 'e5-document'"):
+        connect(counting, "e5-query,e5-document")
+
+
+def test_settings_can_tell_queries_from_passages(counting: EmbeddingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOE5_ENDPOINT_QUERY_BODY", '{"task": {"kind": "query, long"}}')
+    monkeypatch.setenv("KOE5_ENDPOINT_PASSAGE_BODY", '{"truncate": "END"}')
+    encoder = open_endpoint(f"endpoint:{counting.url}#tiny")
+    assert asked_by_role(counting, encoder, "task", "truncate") == [
+        (["글"], {"kind": "query, long"}, None),
+        (["글"], None, "END"),
+        (["글"], None, "END"),
+    ]
+    monkeypatch.delenv("KOE5_ENDPOINT_QUERY_BODY")
+    monkeypatch.delenv("KOE5_ENDPOINT_PASSAGE_BODY")
+    assert open_endpoint(model_address(encoder.info)).info == encoder.info
+
+
+def test_a_server_that_adds_prefixes_gets_none_from_the_catalog_but_those_that_were_given(
+    counting: EmbeddingServer,
+) -> None:
+    counting.embed = lambda texts: np.ones((len(texts), 1024))
+    name = "koe5?input_type=query,passage"
+    assert connect(counting, name, prompts=None).info.prompts == Prompts()
+    assert connect(counting, name, prompts=PROMPTS).info.prompts == PROMPTS
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "expected"),
+    [
+        (GivenPrompts(query_outside="q: "), "tiny", Prompts("q: ", "")),
+        (GivenPrompts(query_outside="q: ", passage_outside="p: "), "koe5", CATALOG["koe5"].prompts),
+        (GivenPrompts(query_outside="", passage_outside=""), "koe5", CATALOG["koe5"].prompts),
+        (GivenPrompts(query="", query_outside="q: "), "koe5", Prompts("", "passage: ")),
+    ],
+)
+def test_prompts_are_given_one_by_one_and_variables_leave_the_catalog_alone(
+    counting: EmbeddingServer, given: GivenPrompts, name: str, expected: Prompts
+) -> None:
+    counting.embed = lambda texts: np.ones((len(texts), 1024))
+    assert connect(counting, name, prompts=given).info.prompts == expected
+
+
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_is_busy_is_asked_again_when_it_says(counting: EmbeddingServer) -> None:
+def test_a_server_that_is_busy_is_asked_again_when_it_says(
+    counting: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     encoder = connect(counting)
     waited: list[float] = []
     counting.faults = [Fault(429, headers=(("Retry-After", "1"),))]
-    stop = threading.Event()
-    stop.wait = lambda seconds: bool(waited.append(seconds))  # type: ignore[method-assign,assignment]
-    encoder._server.embed(["글 5"], stop)
+    monkeypatch.setattr("openai._base_client.time", SimpleNamespace(sleep=waited.append, time=time.time))
+    encoder.encode(["글 5"], Role.NONE)
     assert waited == [1.0]
     assert len(counting.requests) == 2
 
@@ -441,6 +578,7 @@ def with_entry(key: str, value: object) -> Any:
         (Fault(tamper=without_last), "was sent 3 texts and gave 2 vectors"),
         (Fault(tamper=with_entry("index", 1)), "indices repeat or are missing"),
         (Fault(tamper=with_entry("index", "0")), "indices repeat|no index"),
+        (Fault(tamper=with_entry("index", None)), "no index"),
         (Fault(tamper=with_entry("index", 99)), "indices repeat or are missing"),
         (Fault(tamper=lambda answer: {"data": [1] * len(answer["data"])}), "no index or no embedding"),
         (Fault(tamper=with_entry("embedding", [1.0, 2.0, 3.0])), "2, 3 dimensions"),
@@ -499,6 +637,139 @@ def test_an_answer_that_drips_is_given_up(counting: EmbeddingServer) -> None:
     with pytest.raises(EndpointError, match=r"did not answer within 0.3 s"):
         encoder.encode(["글"], Role.NONE)
     assert len(counting.requests) == 1
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_server_that_takes_few_texts_gets_few_and_is_not_asked_for_more_again(
+    counting: EmbeddingServer, status: int
+) -> None:
+    counting.max_texts, counting.too_many = 10, status
+    encoder = connect(counting)  # 16 probes
+    texts = [f"글 {n}" for n in range(40)]
+    assert numbers(encoder.encode(texts, Role.NONE).vectors) == list(range(40))
+    # 16 probes were refused and went as 8 and 8: from then on 8 are sent.
+    assert {len(request["input"]) for request in counting.requests} == {8}
+
+
+def test_a_text_that_is_refused_for_itself_leaves_the_size_of_requests_alone(counting: EmbeddingServer) -> None:
+    encoder = connect(counting)
+    counting.max_texts = 0
+    with pytest.raises(EndpointError, match="HTTP 400: batch size is invalid"):
+        encoder.encode([f"글 {n}" for n in range(8)], Role.NONE)
+    assert [len(request["input"]) for request in counting.requests] == [8, 4, 2, 1]
+    counting.max_texts = 2_048
+    counting.forget()
+    encoder.encode([f"글 {n}" for n in range(8)], Role.NONE)
+    assert [len(request["input"]) for request in counting.requests] == [8]
+
+
+def test_the_size_of_requests_is_a_setting(counting: EmbeddingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOE5_ENDPOINT_BATCH", "3")
+    monkeypatch.setenv("KOE5_ENDPOINT_TIMEOUT", "7.5")
+    monkeypatch.setenv("KOE5_ENDPOINT_CONCURRENCY", "2")
+    encoder = open_endpoint(f"endpoint:{counting.url}#tiny")
+    options = encoder._server.options
+    assert (options.texts_per_request, options.timeout_s, options.concurrency) == (3, 7.5, 2)
+    assert max(len(request["input"]) for request in counting.requests) == 3
+    monkeypatch.setenv("KOE5_ENDPOINT_BATCH", "many")
+    with pytest.raises(SettingError, match="KOE5_ENDPOINT_BATCH"):
+        open_endpoint(f"endpoint:{counting.url}#tiny")
+
+
+def test_after_a_time_out_less_is_sent_and_one_request_at_a_time(counting: EmbeddingServer) -> None:
+    encoder = connect(counting, options=Options(timeout_s=0.3, retries=3, concurrency=1))
+    counting.patient_texts = 8
+    texts = [f"글 {n}" for n in range(32)]
+    assert numbers(encoder.encode(texts, Role.NONE).vectors) == list(range(32))
+    assert [len(request["input"]) for request in counting.requests] == [32, 8, 8, 8, 8]
+
+
+def test_less_is_asked_at_once_until_all_is_calm() -> None:
+    pace = Pace(Options(texts_per_request=32, concurrency=3))
+    pace.timed_out(32)
+    assert (pace.texts, pace.width) == (8, 1)
+    pace.timed_out(2)
+    assert pace.texts == 1
+    for _ in range(2 * CALM_AFTER):
+        pace.answered()
+    assert (pace.texts, pace.width) == (4, 3)
+    pace.refused_above(3)
+    for _ in range(10 * CALM_AFTER):
+        pace.answered()
+    assert (pace.texts, pace.width) == (3, 3)
+
+
+def test_a_request_that_nobody_waits_for_is_not_sent_again(counting: EmbeddingServer) -> None:
+    encoder = connect(counting)
+    stop = threading.Event()
+    counting.delay_s = lambda _n: stop.set() or 0.0
+    counting.always = Fault(503)
+    with pytest.raises(EndpointError):
+        encoder._server.embed(["글"], Role.NONE, stop)
+    assert len(counting.requests) == 1
+
+
+def test_vectors_without_an_index_are_in_the_order_given(counting: EmbeddingServer) -> None:
+    def without_index(answer: dict[str, Any]) -> dict[str, Any]:
+        for item in answer["data"]:
+            del item["index"]
+        return answer
+
+    counting.always = Fault(tamper=without_index)
+    encoder = connect(counting)
+    assert numbers(encoder.encode(["글 3", "글 1", "글 2"], Role.NONE).vectors) == [3, 1, 2]
+    counting.always = Fault(tamper=lambda answer: without_last(without_index(answer)))
+    with pytest.raises(EndpointError, match="was sent 3 texts and gave 2 vectors"):
+        encoder.encode(["글 3", "글 1", "글 2"], Role.NONE)
+
+
+def test_an_answer_without_index_and_with_total_tokens_alone_is_read() -> None:
+    body = {"object": "list", "data": [{"embedding": [0.1, 0.2]}, {"embedding": [0.3, 0.1]}], "model": "m"}
+    answer = read_answer(json.dumps({**body, "usage": {"total_tokens": 9}}).encode(), 2, "http://host")
+    np.testing.assert_array_equal(answer.vectors, np.array([[0.1, 0.2], [0.3, 0.1]], dtype=np.float32))
+    assert (answer.n_tokens, answer.model) == (9, "m")
+
+
+def test_a_model_swapped_behind_the_server_is_noticed_by_its_answers(counting: EmbeddingServer) -> None:
+    counting.answers_as = "first"
+    cache = VectorCache(1_000_000)
+    encoder = CachingEncoder(connect(counting), cache)
+    encoder.encode(["글 3"], Role.NONE)
+    counting.answers_as, counting.embed = "second", lambda texts: numbered(texts)[:, ::-1]
+    with pytest.raises(EndpointError, match=r"has changed \(before: first, now: second\)"):
+        encoder.encode(["글 3", "글 4"], Role.NONE)
+    assert len(cache) == 1
+    assert numbers(encoder.encode(["글 3"], Role.NONE).vectors) == [3]
+    counting.answers_as, counting.embed = "first", numbered
+    assert numbers(encoder.encode(["글 3", "글 4"], Role.NONE).vectors) == [3, 4]
+
+
+def test_a_model_swapped_behind_the_server_is_noticed_by_the_list(counting: EmbeddingServer) -> None:
+    counting.models = [{"id": "tiny", "root": "org/tiny"}]
+    encoder = connect(counting, options=replace(QUICK, check_every_s=0))
+    encoder.encode(["글"], Role.NONE)
+    for models, found in (([{"id": "other"}], "other"), ([{"id": "tiny", "root": "org/new"}], "org/new")):
+        counting.models = models
+        with pytest.raises(EndpointError, match=rf"before: org/tiny, now: {found}"):
+            encoder.encode(["글"], Role.NONE)
+    counting.models = None  # a list that is not there for once tells nothing
+    encoder.encode(["글"], Role.NONE)
+
+
+def test_a_model_swapped_behind_the_server_is_noticed_by_a_probe(counting: EmbeddingServer) -> None:
+    encoder = connect(counting, options=replace(QUICK, check_every_s=0))
+    encoder.encode(["글"], Role.NONE)
+    counting.embed = lambda texts: numbered(texts) * [1, -1]
+    for _ in range(2):
+        with pytest.raises(EndpointError, match=r"has changed .*now: cosine 0\.00"):
+            encoder.encode(["글"], Role.NONE)
+    counting.embed = numbered
+    encoder.encode(["글"], Role.NONE)
+
+
+def test_between_two_checks_nothing_more_is_asked(counting: EmbeddingServer) -> None:
+    connect(counting, options=replace(QUICK, check_every_s=1_000)).encode(["글"], Role.NONE)
+    assert counting.texts == ["글"]
 
 
 def test_a_model_swapped_behind_the_server_is_noticed_by_its_width(counting: EmbeddingServer) -> None:
@@ -596,6 +867,20 @@ def test_addresses_are_read(name: str, url: str, model: str) -> None:
     assert (address.url, address.name) == (url, model)
 
 
+def test_names_and_fields_of_an_address_are_read() -> None:
+    address = parse_address("endpoint:http://host#a/q,b/p?input_type=query,passage&dimensions=512&x=,%7B%22y%22%3A1%7D")
+    assert (address.name, address.passage_name, address.tells_roles) == ("a/q", "b/p", True)
+    assert address.query_body == {"input_type": "query", "dimensions": 512}
+    assert address.passage_body == {"input_type": "passage", "dimensions": 512, "x": {"y": 1}}
+    assert parse_address(f"endpoint:http://host#{address.model}") == address
+
+
+@pytest.mark.parametrize("model", ["a,", ",b", "a?x", "a?=1", "a?x=1&"])
+def test_broken_names_and_fields_are_refused(model: str) -> None:
+    with pytest.raises(EndpointError, match="cannot be used"):
+        parse_address(f"endpoint:http://host#{model}")
+
+
 @pytest.mark.parametrize(
     "address",
     ["", "host:80", "ftp://host", "file:///etc/passwd", "http://", "http://host:99999", "http://a b/", "http://h/?k=1",
@@ -628,3 +913,78 @@ def test_without_the_package_the_pip_line_is_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(__import__("sys").modules, "openai", None)
     with pytest.raises(MissingExtraError, match=r"pip install -r requirements-endpoint.txt"):
         open_endpoint("endpoint:http://127.0.0.1:9")
+
+
+# --- the same scores elsewhere ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny,tiny?input_type=query,passage"])
+def test_the_code_for_the_same_scores_runs_against_the_server_and_prints_them(
+    server: EmbeddingServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KOE5_ENDPOINT_KEY", KEY)
+    server.key, server.max_texts = KEY, 10
+    encoder = connect(server, name)
+    queries, passages = ["수도", 'query: "따옴표"\n'], [*TEXTS, *TEXTS]
+    comparison = compare(queries, passages, encoder)
+    code = exports.snippet(comparison, encoder.info)
+    assert KEY not in code
+    assert code == endpoint_code(encoder.info, queries, passages)
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    scores = np.array(json.loads(",".join(printed.replace("[", " [").split()).replace("[,", "[")))
+    np.testing.assert_allclose(scores, comparison.scores, atol=1e-4)
+
+
+def test_a_server_is_opened_again_by_the_name_that_is_told(counting: EmbeddingServer) -> None:
+    encoder = connect(counting, "tiny?dimensions=2&text=a%2Cb")
+    (name,) = shlex.split(exports.model_option(encoder.info))  # as the hint to calibrate prints it
+    assert open_endpoint(name, prompts=PROMPTS, options=QUICK).info == encoder.info
+    unnamed = open_endpoint(f"endpoint:{counting.url}")
+    assert open_endpoint(model_address(unnamed.info)).info.device == unnamed.info.device
+
+
+# --- anything --------------------------------------------------------------------------------------------------------
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+ENTRY = st.fixed_dictionaries(
+    {}, optional={"index": ANY_JSON | st.integers(0, 2), "embedding": ANY_JSON | st.lists(st.floats(), max_size=3)}
+)
+ANY_ANSWER = ANY_JSON | st.fixed_dictionaries(
+    {"data": ANY_JSON | st.lists(ENTRY | ANY_JSON, max_size=3)}, optional={"usage": ANY_JSON, "model": ANY_JSON}
+)
+MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+
+@MANY
+@given(ANY_ANSWER.map(lambda body: json.dumps(body).encode()) | st.binary(max_size=60), st.integers(1, 3))
+def test_any_answer_is_vectors_or_an_endpoint_error(content: bytes, n: int) -> None:
+    try:
+        answer = read_answer(content, n, "http://host")
+    except EndpointError:
+        return
+    assert answer.vectors.shape[0] == n
+    assert np.isfinite(answer.vectors).all()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'{"data": [{"embedding": [' + b"9" * 5_000 + b"]}]}", b"[" * 100_000, b'{"data": [{"index": ' + b"9" * 5_000 + b"}]}"],
+    ids=["long number", "deep", "long index"],
+)  # fmt: skip
+def test_numbers_without_end_and_depths_without_end_are_an_endpoint_error(content: bytes) -> None:
+    with pytest.raises(EndpointError):
+        read_answer(content, 1, "http://host")
+
+
+@MANY
+@given(st.text(max_size=40) | st.from_regex(r"(a|b,c)?(\?[xy]=[a-z0-9{}\":,%]*(&[xy]=[^&]*)?)?", fullmatch=True))
+def test_any_model_of_an_address_is_read_and_written_again_or_refused(model: str) -> None:
+    try:
+        address = parse_address(f"endpoint:http://host#{model}")
+    except EndpointError:
+        return
+    assert parse_address(f"endpoint:http://host#{address.model}") == address

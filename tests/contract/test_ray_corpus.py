@@ -24,9 +24,8 @@ import ray
 
 from doubles import WordCountEncoder
 from koe5_demo.encoding.ray_corpus import CorpusJob, Workers, encode_corpus, sample
-from koe5_demo.encoding.ray_corpus.input_files import cut_parts
+from koe5_demo.encoding.ray_corpus.job import Part, cut_parts
 from koe5_demo.encoding.ray_corpus.output_files import finish_part
-from koe5_demo.encoding.ray_corpus.records import Part
 from koe5_demo.encoding.ray_corpus.running import PartWorker
 from koe5_demo.errors import DataError, InputError, MissingExtraError
 from koe5_demo.records import Encoded, Encoder, OnProgress, Role

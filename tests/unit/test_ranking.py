@@ -56,7 +56,11 @@ def test_scores_never_leave_the_range_of_a_cosine() -> None:
         ("", ["서울"], "no_query"),
         (" \n", ["서울"], "no_query"),
         ("서울", [], "no_passage"),
+        ("query: ", ["서울"], "no_query"),
+        ("Query：\u200b", ["서울"], "no_query"),
+        ("서울", ["passage:"], "no_passage"),
         ("서울", ["산", " "], "blank_text"),
+        ("서울", ["산", "passage: "], "blank_text"),
     ],
 )
 def test_blank_input_is_refused_by_name(query: str, passages: list[str], key: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from koe5_demo.errors import SettingError
-from koe5_demo.settings import Limits, Settings, load_settings
+from koe5_demo.settings import Limits, Settings, endpoint_options, load_settings
 from koe5_demo.words import Language
 
 
@@ -33,6 +33,23 @@ def test_every_kind_of_variable_is_parsed() -> None:
     assert settings.limits == Limits(passages=5)
 
 
+def test_an_empty_prompt_means_none_and_one_that_is_not_set_what_the_model_has() -> None:
+    settings = load_settings({"KOE5_QUERY_PROMPT": ""})
+    assert (settings.query_prompt, settings.passage_prompt) == ("", None)
+
+
+def test_how_a_server_is_asked_is_a_setting() -> None:
+    assert endpoint_options({"KOE5_ENDPOINT_BATCH": "", "KOE5_ENDPOINT_KEY": "secret"}) == {}
+    assert endpoint_options(
+        {
+            "KOE5_ENDPOINT_TIMEOUT": "300",
+            "KOE5_ENDPOINT_CONCURRENCY": "1",
+            "KOE5_ENDPOINT_BATCH": "8",
+            "KOE5_ENDPOINT_QUERY_BODY": '{"input_type": "query"}',
+        }
+    ) == {"timeout_s": 300, "concurrency": 1, "texts_per_request": 8, "query_body": {"input_type": "query"}}
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -46,6 +63,11 @@ def test_every_kind_of_variable_is_parsed() -> None:
         ("KOE5_HUB_TIMEOUT", "soon"),
         ("KOE5_ALLOW_CUSTOM_MODELS", "maybe"),
         ("KOE5_MAX_PASSAGES", "0"),
+        ("KOE5_ENDPOINT_TIMEOUT", "0"),
+        ("KOE5_ENDPOINT_CONCURRENCY", "0"),
+        ("KOE5_ENDPOINT_BATCH", "many"),
+        ("KOE5_ENDPOINT_QUERY_BODY", "query"),
+        ("KOE5_ENDPOINT_PASSAGE_BODY", "[1]"),
     ],
 )
 def test_a_bad_value_is_refused_with_name_and_value(name: str, value: str) -> None:

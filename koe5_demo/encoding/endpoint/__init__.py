@@ -11,9 +11,18 @@ fingerprint of this package holds it.
 
 from __future__ import annotations
 
-from koe5_demo.encoding.endpoint.address import is_endpoint, parse_address, shown_name
-from koe5_demo.encoding.endpoint.client import Options
 from koe5_demo.encoding.endpoint.encoder import EndpointEncoder
-from koe5_demo.encoding.endpoint.opening import open_endpoint
+from koe5_demo.encoding.endpoint.opening import endpoint_code, open_endpoint
+from koe5_demo.encoding.endpoint.protocol import is_endpoint, model_address, parse_address, shown_name
+from koe5_demo.encoding.endpoint.server import Options
 
-__all__ = ["EndpointEncoder", "Options", "is_endpoint", "open_endpoint", "parse_address", "shown_name"]
+__all__ = [
+    "EndpointEncoder",
+    "Options",
+    "endpoint_code",
+    "is_endpoint",
+    "model_address",
+    "open_endpoint",
+    "parse_address",
+    "shown_name",
+]

@@ -15,8 +15,7 @@ Output, for each part of the input `NAME.parquet` that begins at row R:
 
 from __future__ import annotations
 
-from koe5_demo.encoding.ray_corpus.input_files import sample
-from koe5_demo.encoding.ray_corpus.records import CorpusJob, CorpusReport, Workers
+from koe5_demo.encoding.ray_corpus.job import CorpusJob, CorpusReport, Workers, sample
 from koe5_demo.encoding.ray_corpus.running import encode_corpus
 
 __all__ = ["CorpusJob", "CorpusReport", "Workers", "encode_corpus", "sample"]

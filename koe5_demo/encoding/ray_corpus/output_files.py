@@ -11,8 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from koe5_demo.encoding.ray_corpus.input_files import opened_parquet
-from koe5_demo.encoding.ray_corpus.records import CorpusJob, Part, Receipt, receipt_from
+from koe5_demo.encoding.ray_corpus.job import CorpusJob, Part, Receipt, opened_parquet, receipt_from
 from koe5_demo.errors import DataError
 from koe5_demo.records import Encoded, Encoder
 from koe5_demo.whole_files import TEMPORARY, whole_file

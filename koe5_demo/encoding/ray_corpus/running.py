@@ -11,17 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from koe5_demo.encoding.ray_corpus.input_files import cut_parts, usual_id_column
-from koe5_demo.encoding.ray_corpus.output_files import finish_part, require_all_rows
-from koe5_demo.encoding.ray_corpus.records import (
+from koe5_demo.encoding.ray_corpus.job import (
     REQUIREMENTS,
     CorpusJob,
     CorpusReport,
     Part,
     Receipt,
     Workers,
+    cut_parts,
     receipt_from,
+    usual_id_column,
 )
+from koe5_demo.encoding.ray_corpus.output_files import finish_part, require_all_rows
 from koe5_demo.errors import DataError, DemoError, InputError, MissingExtraError
 from koe5_demo.records import Encoder, OnProgress
 

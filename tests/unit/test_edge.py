@@ -20,11 +20,12 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from koe5_demo.edge import uploads
+from koe5_demo.edge.bodies import BodyBounds
 from koe5_demo.edge.gate import Gate, GateRules
 from koe5_demo.edge.headers import SecurityHeaders, inline_scripts, page_policy, script_hash
 from koe5_demo.edge.logs import JsonLines, TextLines, configure_logging
-from koe5_demo.edge.metrics import Metrics
-from koe5_demo.edge.rate import TokenBuckets
+from koe5_demo.edge.health import Metrics
+from koe5_demo.edge.shares import TokenBuckets
 from koe5_demo.edge.requests_log import REQUESTS, counts, frames, told
 from koe5_demo.edge.visitors import language_of, visitor_key
 from koe5_demo.errors import InputError
@@ -70,7 +71,17 @@ def test_buckets_of_many_visitors_stay_within_bounds() -> None:
     [
         ("8.8.8.8", "9.9.9.9", False, "8.8.8.8"),  # invented by the visitor
         ("127.0.0.1", "9.9.9.9", True, "9.9.9.9"),
-        ("10.0.0.1", "6.6.6.6, 9.9.9.9, 10.0.0.7", True, "9.9.9.9"),  # the first may be invented
+        ("10.0.0.1", "6.6.6.6, 9.9.9.9", True, "9.9.9.9"),  # the first may be invented
+        ("10.0.0.1", "6.6.6.6, 10.0.0.7", True, "10.0.0.7"),  # also where the last one is private
+        ("10.0.0.1", "6.6.6.6, 9.9.9.9, 10.0.0.7", 2, "9.9.9.9"),  # two proxies: each adds who it saw
+        ("10.0.0.1", "9.9.9.9", 2, "10.0.0.1"),  # it came round the first of them
+        ("10.0.0.1", "6.6.6.6, 9.9.9.9:4711", True, "9.9.9.9"),
+        ("10.0.0.1", "6.6.6.6, [2a00:1:2:3:4::1]:4711", True, "2a00:1:2:3::/64"),
+        ("10.0.0.1", "6.6.6.6, [2a00:1:2:3:4::1]", True, "2a00:1:2:3::/64"),
+        ("10.0.0.1", "6.6.6.6, ::ffff:9.9.9.9", True, "9.9.9.9"),
+        ("10.0.0.1", "6.6.6.6, b", True, "10.0.0.1"),  # unreadable: nobody's word
+        ("10.0.0.1", "6.6.6.6, b:4711", True, "10.0.0.1"),
+        ("10.0.0.1", "6.6.6.6, 9.9.9.9,", True, "10.0.0.1"),
         ("8.8.8.8", "nonsense", True, "8.8.8.8"),
         ("127.0.0.1", "192.168.0.9", True, "192.168.0.9"),  # a team behind its own proxy
         ("2a00:1:2:3:4::1", "", False, "2a00:1:2:3::/64"),
@@ -78,7 +89,7 @@ def test_buckets_of_many_visitors_stay_within_bounds() -> None:
         ("testclient", "", False, "unknown"),
     ],
 )
-def test_visitors_are_told_apart(peer: str, forwarded: str, behind: bool, key: str) -> None:
+def test_visitors_are_told_apart(peer: str, forwarded: str, behind: int, key: str) -> None:
     assert visitor_key(scope(peer, x_forwarded_for=forwarded), behind_proxy=behind) == key
 
 
@@ -135,10 +146,12 @@ def served(tmp_path: Path) -> Callable[..., TestClient]:
             "spares_this_machine": False,
             "behind_proxy": False,
             "language": Language.KO,
-            "body_bytes": 1_000,
+            "body": BodyBounds(n_bytes=1_000, n_chars=500, n_texts=20),
+            "upload_bytes": 1_000,
             "kinds": ("csv", "txt"),
             "uploads": tmp_path,
             "uploads_bytes": 10_000,
+            "uploads_kept_s": 60.0,
             "readable": (tmp_path,),
             "endpoints": ("rank",),
         }

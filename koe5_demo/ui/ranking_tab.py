@@ -213,7 +213,9 @@ def _wire_downloads(outcome: gr.State, shown: RankingResults, language: gr.Radio
 
     for kind, button, make in (("csv", shown.csv, on_csv), ("json", shown.json, on_json)):
         # Queued: gradio shows the message of a failed event only then.
-        button.click(guarded(make), [outcome, language], text, api_visibility="private", show_progress="hidden").success(
+        button.click(
+            guarded(make), [outcome, language], text, api_visibility="private", show_progress="hidden"
+        ).success(
             fn=None, inputs=text, js=f"(text) => window.koe5.download('koe5-ranking.{kind}', text, '{DOWNLOADS[kind]}')"
         )
 

@@ -4,33 +4,44 @@ import sys
 
 from koe5_demo.edge.logs import configure_logging
 from koe5_demo.encoding.cache import VectorCache
+from koe5_demo.encoding.endpoint import is_endpoint
 from koe5_demo.encoding.host import ModelHost
+from koe5_demo.encoding.loading import find_source
 from koe5_demo.errors import DemoError
 from koe5_demo.settings import Settings, load_settings
 from koe5_demo.ui.build import build_page
 from koe5_demo.ui.handlers import rank_first_example
-from koe5_demo.ui.launch import QUEUE_OPTIONS, launch_options
+from koe5_demo.ui.launch import launch
+from koe5_demo.words import Language
+
+BAD_INPUT = 2
 
 
-def main() -> None:
-    """Load the settings and the embedded model, and serve until interrupted."""
+def main() -> int:
+    """Load the settings and the embedded model, and serve until interrupted; return the exit code."""
+    language = Language.KO
     try:
-        serve(load_settings())
+        settings = load_settings()
+        language = settings.language
+        serve(settings)
     except DemoError as error:
-        sys.exit(str(error))
+        print(error.text(language), file=sys.stderr)  # noqa: T201 the one line that says why there is no page
+        return BAD_INPUT
+    return 0
 
 
 def serve(settings: Settings) -> None:
     """Serve the page until interrupted."""
     configure_logging(settings.log_format)
+    if not is_endpoint(settings.model):
+        find_source(settings.model)  # a name that means nothing is told now, not by a page without its model
     host = ModelHost(settings, VectorCache(settings.cache_mb * 1_000_000), warm_up=rank_first_example)
     host.start()
     page = build_page(settings, host)
-    page.queue(**QUEUE_OPTIONS)
-    page.launch(**launch_options(settings, host), prevent_thread_lock=True)
+    launch(page, settings, host)
     host.open_wanted()  # not before the page is up: this imports torch
     page.block_thread()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """Visitors of the page under load: errors, waiting times and memory of a server that this program starts itself.
 
-    python -m bench.load --visitors 50 --seconds 300 [--benchmark] [--json out.json]
+    python -m bench.load --visitors 50 --seconds 300 [--benchmark] [--hostile] [--json out.json]
+    python -m bench.load --hostile-only [--root FOLDER]      what one hostile visitor costs, kind by kind
 
 Loopback only and bounded: at most 200 visitors and 1,800 seconds. A visitor does what the page does: it opens the page
 and keeps a heartbeat, joins the queue with a ranking of its own texts, waits for the answer on the event stream, thinks
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +34,9 @@ import httpx
 ROOT = Path(__file__).resolve().parents[1]
 THINK_S = (1.5, 3.5)
 WARM_S = 60.0
+TYPED_CHARS, TYPED_AT_ONCE = 8_000_000, 8
+UPLOADS, UPLOAD_BYTES = 51, 20_000_000
+IDLE_CONNECTIONS, IDLE_S = 1_000, 20
 START_S = 120
 MOST_VISITORS, MOST_SECONDS = 200, 1_800
 WORDS = (
@@ -71,6 +76,9 @@ class Options:
     seconds: float
     benchmark: bool
     passages: int
+    hostile: bool
+    hostile_only: bool
+    root: Path
 
 
 def main() -> None:
@@ -79,16 +87,25 @@ def main() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KOE5_")}
     environment |= {"KOE5_MODEL": "mini", "KOE5_PORT": str(port), "HF_HUB_OFFLINE": "1", "KOE5_BEHIND_PROXY": "1"}
     with tempfile.TemporaryDirectory() as data:
-        environment["KOE5_DATA_DIR"] = data
-        with subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as server:
+        environment |= {"KOE5_DATA_DIR": data, "TMPDIR": data}
+        log = Path(data) / "log"
+        with (
+            log.open("wb") as out_of_it,
+            subprocess.Popen(
+                [sys.executable, "app.py"], cwd=options.root, env=environment, stdout=out_of_it, stderr=out_of_it
+            ) as server,
+        ):
+            url = f"http://127.0.0.1:{port}"
             try:
-                result = asyncio.run(load(f"http://127.0.0.1:{port}", server.pid, Path(data), options))
+                if options.hostile_only:
+                    result = asyncio.run(hostile_kinds(url, server.pid, log))
+                else:
+                    result = asyncio.run(load(url, server.pid, Path(data), options))
             finally:
                 server.terminate()
     print(json.dumps(result, ensure_ascii=False, indent=2))
-    print(table(result))
+    if not options.hostile_only:
+        print(table(result))
     if out is not None:
         out.write_text(json.dumps(result, ensure_ascii=False, indent=2), "utf-8")
 
@@ -99,11 +116,15 @@ def parse() -> tuple[Options, Path | None]:
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--passages", type=int, default=10)
     parser.add_argument("--benchmark", action="store_true", help="run benchmarks through the API at the same time")
+    parser.add_argument("--hostile", action="store_true", help="one visitor beside them who types and uploads too much")
+    parser.add_argument("--hostile-only", action="store_true", help="measure each kind of hostile visitor, once")
+    parser.add_argument("--root", type=Path, default=ROOT, help="folder of the app.py to start, to compare versions")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     if not (0 < given.visitors <= MOST_VISITORS and 0 < given.seconds <= MOST_SECONDS):
         parser.error(f"at most {MOST_VISITORS} visitors and {MOST_SECONDS} seconds")
-    return Options(given.visitors, given.seconds, given.benchmark, given.passages), given.json
+    kinds = (given.hostile, given.hostile_only, given.root)
+    return Options(given.visitors, given.seconds, given.benchmark, given.passages, *kinds), given.json
 
 
 async def load(url: str, pid: int, data: Path, options: Options) -> dict:
@@ -113,6 +134,8 @@ async def load(url: str, pid: int, data: Path, options: Options) -> dict:
     run = await ranking_event(url)
     watcher = asyncio.create_task(watch(pid, end, memory))
     others = [asyncio.create_task(benchmarks(url, end, data))] if options.benchmark else []
+    if options.hostile:
+        others.append(asyncio.create_task(hostile_visitor(url, end)))
     started = time.monotonic()
     await asyncio.gather(*(visit(url, n, run, end, tally, options) for n in range(options.visitors)))
     elapsed = time.monotonic() - started
@@ -178,11 +201,20 @@ async def heartbeat(client: httpx.AsyncClient, session: str) -> None:
 
 async def ranking_event(url: str) -> dict:
     """Find the event behind the button #run, and the value that each of its inputs starts with."""
+    return await event_of(url, "run", "click")
+
+
+async def counting_event(url: str) -> dict:
+    """Find the event behind typing in #passages."""
+    return await event_of(url, "passages", "change")
+
+
+async def event_of(url: str, elem_id: str, trigger: str) -> dict:
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         config = (await client.get("/config")).json()
     parts = {part["id"]: part for part in config["components"]}
-    button = next(n for n, part in parts.items() if part["props"].get("elem_id") == "run")
-    event = next(d for d in config["dependencies"] if [button, "click"] in [list(target) for target in d["targets"]])
+    part = next(n for n, part in parts.items() if part["props"].get("elem_id") == elem_id)
+    event = next(d for d in config["dependencies"] if [part, trigger] in [list(target) for target in d["targets"]])
     inputs = [(parts[n]["props"].get("elem_id"), parts[n]["props"].get("value")) for n in event["inputs"]]
     return {"id": event["id"], "inputs": inputs}
 
@@ -204,11 +236,97 @@ async def benchmarks(url: str, end: float, data: Path) -> int:
     return done
 
 
-async def watch(pid: int, end: float, memory: list[tuple[float, float]]) -> None:
+async def hostile_visitor(url: str, end: float) -> int:
+    """Type and upload too much from one address, over and over until the end; returns 0: no benchmark."""
+    event = await counting_event(url)
+    async with httpx.AsyncClient(base_url=url, headers={"X-Forwarded-For": "20.2.0.1"}, timeout=60) as client:
+        while time.monotonic() < end:
+            with suppress(httpx.HTTPError):
+                await type_much(client, event)
+                await upload_much(client)
+            await asyncio.sleep(1)
+    return 0
+
+
+async def hostile_kinds(url: str, pid: int, log: Path) -> dict:
+    """Measure what each kind costs the server: seconds, memory, answers, and what another visitor gets meanwhile."""
+    await wait_for(url)
+    event = await counting_event(url)
+    result = {}
+    other = {"X-Forwarded-For": "20.3.0.1"}
+    async with httpx.AsyncClient(base_url=url, headers={"X-Forwarded-For": "20.2.0.1"}, timeout=300) as client:
+        for name, work in (("typing", type_much(client, event)), ("uploads", upload_much(client))):
+            before, peaks = rss_mb(pid), []
+            end = time.monotonic() + 600
+            watcher = asyncio.create_task(watch(pid, end, peaks, every_s=0.1))
+            start = time.monotonic()
+            answers = await work
+            seconds = time.monotonic() - start
+            watcher.cancel()
+            result[name] = {
+                "seconds": round(seconds, 2),
+                "memory_mb": round(max([mb for _, mb in peaks], default=before) - before, 1),
+                "answers": {str(status): answers.count(status) for status in sorted(set(answers))},
+            }
+        result["uploads"]["another_visitor"] = await upload(client, b"x" * 1_000, other)
+    result["connections"] = await idle_connections(url, log)
+    return result
+
+
+async def type_much(client: httpx.AsyncClient, event: dict) -> list[int]:
+    values = {"queries": "수도", "passages": "가나다라 " * (TYPED_CHARS // 5)}
+    data = [values.get(name, default) for name, default in event["inputs"]]
+    body = {"data": data, "event_data": None, "fn_index": event["id"], "session_hash": "hostile"}
+    content = json.dumps(body, ensure_ascii=False).encode()
+    headers = {"Content-Type": "application/json"}
+    sent = (client.post("/gradio_api/run/predict", content=content, headers=headers) for _ in range(TYPED_AT_ONCE))
+    return [answer.status_code for answer in await asyncio.gather(*sent)]
+
+
+async def upload_much(client: httpx.AsyncClient) -> list[int]:
+    content = b"text\n" + b"x" * (UPLOAD_BYTES - 5)
+    return [await upload(client, content, {}) for _ in range(UPLOADS)]
+
+
+async def upload(client: httpx.AsyncClient, content: bytes, headers: dict) -> int:
+    try:
+        files = [("files", ("a.csv", content))]
+        return (await client.post("/gradio_api/upload", files=files, headers=headers)).status_code
+    except httpx.HTTPError:
+        return 0  # broken off
+
+
+async def idle_connections(url: str, log: Path) -> dict:
+    """Open many connections that say nothing, and see whether the page still comes and what the log grows by."""
+    parts = httpx.URL(url)
+    before, lines = log.stat().st_size, []
+    for _ in range(IDLE_CONNECTIONS):
+        with suppress(OSError):
+            lines.append(await asyncio.wait_for(asyncio.open_connection(parts.host, parts.port), 5))
+    start, status = time.monotonic(), None
+    async with httpx.AsyncClient(base_url=url, timeout=IDLE_S) as client:
+        with suppress(httpx.HTTPError):
+            status = (await client.get("/")).status_code
+    took = time.monotonic() - start
+    await asyncio.sleep(max(0.0, IDLE_S - took))
+    still_open = sum(not reader.at_eof() for reader, _ in lines)
+    for _, writer in lines:
+        writer.close()
+    grown = log.stat().st_size - before
+    return {
+        "opened": len(lines),
+        "open_after_s": {str(IDLE_S): still_open},
+        "page": status,
+        "page_s": round(took, 2),
+        "log_kb_a_minute": round(grown / 1e3 * 60 / IDLE_S, 1),
+    }
+
+
+async def watch(pid: int, end: float, memory: list[tuple[float, float]], every_s: float = 2) -> None:
     start = time.monotonic()
     while time.monotonic() < end:
         memory.append((round(time.monotonic() - start, 1), rss_mb(pid)))
-        await asyncio.sleep(2)
+        await asyncio.sleep(every_s)
 
 
 def rss_mb(pid: int) -> float:

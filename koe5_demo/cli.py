@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     language = Language.KO
     try:
         settings = load_settings()
-        language = settings.language
+        language = _printable(settings.language)
+        _require_readable(sys.argv[1:] if arguments is None else arguments)
         options = build_parser().parse_args(arguments)
         run: Callable[[argparse.Namespace, Settings], int] = options.func
         return run(options, settings)
@@ -55,6 +56,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _printable(language: Language) -> Language:
+    """Return a language that standard error can be written in."""
+    try:
+        "가".encode(sys.stderr.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return Language.EN
+    return language
+
+
+def _require_readable(arguments: Sequence[str]) -> None:
+    """Refuse arguments in bytes that the locale could not read: Python hands each such byte on as a lone surrogate."""
+    if any("\ud800" <= char <= "\udfff" for argument in arguments for char in argument):
+        raise InputError("argument_broken")
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,21 @@ DTYPES: Final = ("auto", "fp32", "bf16", "fp16", "int8")
 LOG_FORMATS: Final = ("text", "json")
 ON_A_SPACE: Final = "SPACE_ID"
 MAY_BE_EMPTY: Final = ("KOE5_QUERY_PROMPT", "KOE5_PASSAGE_PROMPT")
+NAME_CHARS: Final = 255
+SHOWN_CHARS: Final = 60
+"""Of a value in a message: one that is refused may be of any length."""
+
+
+def _default_data_dir() -> Path:
+    """Return where results and caches are kept unless KOE5_DATA_DIR says otherwise.
+
+    Raises:
+        SettingError: If this user has no home folder.
+    """
+    try:
+        return Path.home() / ".cache" / "koe5-demo"
+    except RuntimeError as error:
+        raise SettingError("no_home") from error
 
 
 @dataclass(frozen=True)
@@ -65,9 +80,11 @@ class Settings:
             catalog. The command line always may.
         rate_limit: KOE5_RATE_LIMIT: model requests of one visitor a minute; 0 means any number. Not set means 60, and
             any number for the machine that the page runs on.
-        behind_proxy: KOE5_BEHIND_PROXY: whether visitors come through a proxy of the operator, so that they are told
-            apart by `X-Forwarded-For`. On by default on a Space, which always has one.
-        uploads_mb: KOE5_UPLOADS_MB: size of all uploaded files that are kept at once, in 10^6 bytes.
+        behind_proxy: KOE5_BEHIND_PROXY: how many proxies of the operator visitors come through (1 also as true), so
+            that they are told apart by `X-Forwarded-For`. 1 by default on a Space, which always has one.
+        uploads_mb: KOE5_UPLOADS_MB: size of all uploaded files that are kept at once, in 10^6 bytes; a quarter of it
+            from one visitor.
+        sessions_mb: KOE5_SESSIONS_MB: memory for the last results of all visitors' pages, in 10^6 bytes.
         mcp: KOE5_MCP: whether the endpoints are also MCP tools; needs requirements-mcp.txt.
         metrics: KOE5_METRICS: whether /metrics tells counts to the private network.
         log_format: KOE5_LOG_FORMAT: text or json.
@@ -86,12 +103,13 @@ class Settings:
     cache_mb: int = 16
     models_in_memory: int = 2
     hub_timeout: float = 5.0
-    data_dir: Path = Path.home() / ".cache" / "koe5-demo"
+    data_dir: Path = field(default_factory=_default_data_dir)
     disk_cache_mb: int = 4_096
     allow_custom_models: bool = False
     rate_limit: int | None = None
-    behind_proxy: bool = False
+    behind_proxy: int = 0
     uploads_mb: int = 1_000
+    sessions_mb: int = 256
     mcp: bool = False
     metrics: bool = False
     log_format: str = "text"
@@ -112,17 +130,21 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from environment variables; an empty variable counts as not set, but for the prompts.
 
     Raises:
-        SettingError: If a variable holds a value that cannot be used; the message says which are valid.
+        SettingError: If a variable holds a value that cannot be used; the message says which are valid. Also if there
+            is no home folder and KOE5_DATA_DIR names none.
     """
     given = os.environ if environ is None else environ
     env = {name: value for name, value in given.items() if value != "" or name in MAY_BE_EMPTY}
     endpoint_options(env)  # read again by whoever opens a server, and told here if one of them is wrong
-    values: dict[str, Any] = {"behind_proxy": ON_A_SPACE in env}
-    for field, (name, parse) in _VARIABLES.items():
+    values: dict[str, Any] = {"behind_proxy": int(ON_A_SPACE in env)}
+    for setting, (name, parse) in _VARIABLES.items():
         if name in env:
-            values[field] = parse(name, env[name])
-    limits = {field: parse(name, env[name]) for field, (name, parse) in _LIMITS.items() if name in env}
-    return Settings(**values, model_named="KOE5_MODEL" in env, limits=Limits(**limits))
+            values[setting] = parse(name, env[name])
+    limits = {setting: parse(name, env[name]) for setting, (name, parse) in _LIMITS.items() if name in env}
+    settings = Settings(**values, model_named="KOE5_MODEL" in env, limits=Limits(**limits))
+    if environ is None:
+        _be_at_home(settings.data_dir)
+    return settings
 
 
 def endpoint_options(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -139,22 +161,48 @@ def endpoint_options(environ: Mapping[str, str] | None = None) -> dict[str, Any]
         SettingError: If one holds a value that cannot be used.
     """
     env = os.environ if environ is None else environ
-    return {field: parse(name, env[name]) for field, (name, parse) in _ENDPOINT.items() if env.get(name)}
+    return {option: parse(name, env[name]) for option, (name, parse) in _ENDPOINT.items() if env.get(name)}
 
 
-def _text(_name: str, value: str) -> str:
+def _be_at_home(folder: Path) -> None:
+    """Let libraries that ask for a home folder find one: a user without any is common in containers."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = str(folder)
+
+
+def _refused(name: str, value: str, rule: str) -> SettingError:
+    shown = value if len(value) <= SHOWN_CHARS else f"{value[:SHOWN_CHARS]}…"
+    return SettingError("bad_setting", name=name, value=shown, rule=rule)
+
+
+def _text(name: str, value: str) -> str:
+    if any("\ud800" <= char <= "\udfff" for char in value):  # bytes that this locale could not read
+        raise _refused(name, value, "UTF-8 (LC_ALL=C.UTF-8, PYTHONUTF8=1)")
     return value
 
 
-def _path(_name: str, value: str) -> Path:
-    return Path(value).expanduser()
+def _model(name: str, value: str) -> str:
+    if len(value) > NAME_CHARS or not value.isprintable():
+        raise _refused(name, value, f"1 - {NAME_CHARS:,} characters")
+    return _text(name, value)
+
+
+def _path(name: str, value: str) -> Path:
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:  # ~user of nobody
+        raise _refused(name, value, str(error)) from error
 
 
 def _whole(low: int, high: int) -> Callable[[str, str], int]:
     def parse(name: str, value: str) -> int:
-        if not value.strip().isdecimal() or not low <= int(value) <= high:
-            raise SettingError("bad_setting", name=name, value=value, rule=f"{low:,} - {high:,}")
-        return int(value)
+        digits = value.strip()
+        # Not every decimal digit is ASCII, and Python reads no number of more than 4,300 of them.
+        if not digits.isdecimal() or len(digits) > len(str(high)) or not low <= int(digits) <= high:
+            raise _refused(name, value, f"{low:,} - {high:,}")
+        return int(digits)
 
     return parse
 
@@ -166,7 +214,7 @@ def _positive(high: float) -> Callable[[str, str], float]:
         except ValueError:
             number = -1.0
         if not 0 < number <= high:
-            raise SettingError("bad_setting", name=name, value=value, rule=f"0 < x <= {high:g}")
+            raise _refused(name, value, f"0 < x <= {high:g}")
         return number
 
     return parse
@@ -175,7 +223,7 @@ def _positive(high: float) -> Callable[[str, str], float]:
 def _one_of(*valid: str) -> Callable[[str, str], str]:
     def parse(name: str, value: str) -> str:
         if value.lower() not in valid:
-            raise SettingError("bad_setting", name=name, value=value, rule=" | ".join(valid))
+            raise _refused(name, value, " | ".join(valid))
         return value.lower()
 
     return parse
@@ -199,8 +247,13 @@ def _switch(name: str, value: str) -> bool:
     return _one_of("0", "1", "true", "false")(name, value) in ("1", "true")
 
 
+def _proxies(name: str, value: str) -> int:
+    known = {"false": 0, "true": 1}
+    return known[value.lower()] if value.lower() in known else _whole(0, 9)(name, value)
+
+
 _VARIABLES: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
-    "model": ("KOE5_MODEL", _text),
+    "model": ("KOE5_MODEL", _model),
     "host": ("KOE5_HOST", _text),
     "port": ("KOE5_PORT", _whole(1, 65_535)),
     "device": ("KOE5_DEVICE", _one_of(*DEVICES)),
@@ -215,8 +268,9 @@ _VARIABLES: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
     "disk_cache_mb": ("KOE5_DISK_CACHE_MB", _whole(1, 100_000_000)),
     "allow_custom_models": ("KOE5_ALLOW_CUSTOM_MODELS", _switch),
     "rate_limit": ("KOE5_RATE_LIMIT", _whole(0, 1_000_000)),
-    "behind_proxy": ("KOE5_BEHIND_PROXY", _switch),
+    "behind_proxy": ("KOE5_BEHIND_PROXY", _proxies),
     "uploads_mb": ("KOE5_UPLOADS_MB", _whole(1, 1_000_000)),
+    "sessions_mb": ("KOE5_SESSIONS_MB", _whole(1, 1_000_000)),
     "mcp": ("KOE5_MCP", _switch),
     "metrics": ("KOE5_METRICS", _switch),
     "log_format": ("KOE5_LOG_FORMAT", _one_of(*LOG_FORMATS)),

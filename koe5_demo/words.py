@@ -795,6 +795,58 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "올린 파일을 둘 자리가 없습니다. 몇 분 뒤에 다시 시도하거나 글 상자에 붙여 넣어 주세요.",
         "There is no room for uploads now. Try again in some minutes, or paste the texts.",
     ),
+    "uploads_own_share": (
+        "올린 파일이 많습니다. 15분 뒤에 다시 올리거나 글 상자에 붙여 넣어 주세요.",
+        "You have uploaded a lot. Upload again in 15 minutes, or paste the texts.",
+    ),
+    "file_gone": (
+        "올린 파일이 서버에서 지워졌습니다. 파일을 다시 골라 주세요.",
+        "The uploaded file is no longer on the server. Choose it again.",
+    ),
+    "run_again": (
+        "서버에 이 결과가 더는 없습니다. 순위 매기기를 다시 눌러 주세요.",
+        "The server no longer holds this result. Run it again.",
+    ),
+    "too_many_open": (
+        "이 주소에서 열어 둔 요청이 너무 많습니다. 다른 창을 닫고 다시 시도해 주세요.",
+        "Too many requests are open from this address. Close other windows and try again.",
+    ),
+    "too_busy": (
+        "지금은 큰 글을 더 받을 수 없습니다. 잠시 뒤에 다시 시도해 주세요.",
+        "The server cannot take more large texts now. Try again in a moment.",
+    ),
+    "too_slow": (
+        "보내던 것이 끊겨 기다리기를 그만두었습니다.",
+        "The request stopped half way; the server no longer waits for it.",
+    ),
+    "call_too_long": (
+        "글이 모두 {chars:,}자입니다. 한 번에 {limit:,}자까지 받습니다.",
+        "The texts have {chars:,} characters in all; the limit of one request is {limit:,}.",
+    ),
+    "call_too_many_texts": (
+        "한 번에 보낸 글이 {limit:,}개를 넘습니다.",
+        "One request holds more than {limit:,} texts.",
+    ),
+    "call_too_deep": (
+        "요청의 괄호나 숫자가 너무 많습니다. 괄호는 {limit:,}겹까지 받습니다.",
+        "The request has too many brackets or numbers; brackets may be {limit:,} deep.",
+    ),
+    "port_taken": (
+        "{host} 주소의 {port}번 포트를 열 수 없습니다: {reason}. 다른 KOE5_PORT를 정해 주세요.",
+        "Cannot listen on {host}, port {port}: {reason}. Choose another KOE5_PORT.",
+    ),
+    "no_home": (
+        "홈 폴더를 찾을 수 없습니다. 결과와 캐시를 둘 폴더를 KOE5_DATA_DIR로 정해 주세요.",
+        "There is no home folder. Set KOE5_DATA_DIR to a folder for results and caches.",
+    ),
+    "hub_id_only": (
+        "이 페이지에서는 목록의 이름이나 허브 id(조직/이름, 조직/이름@판)로만 모델을 고를 수 있습니다.",
+        "Name a model of the list, or a hub id (owner/name, owner/name@revision).",
+    ),
+    "argument_broken": (
+        "명령줄의 글이 깨져서 들어왔습니다(로캘이 UTF-8이 아닙니다). LC_ALL=C.UTF-8 또는 PYTHONUTF8=1로 다시 실행해 주세요.",
+        "The arguments arrived broken: the locale is not UTF-8. Run again with LC_ALL=C.UTF-8 or PYTHONUTF8=1.",
+    ),
     "model_pickled": (
         "{name} 모델의 가중치가 파이썬 피클({file})뿐입니다. 이 데모는 safetensors만 엽니다.",
         "The weights of {name} are only there as a Python pickle ({file}). This demo opens safetensors alone.",

@@ -58,10 +58,10 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 
 @contextmanager
 def run_app(**environment: str) -> Iterator[str]:
-    """Start `python app.py` on a free port and yield its address."""
+    """Start `python app.py` on KOE5_PORT, or on a free port, and yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        port = environment.get("KOE5_PORT", probe.getsockname()[1])
     env = {name: value for name, value in os.environ.items() if not name.startswith("KOE5_")}
     env |= {"KOE5_PORT": str(port), **environment}
     log = Path(environment.get("KOE5_TEST_LOG", os.devnull)).open("ab")  # noqa: SIM115 closed below

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
 import time
@@ -75,13 +76,23 @@ def counts(arguments: Sequence[object]) -> tuple[int, int]:
 
 
 def log_bug(error: BaseException) -> str:
-    """Log a bug with its traceback under a number; return the number, for whoever met it to tell the operator."""
-    number = secrets.token_hex(4)
-    bugs.error("unexpected error %s\n%s", number, frames(error))
+    """Log a bug with its traceback under a number; return the number, for whoever met it to tell the operator.
+
+    The number is made from where the bug happened: the same one again has the same number, and needs no second line.
+    """
+    told_frames = frames(error)
+    number = hashlib.sha256(told_frames.encode("utf-8", "replace")).hexdigest()[:8]
+    bugs.error("unexpected error %s\n%s", number, told_frames)
     return number
 
 
-def frames(error: BaseException) -> str:
+class Frames(str):
+    """Lines of our own making, which the log writes as they are; everything else becomes one line."""
+
+    __slots__ = ()
+
+
+def frames(error: BaseException) -> Frames:
     """Return a traceback without the errors' own words, which may quote what a visitor typed."""
     lines = []
     current: BaseException | None = error
@@ -93,4 +104,4 @@ def frames(error: BaseException) -> str:
             for frame in traceback.extract_tb(current.__traceback__)
         ]
         current = current.__cause__ or current.__context__
-    return "\n".join(lines)
+    return Frames("\n".join(lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final
 
@@ -10,6 +11,9 @@ from koe5_demo.words import Language
 LANGUAGE_COOKIE: Final = "koe5-language"
 UNKNOWN: Final = "unknown"
 FORWARDED_FOR: Final = b"x-forwarded-for"
+WITH_PORT: Final = re.compile(r"\[(?P<v6>[^\]]*)\](?::\d+)?|(?P<v4>[^:]*):\d+")
+"""`[2001:db8::1]:4711`, `[2001:db8::1]` and `203.0.113.5:4711`, as some proxies write an address."""
+Address = IPv4Address | IPv6Address
 Scope = Any
 
 
@@ -19,19 +23,20 @@ def header(scope: Scope, name: bytes) -> str:
     return b",".join(values).decode("latin-1")
 
 
-def visitor_key(scope: Scope, *, behind_proxy: bool) -> str:
+def visitor_key(scope: Scope, *, behind_proxy: int) -> str:
     """Return what a visitor is counted by: an IPv4 address, or the /64 network of an IPv6 one.
 
     Args:
         scope: The request, as ASGI tells it.
-        behind_proxy: Whether `X-Forwarded-For` is written by a proxy of the operator. Its last public address counts,
-            or the last one where none is public: everything before that comes from the visitor and may be invented.
+        behind_proxy: How many proxies of the operator a request passes. Each adds the address it saw to the end of
+            `X-Forwarded-For`, so with one proxy the last entry counts, private or not, with two the one before it.
+            Everything further left comes from the visitor and may be invented. An entry that cannot be read, or is
+            not there, is nobody's word: then the peer counts.
     """
-    found = _forwarded(scope) if behind_proxy else None
-    address = found or _peer(scope)
+    address = (_forwarded(scope, behind_proxy) if behind_proxy else None) or _peer(scope)
     if address is None:
         return UNKNOWN
-    return str(IPv6Network((address, 64), strict=False)) if isinstance(address, IPv6Address) else str(address)
+    return str(IPv6Network((int(address), 64), strict=False)) if isinstance(address, IPv6Address) else str(address)
 
 
 def is_this_machine(scope: Scope) -> bool:
@@ -59,23 +64,20 @@ def language_of(scope: Scope, default: Language) -> Language:
     return default
 
 
-def _peer(scope: Scope) -> IPv4Address | IPv6Address | None:
+def _peer(scope: Scope) -> Address | None:
     client = scope.get("client")
     return _address(client[0]) if client else None
 
 
-def _forwarded(scope: Scope) -> IPv4Address | IPv6Address | None:
-    found = [_address(part.strip()) for part in header(scope, FORWARDED_FOR).split(",")]
-    addresses = [address for address in reversed(found) if address is not None]
-    # Where all are private, the visitors are: the last one is who the operator's proxy saw.
-    return next((address for address in addresses if address.is_global), addresses[0] if addresses else None)
+def _forwarded(scope: Scope, n_proxies: int) -> Address | None:
+    entries = header(scope, FORWARDED_FOR).split(",")
+    return _address(entries[-n_proxies].strip()) if len(entries) >= n_proxies else None
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def _address(text: str) -> Address | None:
+    found = WITH_PORT.fullmatch(text)
     try:
-        address = ip_address(text)
+        address = ip_address(text if found is None else found["v6"] or found["v4"] or "")
     except ValueError:
         return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address

@@ -6,11 +6,14 @@ Holds no visitor's data. One host is made in `app.py` and passed in.
 from __future__ import annotations
 
 import logging
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from threading import Event, Lock, Thread
+from typing import Final
 
 from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
 from koe5_demo.encoding import loading, zero_gpu
@@ -22,6 +25,8 @@ from koe5_demo.records import Encoder
 from koe5_demo.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}(@[\w./-]{1,100})?", re.ASCII)
 
 
 class Phase(str, Enum):
@@ -124,9 +129,12 @@ class ModelHost:
         Raises:
             UnknownModelError: If it is refused.
         """
-        custom = self._settings.allow_custom_models and not is_endpoint(name)  # an address would get the operator's key
-        if name not in CATALOG and name != self.wanted and not custom:
+        if name in CATALOG or name == self.wanted:
+            return
+        if not self._settings.allow_custom_models or is_endpoint(name):  # an address would get the operator's key
             raise UnknownModelError("custom_model_refused", valid=", ".join(CATALOG))
+        if HUB_ID.fullmatch(name) is None or Path(name).is_dir():  # folders of this server are not a visitor's to name
+            raise UnknownModelError("hub_id_only")
 
     def state(self, name: str) -> ModelState:
         """Return how far a model is."""

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 OWN_MODULES: Final = ("sentence_transformers.", "koe5_demo.")
 PASSAGE_PROMPT_NAMES: Final = ("passage", "document", "corpus")
+SHOWN_NAME: Final = 100
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,12 @@ def find_source(name: str) -> Source:
     if name in CATALOG:
         spec = CATALOG[name]
         return Source(spec.id, spec.hub_id, spec.revision or None, spec.folder, spec)
-    folder = Path(name).expanduser()
-    if folder.is_dir():
+    try:
+        folder = Path(name).expanduser()
+        is_folder = folder.is_dir()
+    except (OSError, RuntimeError, ValueError):  # a name that no file can have, or ~user of nobody
+        raise UnknownModelError("unknown_model", value=name[:SHOWN_NAME], valid=", ".join(CATALOG)) from None
+    if is_folder:
         if not hub.is_complete(folder):
             raise ModelLoadError("model_not_a_folder", path=name)
         return Source(folder.resolve().name, None, None, folder, None)

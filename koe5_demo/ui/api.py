@@ -29,7 +29,7 @@ from koe5_demo.records import Encoder, Role
 from koe5_demo.settings import Settings
 from koe5_demo.ui.boundary import MODEL_QUEUE, stop_if_left, unexpected
 from koe5_demo.ui.fair_queue import Bench
-from koe5_demo.ui.presence import has_left
+from koe5_demo.ui.gradio_seams import has_left
 from koe5_demo.words import Language
 
 ENDPOINTS: Final = ("rank", "similarity", "embed", "tokens", "models", "benchmark")

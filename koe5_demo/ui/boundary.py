@@ -11,7 +11,7 @@ import gradio as gr
 from koe5_demo.edge.requests_log import log_bug, told
 from koe5_demo.errors import DemoError
 from koe5_demo.records import OnProgress
-from koe5_demo.ui.presence import has_left
+from koe5_demo.ui.gradio_seams import has_left
 from koe5_demo.words import Language, message
 
 P = ParamSpec("P")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import gradio as gr
@@ -12,25 +13,28 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui import render
 from koe5_demo.ui.api import build_api
 from koe5_demo.ui.benchmark_tab import build_benchmark_tab
-from koe5_demo.ui.boundary import PLAIN, Words, label
+from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, label
 from koe5_demo.ui.fair_queue import Bench, Courtesy
-from koe5_demo.ui.launch import keep_no_statistics
+from koe5_demo.ui.gradio_seams import is_waited_for, keep_no_statistics
 from koe5_demo.ui.model_bar import build_model_bar
 from koe5_demo.ui.model_tab import build_model_tab
 from koe5_demo.ui.ranking_tab import build_ranking_tab, wire_load
 from koe5_demo.words import Language, message
 
-DELETE_UPLOADS: Final = (60, 900)
-"""Every so many seconds, uploads older than so many seconds are deleted."""
+UPLOADS_KEPT_S: Final = 900
+DELETE_EVERY_S: Final = 60
 
 
 def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
-    """Return the page; launch it with `koe5_demo.ui.launch.launch_options`."""
+    """Return the page; `koe5_demo.ui.launch` serves it."""
     keep_no_statistics()
     words = Words(settings.language)
     page: gr.Blocks
     with gr.Blocks(
-        title=message("title", settings.language), analytics_enabled=False, fill_width=True, delete_cache=DELETE_UPLOADS
+        title=message("title", settings.language),
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(DELETE_EVERY_S, UPLOADS_KEPT_S),
     ) as page:
         with gr.Row(elem_classes="k-top"):
             with gr.Column(scale=4, min_width=300):
@@ -45,7 +49,7 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
                     elem_id="language",
                 )
                 dark = words.make(gr.Button, {"value": label("dark")}, size="sm", elem_id="dark", min_width=90)
-        bench = Bench(RunGate(), Courtesy(page).between)
+        bench = Bench(RunGate(), Courtesy(partial(is_waited_for, page, MODEL_QUEUE)).between)
         bar = build_model_bar(host, words, language)
         with gr.Tabs() as tabs:
             with words.make(gr.Tab, {"label": label("tab_ranking")}, id="ranking"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,19 +13,22 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from koe5_demo.catalog import ASSETS
+from koe5_demo.edge.bodies import BodyBounds
+from koe5_demo.edge.connections import MOST_OF_AN_ADDRESS, Connections, most_connections
 from koe5_demo.edge.gate import DEFAULT_RATE, Gate, GateRules
 from koe5_demo.edge.headers import SecurityHeaders, inline_scripts
-from koe5_demo.edge.health import Health
+from koe5_demo.edge.health import Health, Metrics
 from koe5_demo.edge.uploads import make_folder
 from koe5_demo.encoding.host import ModelHost
+from koe5_demo.errors import SettingError
 from koe5_demo.inputs import READERS
 from koe5_demo.settings import Settings
+from koe5_demo.ui import gradio_seams
 from koe5_demo.ui.api import ENDPOINTS
-from koe5_demo.ui.fair_queue import share_places
-from koe5_demo.ui.light_sessions import SESSIONS_KEPT, keep_sessions_light
-from koe5_demo.ui.mcp_answers import answer_in_json
-from koe5_demo.ui.no_fetching import fetch_nothing
-from koe5_demo.ui.tracebacks import keep_texts_out_of_tracebacks
+from koe5_demo.ui.boundary import MODEL_QUEUE
+from koe5_demo.ui.build import DELETE_EVERY_S, UPLOADS_KEPT_S
+from koe5_demo.ui.mcp_server import McpServer, is_local
+from koe5_demo.ui.sessions import SessionRoom
 from koe5_demo.words import Language, message
 
 QUEUE_SIZE: Final = 64
@@ -35,6 +39,8 @@ QUEUE_OPTIONS: Final[dict[str, Any]] = {
 }
 BYTES_PER_CHAR: Final = 12  # as JSON: \\uXXXX, twice for a character beyond U+FFFF
 SLACK_BYTES: Final = 1_000_000
+SLACK_CHARS: Final = 1.1  # blanks between texts, which the limits do not count, and the other fields of a request
+SLACK_TEXTS: Final = 10_000
 SANS: Final = (
     "KoE5 Sans",
     "Pretendard",
@@ -47,33 +53,61 @@ SANS: Final = (
 MONO: Final = ("ui-monospace", "SFMono-Regular", "D2Coding", "Consolas", "monospace")
 
 
-def keep_no_statistics() -> None:
-    """Keep gradio from summing up its last 10,000 events after each one; /metrics tells what operators ask for.
+def launch(page: gr.Blocks, settings: Settings, host: ModelHost) -> None:
+    """Start to serve a page; returns when it is up.
 
-    Gradio reads this when it makes the queue, so it must be called before the page is built.
+    Raises:
+        MissingExtraError: If MCP is asked for and not installed.
+        SettingError: If the address or port cannot be had.
     """
-    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
-    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+    require_free(settings.host, settings.port)
+    connections = Connections(most_connections(), None if settings.behind_proxy else MOST_OF_AN_ADDRESS)
+    page.queue(**QUEUE_OPTIONS)
+    page.launch(**launch_options(page, settings, host, connections), prevent_thread_lock=True)
+    gradio_seams.guard_server(page, connections)
 
 
-def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
+def require_free(host: str, port: int) -> None:
+    """Try whether this program may listen at an address: gradio would try for seconds and then name another setting.
+
+    Raises:
+        SettingError: If it may not.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SettingError("port_taken", host=host, port=port, reason=reason) from error
+
+
+def launch_options(page: gr.Blocks, settings: Settings, host: ModelHost, connections: Connections) -> dict[str, Any]:
     """Return the arguments of `Blocks.launch`.
 
     Raises:
         MissingExtraError: If MCP is asked for and not installed.
     """
     gr.set_static_paths([ASSETS / "fonts"])
-    keep_texts_out_of_tracebacks()
-    keep_sessions_light()
-    fetch_nothing()
-    if settings.mcp:
-        answer_in_json()
+    gradio_seams.keep_texts_out_of_tracebacks()
+    gradio_seams.keep_sessions_light(SessionRoom(settings.sessions_mb * 1_000_000))
+    gradio_seams.fetch_nothing()
+    gradio_seams.name_no_server_paths()
     # Whether to believe X-Forwarded-For is our setting; uvicorn would believe it of every local process.
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
     uploads = make_folder()
     rules = _gate_rules(settings, uploads)
-    share_places(behind_proxy=rules.behind_proxy, spares_this_machine=rules.spares_this_machine)
+    gradio_seams.share_places(
+        MODEL_QUEUE, behind_proxy=rules.behind_proxy, spares_this_machine=rules.spares_this_machine
+    )
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    served: dict[str, Any] = {"routes": _routes(settings, host)}
+    if settings.mcp:
+        functions = gradio_seams.endpoint_functions(page, ENDPOINTS)
+        local = is_local(settings.host, settings.behind_proxy)
+        mcp = McpServer(functions, rules.body.n_bytes, is_local=local)
+        served = {"routes": [*served["routes"], *mcp.routes], "lifespan": mcp.lifespan}
     head = f"<style>{_font_faces()}</style>" + "".join(f"<script>{code}</script>" for code in _scripts())
     return {
         "server_name": settings.host,
@@ -86,15 +120,15 @@ def launch_options(settings: Settings, host: ModelHost) -> dict[str, Any]:
         "enable_monitoring": False,
         "footer_links": [],  # gradio words its own in the browser's language
         "max_file_size": int(settings.limits.file_mb * 1_000_000) + 1_000_000,
-        "show_error": True,
-        "state_session_capacity": SESSIONS_KEPT,
-        "mcp_server": settings.mcp,
+        "show_error": False,  # of gradio's own: they quote values and name folders. A gr.Error is always shown
+        "state_session_capacity": gradio_seams.SESSIONS_KEPT,
+        "mcp_server": False,  # an own one, see `koe5_demo.ui.mcp_server`
         "app_kwargs": {
             "middleware": [
                 Middleware(SecurityHeaders, added_scripts=tuple(inline_scripts(head))),
-                Middleware(Gate, rules=rules),
+                Middleware(Gate, rules=rules, connections=connections),
             ],
-            "routes": _routes(settings, host),
+            **served,
         },
     }
 
@@ -114,29 +148,25 @@ def _scripts() -> list[str]:
 
 def _gate_rules(settings: Settings, uploads: Path) -> GateRules:
     limits = settings.limits
-    largest = max(limits.chars_in_all * BYTES_PER_CHAR, int(limits.file_mb * 1_000_000))
+    n_chars = int(limits.chars_in_all * SLACK_CHARS) + limits.passages * len("\n\n")
     return GateRules(
         per_minute=DEFAULT_RATE if settings.rate_limit is None else settings.rate_limit,
-        # The machine itself: whoever tries the page there, and gradio's MCP server, which calls the page's endpoints.
-        spares_this_machine=settings.rate_limit is None or settings.mcp,
+        spares_this_machine=settings.rate_limit is None,
         behind_proxy=settings.behind_proxy,
         language=settings.language,
-        body_bytes=largest + SLACK_BYTES,
+        body=BodyBounds(n_chars * BYTES_PER_CHAR + SLACK_BYTES, n_chars + SLACK_TEXTS, limits.passages + SLACK_TEXTS),
+        upload_bytes=int(limits.file_mb * 1_000_000) + SLACK_BYTES,
         kinds=(*READERS, "json"),  # a saved state is json
         uploads=uploads,
         uploads_bytes=settings.uploads_mb * 1_000_000,
+        uploads_kept_s=UPLOADS_KEPT_S + DELETE_EVERY_S,
         readable=(ASSETS / "fonts", uploads),
         endpoints=ENDPOINTS,
     )
 
 
 def _routes(settings: Settings, host: ModelHost) -> list[Route]:
-    metrics = None
-    if settings.metrics:
-        from koe5_demo.edge.metrics import Metrics
-
-        metrics = Metrics().attach()
-    health = Health(host, metrics)
+    health = Health(host, Metrics().attach() if settings.metrics else None)
     return [Route("/healthz", health.healthz), Route("/metrics", health.metrics)]
 
 

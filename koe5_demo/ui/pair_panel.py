@@ -8,7 +8,7 @@ from typing import Any, Final
 import gradio as gr
 
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.errors import InputError
+from koe5_demo.errors import DemoError, InputError
 from koe5_demo.ui import render, twins
 from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, guarded, label
 from koe5_demo.ui.pair_handlers import view_pair
@@ -51,6 +51,8 @@ def wire_pair_panel(panel: PairPanel, outcome: gr.State, host: ModelHost, langua
     def on_pick(event: gr.EventData, result: Outcome | None, tongue: str) -> list[Any]:
         language = Language(tongue)
         pair = str(getattr(event, "pick", ""))
+        if result is None:  # the server has started anew, or had to let the result go
+            raise DemoError("run_again")
         return [pair, *show_pair(result, pair, host, language)]
 
     def on_language(result: Outcome | None, pair: str, tongue: str) -> list[Any]:

@@ -9,6 +9,7 @@ import gradio as gr
 
 from koe5_demo import exports
 from koe5_demo.encoding.host import ModelHost
+from koe5_demo.errors import DemoError
 from koe5_demo.inputs import Layout
 from koe5_demo.settings import Settings
 from koe5_demo.ui import handlers
@@ -82,7 +83,7 @@ def build_ranking_tab(
     _wire_results(shown, outcome, events, language)
     wire_pair_panel(shown.pair, outcome, host, language)
     wire_share_bar(bar, form, model, language, settings.limits, run)
-    _wire_downloads(outcome, shown)
+    _wire_downloads(outcome, shown, language)
     return RankingTab(outcome, form, bar, run, count)
 
 
@@ -136,13 +137,22 @@ class _Events:
 
     def on_query(self, outcome: Outcome | None, query: int | None, tongue: str) -> list[Any]:
         """Show the ranking of another query."""
-        if outcome is None:
-            return [gr.skip()] * self._n_of_query
-        return show_query(outcome, query or 0, self._settings, Language(tongue))
+        return show_query(require(outcome), query or 0, self._settings, Language(tongue))
 
     def on_redraw(self, outcome: Outcome | None, view: str, scale: str, tongue: str) -> list[Any]:
         """Draw the heatmap anew."""
-        return [gr.skip()] * 3 if outcome is None else show_heatmap(outcome, view, scale, Language(tongue))
+        return show_heatmap(require(outcome), view, scale, Language(tongue))
+
+
+def require(outcome: Outcome | None) -> Outcome:
+    """Return an outcome that is there.
+
+    Raises:
+        DemoError: If the server has none for this page: it has started anew, or had to let it go.
+    """
+    if outcome is None:
+        raise DemoError("run_again")
+    return outcome
 
 
 def _wire_form(
@@ -182,24 +192,30 @@ def _fill(example: handlers.Example) -> Any:
 def _wire_results(shown: RankingResults, outcome: gr.State, events: _Events, language: gr.Radio) -> None:
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     view = [shown.heatmap_view, shown.scale]
-    shown.query.input(guarded(events.on_query), [outcome, shown.query, language], shown.of_query, **quiet)
+    told = quiet | {"queue": True}  # gradio shows the message of a failed event only then
+    shown.query.input(guarded(events.on_query), [outcome, shown.query, language], shown.of_query, **told)
     for choice in view:
-        choice.input(guarded(events.on_redraw), [outcome, *view, language], shown.of_heatmap, **quiet)
+        choice.input(guarded(events.on_redraw), [outcome, *view, language], shown.of_heatmap, **told)
     language.change(guarded(events.on_show), [outcome, shown.query, *view, language], shown.outputs, **quiet)
 
 
-def _wire_downloads(outcome: gr.State, shown: RankingResults) -> None:
+def _wire_downloads(outcome: gr.State, shown: RankingResults, language: gr.Radio) -> None:
     """Hand results to the browser as text that it saves itself: no file of a visitor stays on the server."""
     text = gr.Textbox(visible="hidden", elem_id="download-text")
 
-    def csv(result: Outcome) -> str:
+    def on_csv(held: Outcome | None, _tongue: str) -> str:
+        result = require(held)
         return exports.BYTE_ORDER_MARK + exports.ranking_csv(result.comparison, result.info)
 
-    def json(result: Outcome) -> str:
+    def on_json(held: Outcome | None, _tongue: str) -> str:
+        result = require(held)
         return exports.to_json(exports.ranking_json(result.comparison, result.info))
 
-    for kind, button, make in (("csv", shown.csv, csv), ("json", shown.json, json)):
-        button.click(make, outcome, text, api_visibility="private", queue=False).then(
+    for kind, button, make in (("csv", shown.csv, on_csv), ("json", shown.json, on_json)):
+        # Queued: gradio shows the message of a failed event only then.
+        button.click(
+            guarded(make), [outcome, language], text, api_visibility="private", show_progress="hidden"
+        ).success(
             fn=None, inputs=text, js=f"(text) => window.koe5.download('koe5-ranking.{kind}', text, '{DOWNLOADS[kind]}')"
         )
 

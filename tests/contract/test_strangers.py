@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import urllib.error
@@ -15,7 +14,6 @@ from typing import Any
 
 import pytest
 from gradio_client import Client
-from gradio_client.exceptions import AppError
 
 from browser import run_app
 from koe5_demo.catalog import ASSETS
@@ -224,11 +222,48 @@ def test_models_outside_the_catalog_are_refused_unless_allowed(started: Started,
         client.predict(texts=["가"], model=str(tiny_folder), api_name="/embed")
     with run_app(KOE5_MODEL="mini", HF_HUB_OFFLINE="1", KOE5_ALLOW_CUSTOM_MODELS="1") as url:
         allowed = Client(url, verbose=False)
-        answer = None
-        while answer is None:
-            with contextlib.suppress(AppError):  # not ready yet
-                answer = allowed.predict(texts=["가"], model=str(tiny_folder), api_name="/embed")
-        assert answer["model"]["id"] == tiny_folder.name
+        # Folders are the server's, whether they are there or not; an id of the hub is looked for.
+        for name in (
+            str(tiny_folder),
+            "/nowhere/at-all",
+            "./assets",
+            "~",
+            "~root",
+            "..",
+            "koe5_demo/ui",
+            "a/b\nc",
+            "a" * 300,
+        ):
+            with pytest.raises(Exception, match="Name a model of the list, or a hub id"):
+                allowed.predict(texts=["가"], model=name, api_name="/embed")
+        with pytest.raises(Exception, match=r"someone/else"):
+            allowed.predict(texts=["가"], model="someone/else", api_name="/embed")
+
+
+def test_too_much_text_is_refused_before_it_is_read_wherever_it_is_sent(started: Started) -> None:
+    config = json.loads(fetch(f"{started.url}/config")[1])
+    typed = config["dependencies"][0]["id"]
+    for place in ("run/predict", "queue/join", "call/rank", "call/v2/rank"):
+        body = json.dumps({"data": ["가" * 4_000_000], "fn_index": typed, "session_hash": "much"}).encode()
+        status, answer, _ = fetch(f"{started.url}/gradio_api/{place}", body, **{"Accept-Language": "en"})
+        assert status == 413, place
+        assert b"characters" in answer
+    assert fetch(f"{started.url}/gradio_api/run/predict", b"[" * 985 + b"]" * 985)[0] == 413
+    assert fetch(f"{started.url}/gradio_api/run/predict", b'{"data": [' + b"1" * 5_000 + b"]}")[0] in (400, 422)
+
+
+def test_a_file_that_the_server_no_longer_has_is_told_without_its_path(started: Started) -> None:
+    path = f"{started.temporary}/koe5-uploads-gone/abc/passages.csv"
+    config = json.loads(fetch(f"{started.url}/config")[1])
+    kinds = {part["id"]: part["type"] for part in config["components"]}
+    event = next(d for d in config["dependencies"] if [kinds[number] for number in d["inputs"]] == ["file", "radio"])
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}, "orig_name": "passages.csv"}
+    body = json.dumps({"data": [file, "ko"], "fn_index": event["id"], "session_hash": "gone"}).encode()
+    assert fetch(f"{started.url}/gradio_api/queue/join", body)[0] == 200
+    told = wait_for_event(started.url, "gone")
+    assert "no longer on the server" in told
+    assert str(started.temporary) not in told
+    assert "Cannot move" not in told
 
 
 def test_the_log_holds_no_word_of_a_visitor(started: Started) -> None:

@@ -144,3 +144,25 @@ def test_a_visitor_beyond_the_limit_is_told_in_words(page: Page, locale: str, wo
         page.locator("#run").click()  # the page's own first ranking used up what is allowed
         expect(page.locator(".toast-wrap").first).to_contain_text(words)
         expect(page.locator("#queries textarea")).not_to_have_value("")
+
+
+def test_after_a_restart_every_button_of_the_results_says_run_again(page: Page) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    options = {"KOE5_MODEL": "mini", "HF_HUB_OFFLINE": "1", "KOE5_PORT": port}
+    with run_app(**options) as url:
+        page.goto(url)
+        expect(page.locator("#made-by")).to_be_visible()
+    with run_app(**options):
+        for button in ("#download-csv", "#download-json", "#heatmap-scale input >> nth=1"):
+            page.locator(button).click()
+            expect(page.locator(".toast-wrap")).to_contain_text("다시 눌러 주세요")
+            page.locator(".toast-close").first.click()
+            expect(page.locator(".toast-wrap")).not_to_contain_text("다시 눌러 주세요")
+        page.locator("#passages textarea").fill("달은 밝다.\n\n해는 뜨겁다.")
+        page.locator("#run").click()
+        expect(page.locator("#ranking")).to_contain_text("해는 뜨겁다.")
+        with page.expect_download() as saved:
+            page.locator("#download-csv").click()
+        assert saved.value.suggested_filename == "koe5-ranking.csv"

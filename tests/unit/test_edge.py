@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import io
 import json
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,14 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from koe5_demo.edge import uploads
+from koe5_demo.edge.bodies import BodyBounds, require_modest
+from koe5_demo.edge.connections import Connections
 from koe5_demo.edge.gate import Gate, GateRules
 from koe5_demo.edge.headers import SecurityHeaders, inline_scripts, page_policy, script_hash
-from koe5_demo.edge.logs import JsonLines, TextLines, configure_logging
-from koe5_demo.edge.metrics import Metrics
-from koe5_demo.edge.rate import TokenBuckets
-from koe5_demo.edge.requests_log import REQUESTS, counts, frames, told
+from koe5_demo.edge.health import Metrics
+from koe5_demo.edge.logs import FewOfAKind, JsonLines, TextLines, configure_logging
+from koe5_demo.edge.requests_log import REQUESTS, counts, frames, log_bug, told
+from koe5_demo.edge.shares import Place, Room, TokenBuckets
 from koe5_demo.edge.visitors import language_of, visitor_key
 from koe5_demo.errors import InputError
 from koe5_demo.words import Language
@@ -70,7 +74,17 @@ def test_buckets_of_many_visitors_stay_within_bounds() -> None:
     [
         ("8.8.8.8", "9.9.9.9", False, "8.8.8.8"),  # invented by the visitor
         ("127.0.0.1", "9.9.9.9", True, "9.9.9.9"),
-        ("10.0.0.1", "6.6.6.6, 9.9.9.9, 10.0.0.7", True, "9.9.9.9"),  # the first may be invented
+        ("10.0.0.1", "6.6.6.6, 9.9.9.9", True, "9.9.9.9"),  # the first may be invented
+        ("10.0.0.1", "6.6.6.6, 10.0.0.7", True, "10.0.0.7"),  # also where the last one is private
+        ("10.0.0.1", "6.6.6.6, 9.9.9.9, 10.0.0.7", 2, "9.9.9.9"),  # two proxies: each adds who it saw
+        ("10.0.0.1", "9.9.9.9", 2, "10.0.0.1"),  # it came round the first of them
+        ("10.0.0.1", "6.6.6.6, 9.9.9.9:4711", True, "9.9.9.9"),
+        ("10.0.0.1", "6.6.6.6, [2a00:1:2:3:4::1]:4711", True, "2a00:1:2:3::/64"),
+        ("10.0.0.1", "6.6.6.6, [2a00:1:2:3:4::1]", True, "2a00:1:2:3::/64"),
+        ("10.0.0.1", "6.6.6.6, ::ffff:9.9.9.9", True, "9.9.9.9"),
+        ("10.0.0.1", "6.6.6.6, b", True, "10.0.0.1"),  # unreadable: nobody's word
+        ("10.0.0.1", "6.6.6.6, b:4711", True, "10.0.0.1"),
+        ("10.0.0.1", "6.6.6.6, 9.9.9.9,", True, "10.0.0.1"),
         ("8.8.8.8", "nonsense", True, "8.8.8.8"),
         ("127.0.0.1", "192.168.0.9", True, "192.168.0.9"),  # a team behind its own proxy
         ("2a00:1:2:3:4::1", "", False, "2a00:1:2:3::/64"),
@@ -78,7 +92,7 @@ def test_buckets_of_many_visitors_stay_within_bounds() -> None:
         ("testclient", "", False, "unknown"),
     ],
 )
-def test_visitors_are_told_apart(peer: str, forwarded: str, behind: bool, key: str) -> None:
+def test_visitors_are_told_apart(peer: str, forwarded: str, behind: int, key: str) -> None:
     assert visitor_key(scope(peer, x_forwarded_for=forwarded), behind_proxy=behind) == key
 
 
@@ -108,6 +122,24 @@ def test_a_policy_names_the_pages_own_scripts_and_no_others() -> None:
     assert "frame-ancestors 'self' https://huggingface.co" in policy
 
 
+def rules_of(folder: Path, **changes: Any) -> GateRules:
+    rules: dict[str, Any] = {
+        "per_minute": 3,
+        "spares_this_machine": False,
+        "behind_proxy": 0,
+        "language": Language.KO,
+        "body": BodyBounds(n_bytes=1_000, n_chars=1_000, n_texts=20),
+        "upload_bytes": 1_000,
+        "kinds": ("csv", "txt"),
+        "uploads": folder,
+        "uploads_bytes": 10_000,
+        "uploads_kept_s": 60.0,
+        "readable": (folder,),
+        "endpoints": ("rank",),
+    }
+    return GateRules(**{**rules, **changes})
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Callable[..., TestClient]:
     async def page(_: Request) -> Response:
@@ -130,18 +162,6 @@ def served(tmp_path: Path) -> Callable[..., TestClient]:
         return StreamingResponse(lines())
 
     def serve(**changes: Any) -> TestClient:
-        rules = {
-            "per_minute": 3,
-            "spares_this_machine": False,
-            "behind_proxy": False,
-            "language": Language.KO,
-            "body_bytes": 1_000,
-            "kinds": ("csv", "txt"),
-            "uploads": tmp_path,
-            "uploads_bytes": 10_000,
-            "readable": (tmp_path,),
-            "endpoints": ("rank",),
-        }
         routes = [
             Route("/", page),
             Route("/secret", page),
@@ -154,7 +174,7 @@ def served(tmp_path: Path) -> Callable[..., TestClient]:
             Route("/gradio_api/call/{rest:path}", page, methods=["GET", "POST"]),
             Route("/gradio_api/file={path:path}", page),
         ]
-        guard = [Middleware(SecurityHeaders), Middleware(Gate, rules=GateRules(**{**rules, **changes}))]
+        guard = [Middleware(SecurityHeaders), Middleware(Gate, rules=rules_of(tmp_path, **changes))]
         return TestClient(Starlette(routes=routes, middleware=guard), client=("8.8.8.8", 1))  # raises what gets out
 
     return serve
@@ -389,3 +409,242 @@ def test_the_log_is_written_in_the_chosen_format(
         root.handlers[:] = old_handlers
         root.setLevel(old_level)
     assert (json.loads(written)["message"] if log_format == "json" else written.strip()).endswith("가 1")
+
+
+BOUNDS = BodyBounds(n_bytes=10_000_000, n_chars=10, n_texts=3)
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"a": "123456789"}', None),  # "a" and nine more
+        (b'{"a": "1234567890"}', "call_too_long"),
+        ('{"a": "가나다라마바사아자"}'.encode(), None),
+        (b'{"a": "\\uac00\\uac00\\n\\\\\\"\\t123"}', None),  # a, two syllables, four escapes and three digits
+        (b'{"a": "\\uac00\\uac00\\n\\\\\\"\\t1234"}', "call_too_long"),
+        (b'["1", "2", "3"]', None),
+        (b'["1", "2", "3", "4"]', "call_too_many_texts"),
+        (b"[" * 32, None),
+        (b"[" * 33, "call_too_deep"),
+        (b"[" * 985 + b"]" * 985, "call_too_deep"),
+        (b"[" + b"[]," * 40 + b"0]", None),  # many, but two deep
+        (b"[" + b"9" * 1_000_001, "call_too_deep"),
+        (b'["' + b"x" * 8_000_000, "call_too_long"),  # a text without its end
+        (b'"' * 9_000_000, "call_too_many_texts"),
+        (b"\xff\xfe", None),  # no JSON: whoever reads it says so
+        (b"", None),
+    ],
+)
+def test_a_body_is_measured_by_its_bytes(body: bytes, key: str | None) -> None:
+    if key is None:
+        require_modest(body, BOUNDS)
+        return
+    with pytest.raises(InputError) as refused:
+        require_modest(body, BOUNDS)
+    assert refused.value.key == key
+
+
+@pytest.mark.parametrize("path", ["queue/join", "call/rank", "call/v2/rank", "run/predict", "mcp"])
+def test_too_much_text_never_reaches_what_reads_it(served: Callable[..., TestClient], path: str) -> None:
+    reached: list[str] = []
+
+    async def never(_: Request) -> Response:
+        reached.append(path)
+        return PlainTextResponse("")
+
+    client = served(per_minute=0, body=BodyBounds(n_bytes=1_000, n_chars=100, n_texts=20))
+    client.app.router.routes.insert(0, Route(f"/gradio_api/{path}", never, methods=["POST"]))  # type: ignore[attr-defined]
+    english = {"Accept-Language": "en"}
+    long = client.post(f"/gradio_api/{path}", json={"data": ["x" * 97]}, headers=english)
+    assert long.status_code == 413
+    assert "101 characters" in long.json()["detail"]
+    assert client.post(f"/gradio_api/{path}", content=b"[" * 500).status_code == 413
+    assert reached == []
+    assert client.post(f"/gradio_api/{path}", json={"data": ["x" * 96]}).status_code == 200
+    assert reached == [path]
+
+
+def test_a_tool_call_is_model_work_and_the_rest_of_mcp_is_not(served: Callable[..., TestClient]) -> None:
+    client = served(per_minute=1)
+    assert [client.post("/gradio_api/mcp", json={"method": "tools/list"}).status_code for _ in range(3)] == [404] * 3
+    assert [client.post("/gradio_api/mcp", json={"method": "tools/call"}).status_code for _ in range(2)] == [404, 429]
+
+
+def test_an_upload_takes_from_its_visitors_share_and_leaves_room_for_others(served: Callable[..., TestClient]) -> None:
+    client = served(per_minute=0, behind_proxy=1)  # 10,000 bytes, 2,500 of a visitor
+
+    def upload(visitor: str, name: str = "a.csv", size: int = 800) -> int:
+        files = [("files", (name, b"x" * size))]
+        return client.post("/gradio_api/upload", files=files, headers={"X-Forwarded-For": visitor}).status_code
+
+    assert [upload("9.9.9.1") for _ in range(4)] == [200, 200, 429, 429]
+    assert [upload("9.9.9.2", "a.exe") for _ in range(5)] == [413] * 5  # what was refused takes nothing
+    assert [upload(f"9.9.9.{n}") for n in range(2, 10)] == [200] * 8
+    assert {upload(f"9.9.8.{n}") for n in range(10)} == {503}
+
+
+def test_a_share_comes_back_after_its_time() -> None:
+    clock = Clock()
+    room = Room(100, 50, kept_s=60.0, clock=clock)
+    assert room.take("a", 80) is Place.TAKEN  # one thing always fits
+    assert room.take("a", 1) is Place.OWN_SHARE_FULL
+    assert room.take("b", 30) is Place.ROOM_FULL
+    assert room.take("b", 20) is Place.TAKEN
+    room.give_back("b", 20)
+    assert room.held == 80
+    clock.now = 60.0
+    assert (room.held, room.take("a", 50)) == (0, Place.TAKEN)
+    room.give_back("b", 20)  # its time was over already
+    assert room.held == 50
+
+
+def test_a_body_that_stops_half_way_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("koe5_demo.edge.gate.SILENT_BODY_S", 0.01)
+    sent: list[Any] = []
+
+    async def app(*_: Any) -> None:
+        raise AssertionError("the body is not there")
+
+    async def receive() -> Any:
+        if not sent_half:
+            sent_half.append(True)
+            return {"type": "http.request", "body": b"[", "more_body": True}
+        return await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    sent_half: list[bool] = []
+    gate = Gate(app, rules_of(tmp_path))
+    asked = {**scope(), "method": "POST", "path": "/gradio_api/queue/join"}
+    run(gate(asked, receive, send))
+    assert sent[0]["status"] == 408
+
+
+def test_open_requests_of_one_visitor_are_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("koe5_demo.edge.gate.OPEN_OF_A_VISITOR", 2)
+    statuses: list[int] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        if "status" in message:
+            statuses.append(message["status"])
+
+    async def three_at_once() -> None:
+        over = asyncio.Event()
+
+        async def app(*_: Any) -> None:
+            await over.wait()
+
+        gate = Gate(app, rules_of(tmp_path))
+        asked = {**scope(), "method": "GET", "path": "/gradio_api/queue/data"}
+        streams = [asyncio.create_task(gate(asked, receive, send)) for _ in range(2)]
+        await asyncio.sleep(0)
+        await gate(asked, receive, send)
+        over.set()
+        await asyncio.gather(*streams)
+
+    run(three_at_once())
+    assert statuses == [429]
+
+
+class Line:
+    """A connection's transport."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.peer = (host, port)
+        self.aborted = False
+
+    def get_extra_info(self, _: str) -> Any:
+        return self.peer
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def test_the_connection_that_was_idle_for_longest_gives_way() -> None:
+    async def flood() -> None:
+        connections = Connections(most=4, most_of_an_address=3)
+        lines = [Line("9.9.9.1", n) for n in range(4)]
+        for line in lines:
+            connections.enter(line)  # type: ignore[arg-type]
+        assert [line.aborted for line in lines] == [True, False, False, False]
+        connections.work(("9.9.9.1", 1))
+        connections.enter(Line("9.9.9.1", 5))  # type: ignore[arg-type]
+        assert [line.aborted for line in lines] == [True, False, True, False]  # 1 is at work
+        others = [Line("9.9.9.2", 1), Line("9.9.9.2", 2)]
+        for line in others:
+            assert connections.enter(line) is not None  # type: ignore[arg-type]
+        assert lines[3].aborted  # four in all
+        assert len(connections) == 4
+        for key in list(connections._open):
+            connections.work(key)
+        late = Line("9.9.9.3", 1)
+        assert connections.enter(late) is None  # type: ignore[arg-type]
+        assert late.aborted
+        for key in list(connections._open):
+            connections.leave(key)
+        assert (len(connections), connections._of_address) == (0, {})
+
+    run(flood())
+
+
+def test_a_silent_connection_is_closed_and_one_at_work_is_not() -> None:
+    async def wait() -> None:
+        connections = Connections(silence_s=0.0)
+        silent, working = Line("9.9.9.1", 1), Line("9.9.9.1", 2)
+        connections.enter(silent)  # type: ignore[arg-type]
+        connections.work(connections.enter(working) or ("", 0))  # type: ignore[arg-type]
+        while not silent.aborted:
+            await asyncio.sleep(0)
+        assert not working.aborted
+        connections.rest(("9.9.9.1", 2))
+        while not working.aborted:
+            await asyncio.sleep(0)
+
+    run(wait())
+
+
+def run(work: Any) -> None:
+    async def wrapped() -> None:
+        await work
+
+    with ThreadPoolExecutor(1) as elsewhere:  # a browser test before this one leaves a loop running in this thread
+        elsewhere.submit(asyncio.run, wrapped()).result()
+
+
+def record(text: str, *values: object, line: int = 1, name: str = "koe5_demo.test") -> logging.LogRecord:
+    return logging.LogRecord(name, logging.WARNING, "a.py", line, text, values, None)
+
+
+def test_a_repeated_fault_is_one_line_a_minute_and_a_place_thirty() -> None:
+    clock = Clock()
+    few = FewOfAKind(clock)
+    assert [few.filter(record("no file left")) for _ in range(1_000)].count(True) == 1
+    assert [few.filter(record("model %s", n, line=2)) for n in range(1_000)].count(True) == 30
+    assert all(few.filter(record("asked", name=REQUESTS)) for _ in range(100))
+    clock.now = 60.0
+    again = record("no file left")
+    assert few.filter(again)
+    assert again.getMessage() == "no file left (and 999 more in the minute before)"
+
+
+@pytest.mark.parametrize("formatter", [TextLines("%(message)s"), JsonLines()])
+def test_no_name_begins_a_line_of_the_log_or_moves_its_cursor(formatter: logging.Formatter) -> None:
+    name = "a/b\n2026-01-01 INFO forged\r\x1b[2J\u2028\u202e"
+    for told_record in (record("model %s: %s", name, ValueError(name)), record(name)):
+        line = formatter.format(told_record)
+        assert not set("\n\r\x1b\u2028\u202e") & set(line)
+        assert "forged" in line
+
+
+def test_the_same_bug_has_the_same_number() -> None:
+    def number_of(text: str) -> str:
+        try:
+            raise KeyError(text)  # noqa: TRY301
+        except KeyError as error:
+            return log_bug(error)
+
+    assert number_of("비밀") == number_of("글")

@@ -13,7 +13,7 @@ from doubles import WordCountEncoder
 from koe5_demo.errors import DemoError
 from koe5_demo.ranking import compare
 from koe5_demo.ui.boundary import guarded, stop_if_left
-from koe5_demo.ui.presence import has_left
+from koe5_demo.ui.gradio_seams import has_left
 
 
 @dataclass

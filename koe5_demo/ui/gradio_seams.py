@@ -1,0 +1,214 @@
+"""Every place where the page leans on how gradio 6.31 works inside, and no other file does.
+
+Each function says why, what it leans on, and what would make it needless. `tests/contract/test_gradio_seams.py` fails
+when gradio changes under one of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar
+from types import SimpleNamespace
+from typing import Any, Final, NoReturn, cast
+
+import gradio as gr
+from gradio import processing_utils, queueing, routes, state_holder
+from gradio.context import LocalContext
+from gradio.exceptions import InvalidPathError
+from gradio.queueing import Queue
+from gradio.state_holder import SessionState
+
+from koe5_demo.edge.connections import Connections
+from koe5_demo.edge.logs import adopt_server_log
+from koe5_demo.edge.requests_log import frames
+from koe5_demo.edge.visitors import is_this_machine, visitor_key
+from koe5_demo.ui.sessions import SessionRoom
+from koe5_demo.words import Language, message
+
+logger = logging.getLogger(__name__)
+
+SESSIONS_KEPT: Final = 2_000
+"""The longest unused are forgotten first: their page then asks for a new ranking."""
+MOST_PLACES_OF_A_VISITOR: Final = 32
+MOST_PLACES_OF_A_KIND: Final = 32
+"""Of the queue's 64; rankings and the like may take all of them."""
+LEFT: ContextVar[Callable[[], bool] | None] = ContextVar("left", default=None)
+"""Tells whether a visitor who did not come through gradio has left; see `koe5_demo.ui.mcp_server`."""
+
+
+def keep_no_statistics() -> None:
+    """Keep gradio from summing up its last 10,000 events after each one; /metrics tells what operators ask for.
+
+    `Queue.__init__` reads two environment variables, so this comes before the page is built. Needless when
+    `Blocks.queue` has an option for it.
+    """
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+
+
+def keep_sessions_light(room: SessionRoom) -> None:
+    """Let a session hold what its `gr.State`s hold, in a room of bounded size, and nothing else.
+
+    For deep links, which this page does not use, `SessionState` writes out the whole page for each session (a third of
+    a megabyte, and each call of an endpoint is a session), and keeps the last value of every input and output in it
+    (20-30 MB for a large ranking; gradio#11602). Its expiry by time frees states alone. Needless when gradio keeps deep
+    links' values only where deep links are used.
+    """
+
+    class LightSession(SessionState):
+        def __init__(self, blocks: gr.Blocks) -> None:
+            nothing_to_write_out = SimpleNamespace(default_config=blocks.default_config, blocks={})
+            super().__init__(cast("gr.Blocks", nothing_to_write_out))
+            self.state_data = room.session()
+
+        def __setitem__(self, key: int, value: Any) -> None:
+            super().__setitem__(key, value)
+            self.config_values.clear()
+
+        def _update_config(self, key: int) -> None:
+            """Write nothing out."""
+
+        def _update_value_in_config(self, key: int, value: Any) -> None:
+            """Keep no values."""
+
+    state_holder.SessionState = LightSession  # type: ignore[misc]
+
+
+def keep_texts_out_of_tracebacks() -> None:
+    """Log where an error of gradio's own checks happened, without its words: they quote what visitors typed.
+
+    The queue and the routes print such errors by `traceback.print_exc`. Needless when gradio logs through `logging`.
+    """
+
+    class WordlessTraceback:
+        @staticmethod
+        def print_exc() -> None:
+            error = sys.exc_info()[1]
+            if error is not None:
+                logger.warning("gradio refused a request\n%s", frames(error))
+
+    for module in (queueing, routes):
+        module.traceback = WordlessTraceback  # type: ignore[attr-defined]
+
+
+def fetch_nothing() -> None:
+    """Refuse addresses where gradio expects an uploaded file: nothing here bounds what would come.
+
+    Its own guard, `async_ssrf_protected_download`, only keeps private networks out. Needless when fetching can be
+    switched off.
+    """
+
+    async def refuse(*_: object, **__: object) -> NoReturn:
+        raise gr.Error(_both("file_not_fetched"), print_exception=False)
+
+    processing_utils.async_ssrf_protected_download = refuse
+
+
+def name_no_server_paths() -> None:
+    """Tell a visitor whose upload is gone so, instead of where on this server it should have been.
+
+    `processing_utils._check_allowed` says "Cannot move /tmp/… to the gradio cache dir because …" of every file that it
+    does not know, as after a restart. Needless when its words name no path.
+    """
+    original = getattr(processing_utils._check_allowed, "original", processing_utils._check_allowed)  # noqa: SLF001
+
+    def check(path: Any, check_in_upload_folder: bool) -> None:
+        try:
+            original(path, check_in_upload_folder)
+        except InvalidPathError as error:
+            raise gr.Error(_both("file_gone"), print_exception=False) from error
+
+    check.original = original  # type: ignore[attr-defined]
+    processing_utils._check_allowed = check  # noqa: SLF001
+
+
+def share_places(open_kind: str, *, behind_proxy: int, spares_this_machine: bool) -> None:
+    """Refuse, as if the queue were full, who already has half of its places.
+
+    `Queue.push` is the one way into the queue, and only the queue knows who waits in it. Needless when gradio bounds
+    places by visitor.
+
+    Args:
+        open_kind: The `concurrency_id` of work that may take all places.
+        behind_proxy, spares_this_machine: As `koe5_demo.edge.gate.GateRules`.
+    """
+    original = getattr(Queue.push, "original", Queue.push)
+
+    async def push(self: Queue, body: Any, request: Any, username: str | None) -> Any:
+        spared = spares_this_machine and is_this_machine(request.scope)
+        if _has_its_share(self, body.fn_index, None if spared else request.scope, behind_proxy, open_kind):
+            return False, "queue is full", "queue_full"
+        return await original(self, body, request, username)
+
+    push.original = original  # type: ignore[attr-defined]
+    Queue.push = push  # type: ignore[method-assign]
+
+
+def has_left() -> bool:
+    """Return whether the visitor closed the page, broke off the request or pressed stop.
+
+    Gradio cancels what waits in the queue by itself; a plain function that runs it lets run on, so long work asks here
+    between batches. `Queue.event_ids_to_events` is where it is told. Outside a request the answer is no. Needless when
+    gradio hands a cancellation to functions.
+    """
+    left = LEFT.get()
+    if left is not None:
+        return left()
+    page: Any = LocalContext.blocks.get(None)
+    event_id = LocalContext.event_id.get(None)
+    if page is None or event_id is None:
+        return False
+    event = page._queue.event_ids_to_events.get(event_id)  # noqa: SLF001 gradio tells it nowhere else
+    return event is None or bool(event.closed) or not event.alive
+
+
+def is_waited_for(page: gr.Blocks, kind: str) -> bool:
+    """Return whether work of a `concurrency_id` waits or runs; long runs let it go first.
+
+    What runs could be counted by the models' host; what waits is told by `Queue.event_queue_per_concurrency_id` alone.
+    """
+    # app.py makes the queue after the page: ask for it each time.
+    events = page._queue.event_queue_per_concurrency_id.get(kind)  # noqa: SLF001 told nowhere else
+    return events is not None and bool(events.queue or events.current_concurrency)
+
+
+def endpoint_functions(page: gr.Blocks, names: tuple[str, ...]) -> dict[str, Callable[..., Any]]:
+    """Return the functions behind a page's named endpoints, so that MCP tools are the same.
+
+    `Blocks.fns` holds each event with its function. Needless when `gr.api` returns what it registered.
+    """
+    found = {event.api_name: event.fn for event in page.fns.values() if event.api_name in names}
+    return {name: found[name] for name in names}  # type: ignore[misc, return-value]
+
+
+def guard_server(page: gr.Blocks, connections: Connections) -> None:
+    """Bound the connections of the server that a launched page runs in, and take over its log.
+
+    `Blocks.server` is gradio's uvicorn server, made inside `launch` without a way to set its protocol or its log.
+    Needless when `launch` passes options on to uvicorn.
+    """
+    server: Any = page.server
+    connections.guard(server.config)
+    adopt_server_log()
+
+
+def _both(key: str) -> str:
+    """Return a message in both languages: gradio prepares arguments where no request tells the visitor's."""
+    return " / ".join(message(key, language) for language in Language)
+
+
+def _has_its_share(queue: Queue, function: int | None, scope: Any, behind_proxy: int, open_kind: str) -> bool:
+    """Return whether the kind of work, or the visitor (None is not counted), has all the places it may have."""
+    waiting = [event for kind in queue.event_queue_per_concurrency_id.values() for event in kind.queue]
+    known = queue.blocks.fns.get(function) if function is not None else None
+    kind = known.concurrency_id if known is not None else open_kind
+    if kind != open_kind and sum(event.concurrency_id == kind for event in waiting) >= MOST_PLACES_OF_A_KIND:
+        return True
+    if scope is None:
+        return False
+    visitor = visitor_key(scope, behind_proxy=behind_proxy)
+    theirs = sum(visitor_key(event.request.scope, behind_proxy=behind_proxy) == visitor for event in waiting)
+    return theirs >= MOST_PLACES_OF_A_VISITOR

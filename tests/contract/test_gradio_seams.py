@@ -1,0 +1,236 @@
+"""Each place where the page leans on gradio's insides: these fail when gradio changes under one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+from gradio import processing_utils, queueing, routes, state_holder
+from gradio.data_classes import PredictBodyInternal
+from gradio.queueing import Queue
+from gradio.state_holder import SessionState, StateHolder
+
+from koe5_demo.edge.connections import Connections
+from koe5_demo.ui import gradio_seams
+from koe5_demo.ui.boundary import MODEL_QUEUE
+from koe5_demo.ui.gradio_seams import share_places
+from koe5_demo.ui.sessions import SessionRoom, weight
+
+
+@pytest.fixture(autouse=True)
+def gradio_as_it_was() -> Iterator[None]:
+    """Undo what a seam changes in gradio's modules."""
+    kept = (
+        (state_holder, "SessionState", SessionState),
+        (queueing, "traceback", traceback),
+        (routes, "traceback", traceback),
+        (processing_utils, "async_ssrf_protected_download", processing_utils.async_ssrf_protected_download),
+        (processing_utils, "_check_allowed", processing_utils._check_allowed),
+        (Queue, "push", Queue.push),
+    )
+    yield
+    for place, name, value in kept:
+        setattr(place, name, value)
+
+
+def process(page: gr.Blocks, function: int, inputs: list[Any], state: SessionState) -> list[Any]:
+    """Run an event as gradio's routes do."""
+    with ThreadPoolExecutor(1) as elsewhere:  # a browser test before this one leaves a loop running in this thread
+        return elsewhere.submit(asyncio.run, page.process_api(page.fns[function], inputs, state)).result()["data"]
+
+
+def page_that_keeps(value: Any) -> gr.Blocks:
+    with gr.Blocks() as page:
+        kept = gr.State(None)
+        shown = gr.HTML()
+        choice = gr.Dropdown(choices=["a"])
+        text = gr.Textbox()
+        gr.Button().click(lambda _: (value, "x" * 1_000_000, gr.update(choices=["b"])), text, [kept, shown, choice])
+        gr.Button().click(lambda held, chosen: f"{held is None} {chosen}", [kept, choice], text)
+    return page
+
+
+def held_bytes(session: SessionState) -> int:
+    return weight([session.state_data, session.config_values, vars(session).get("_state_ttl")])
+
+
+def test_a_session_holds_its_states_and_no_values_of_inputs_and_outputs() -> None:
+    room = SessionRoom(10_000_000)
+    gradio_seams.keep_sessions_light(room)
+    page = page_that_keeps(np.zeros(1_000, np.float32))
+    holder = StateHolder()
+    holder.set_blocks(page)
+    session = holder["one"]
+    process(page, 0, ["y" * 1_000_000], session)
+    assert 4_000 <= room.n_bytes < 10_000  # 1,000 float32
+    assert held_bytes(session) < 10_000
+    # What was updated is known to the next event: "b" is a choice by then.
+    assert process(page, 1, [None, "b"], session) == ["False b"]
+
+
+def test_what_was_let_go_is_as_if_it_had_never_been() -> None:
+    room = SessionRoom(6_000)
+    gradio_seams.keep_sessions_light(room)
+    page = page_that_keeps(np.zeros(1_000, np.float32))
+    holder = StateHolder()
+    holder.set_blocks(page)
+    for name in ("first", "second"):
+        process(page, 0, [""], holder[name])
+    assert process(page, 1, [None, "b"], holder["first"]) == ["True b"]
+    assert process(page, 1, [None, "b"], holder["second"]) == ["False b"]
+    holder.session_data.clear()
+    assert room.n_bytes == 0
+
+
+def test_gradio_prints_its_errors_through_the_module_that_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    gradio_seams.keep_texts_out_of_tracebacks()
+    with caplog.at_level(logging.WARNING):
+        try:
+            raise ValueError("비밀의 글")  # noqa: TRY301
+        except ValueError:
+            queueing.traceback.print_exc()
+            routes.traceback.print_exc()
+    assert caplog.text.count("builtins.ValueError") == 2
+    assert "비밀의 글" not in caplog.text.replace('raise ValueError("비밀의 글")', "")
+    for module in (queueing, routes):
+        source = Path(str(module.__file__)).read_text("utf-8")
+        assert "traceback.print_exc()" in source
+        assert "traceback.format_exc()" not in source
+
+
+def file_page() -> gr.Blocks:
+    with gr.Blocks() as page:
+        file = gr.File()
+        file.change(lambda path: path, file, gr.Textbox())
+    return page
+
+
+def test_an_address_in_place_of_a_file_is_refused_in_both_languages() -> None:
+    gradio_seams.fetch_nothing()
+    page = file_page()
+    given = {"path": "http://93.184.216.34/a.csv", "meta": {"_type": "gradio.FileData"}}
+    with pytest.raises(gr.Error, match=r"올려 주세요.*fetches none from an address"):
+        process(page, 0, [given], SessionState(page))
+
+
+def test_a_file_that_is_gone_is_told_without_its_path(tmp_path: Path) -> None:
+    gradio_seams.name_no_server_paths()
+    page = file_page()
+    page.has_launched = True
+    given = {"path": str(tmp_path / "gone.csv"), "meta": {"_type": "gradio.FileData"}}
+    with pytest.raises(gr.Error, match="no longer on the server") as told:
+        process(page, 0, [given], SessionState(page))
+    assert str(tmp_path) not in told.value.message
+
+
+def test_the_queue_reads_the_variables_that_keep_statistics_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GRADIO_ANALYTICS_MAX_EVENTS", raising=False)
+    monkeypatch.delenv("GRADIO_ANALYTICS_CACHE_FREQUENCY", raising=False)
+    gradio_seams.keep_no_statistics()
+    queue = Queue(live_updates=False, concurrency_count=1, update_intervals=1, max_size=1, blocks=gr.Blocks())
+    assert (queue.ANALYTICS_MAX_EVENTS, queue.ANAYLTICS_CACHE_FREQUENCY) == (1, 10**9)
+
+
+def test_the_endpoints_functions_are_the_ones_that_were_named() -> None:
+    def rank(queries: list[str]) -> list[str]:
+        """Order."""
+        return queries
+
+    with gr.Blocks() as page:
+        gr.api(rank, api_name="rank")
+        gr.Button().click(lambda: None)
+    (function,) = gradio_seams.endpoint_functions(page, ("rank",)).values()
+    assert function(["a"]) == ["a"]
+    assert function.__doc__ == "Order."
+
+
+def test_a_launched_pages_server_counts_its_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+    import urllib.request
+
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+    with gr.Blocks(analytics_enabled=False) as page:
+        gr.HTML("hello")
+    page.launch(server_port=None, prevent_thread_lock=True, quiet=True, ssr_mode=False)
+    try:
+        connections = Connections(most_of_an_address=2)
+        gradio_seams.guard_server(page, connections)
+        address = ("127.0.0.1", int(page.server.config.port))
+        silent = [socket.create_connection(address) for _ in range(5)]
+        with urllib.request.urlopen(f"http://127.0.0.1:{address[1]}/config", timeout=20) as answer:
+            assert answer.status == 200
+        assert len(connections) <= 2
+        silent[0].settimeout(20)
+        assert silent[0].recv(1) == b""  # the one that was silent for longest gave way
+        for line in silent:
+            line.close()
+    finally:
+        page.close()
+
+
+def page_with(queue: list[Any], running: int) -> Any:
+    kinds = {MODEL_QUEUE: SimpleNamespace(queue=queue, current_concurrency=running)}
+    return SimpleNamespace(_queue=SimpleNamespace(event_queue_per_concurrency_id=kinds))
+
+
+def test_what_waits_or_runs_is_waited_for() -> None:
+    assert gradio_seams.is_waited_for(page_with(["waiting"], 0), MODEL_QUEUE)
+    assert gradio_seams.is_waited_for(page_with([], 1), MODEL_QUEUE)
+    assert not gradio_seams.is_waited_for(page_with([], 0), MODEL_QUEUE)
+    empty: Any = SimpleNamespace(_queue=SimpleNamespace(event_queue_per_concurrency_id={}))
+    assert not gradio_seams.is_waited_for(empty, MODEL_QUEUE)
+
+
+@pytest.fixture
+def blocks() -> gr.Blocks:
+    """A page with a ranking and a benchmark, whose queue nobody works on."""
+    share_places(MODEL_QUEUE, behind_proxy=1, spares_this_machine=True)
+    with gr.Blocks() as page:
+        gr.api(lambda: 1, api_name="rank", concurrency_id=MODEL_QUEUE)
+        gr.api(lambda: 1, api_name="benchmark", concurrency_id="benchmark-api")
+    page.queue(max_size=64)
+    return page
+
+
+def push(page: gr.Blocks, function: int | None, visitor: str = "", peer: str = "127.0.0.1") -> str:
+    headers = [(b"x-forwarded-for", visitor.encode())] if visitor else []
+    request: Any = SimpleNamespace(scope={"client": (peer, 1), "headers": headers})
+    body = PredictBodyInternal(data=[], fn_index=function, session_hash=f"s{visitor}")
+    with ThreadPoolExecutor(1) as elsewhere:  # a browser test before this one leaves a loop running in this thread
+        return elsewhere.submit(asyncio.run, page._queue.push(body, request, None)).result()[2]
+
+
+def test_a_visitor_has_at_most_half_of_the_places(blocks: gr.Blocks) -> None:
+    assert {push(blocks, 0, "9.9.9.1") for _ in range(32)} == {"success"}
+    assert push(blocks, 0, "9.9.9.1") == "queue_full"
+    assert push(blocks, 0, "6.6.6.6, 9.9.9.1") == "queue_full"  # what the visitor wrote before does not count
+    assert push(blocks, 0, "9.9.9.2") == "success"
+    assert {push(blocks, 0) for _ in range(31)} == {"success"}  # the machine itself is not counted
+    assert push(blocks, 0) == "queue_full"  # all 64 are taken
+
+
+def test_benchmarks_leave_half_of_the_places_to_rankings(blocks: gr.Blocks) -> None:
+    assert {push(blocks, 1, f"9.9.9.{n}") for n in range(32)} == {"success"}
+    assert push(blocks, 1, "9.9.9.99") == "queue_full"
+    assert push(blocks, 0, "9.9.9.99") == "success"
+
+
+def test_a_function_that_is_not_there_is_left_to_gradio(blocks: gr.Blocks) -> None:
+    assert push(blocks, None, "9.9.9.1") == "error"
+
+
+def test_what_waits_in_a_real_queue_is_waited_for(blocks: gr.Blocks) -> None:
+    assert not gradio_seams.is_waited_for(blocks, MODEL_QUEUE)
+    push(blocks, 0, "9.9.9.1")
+    assert gradio_seams.is_waited_for(blocks, MODEL_QUEUE)
+    event_id = blocks._queue.event_queue_per_concurrency_id[MODEL_QUEUE].queue[0]._id
+    assert blocks._queue.event_ids_to_events[event_id].alive

@@ -6,9 +6,9 @@ from koe5_demo.edge.logs import configure_logging
 from koe5_demo.encoding.cache import VectorCache
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError
+from koe5_demo.ranking.examples import rank_first_example
 from koe5_demo.settings import Settings, load_settings
 from koe5_demo.ui.build import build_page
-from koe5_demo.ui.handlers import rank_first_example
 from koe5_demo.ui.launch import QUEUE_OPTIONS, launch_options
 
 

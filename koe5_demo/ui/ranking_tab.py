@@ -231,17 +231,18 @@ def wire_load(page: gr.Blocks, tab: RankingTab, host: ModelHost, language: gr.Ra
     form = tab.form
     outputs = [form.model, *(part for part in form.outputs if part is not form.file)]
 
-    def on_load(values: Values) -> dict[Any, Any]:
-        restored = on_link(values[tab.share.link], host)
+    def on_load(packed: str, tongue: str) -> dict[Any, Any]:
+        restored = on_link(packed, host)
         if restored.refusal is not None:
-            gr.Warning(restored.refusal.text(Language(values[language])))
+            gr.Warning(restored.refusal.text(Language(tongue)))
         filled = {} if restored.form is None else form.fill(restored.form)
         return {form.model: restored.model, **{part: value for part, value in filled.items() if part in outputs}}
 
-    page.load(fn=None, js=READ_LINK, outputs=tab.share.link).then(
+    page.load(
         guarded(on_load),
-        {tab.share.link, language},
+        [tab.share.link, language],
         outputs,
+        js=READ_LINK,
         api_visibility="private",  # queued: gradio delivers warnings through the queue alone
         show_progress="hidden",
     ).then(**tab.run_event).then(**tab.count_event)

@@ -18,7 +18,10 @@ from koe5_demo.ui.boundary import PLAIN, Words, guarded, label
 from koe5_demo.ui.ranking_form import RankingForm, Values
 from koe5_demo.words import Language, message
 
-READ_LINK: Final = "() => { const found = location.hash.match(/^#s=([A-Za-z0-9_-]+)$/); return found ? found[1] : ''; }"
+READ_LINK: Final = (
+    "(link, language) => { const found = location.hash.match(/^#s=([A-Za-z0-9_-]+)$/);"
+    " return [found ? found[1] : '', language]; }"
+)
 SAVE_FILE: Final = "(text) => { if (text) window.koe5.download('koe5-state.json', text, 'application/json'); }"
 
 

@@ -8,9 +8,9 @@ from koe5_demo.encoding.endpoint import is_endpoint
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.encoding.loading import find_source
 from koe5_demo.errors import DemoError
+from koe5_demo.ranking.examples import rank_first_example
 from koe5_demo.settings import Settings, load_settings
 from koe5_demo.ui.build import build_page
-from koe5_demo.ui.handlers import rank_first_example
 from koe5_demo.ui.launch import launch
 from koe5_demo.words import Language
 

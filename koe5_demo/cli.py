@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import numpy as np
 
 from koe5_demo import exports, inputs
+from koe5_demo.benchmark.calibrating import add_parsers as add_calibration
 from koe5_demo.benchmark.commands import add_parsers as add_benchmark
-from koe5_demo.calibration_command import add_parsers as add_calibration
 from koe5_demo.catalog import EMBEDDED_MODEL
 from koe5_demo.errors import DataError, DemoError, HubError, InputError
 from koe5_demo.prompts import GivenPrompts
-from koe5_demo.ranking import Comparison, compare, require_top_k, similarity
+from koe5_demo.ranking.calibration import load_calibration
+from koe5_demo.ranking.lexical import BM25
+from koe5_demo.ranking.map2d import LEAST_TEXTS
+from koe5_demo.ranking.result import RankingRequest, RankingResult, rank_all
+from koe5_demo.ranking.scores import checked_top_k, similarity
 from koe5_demo.records import FloatArray, ModelInfo, Notice, Role
 from koe5_demo.settings import DEVICES, DTYPES, Settings, load_settings
 from koe5_demo.training.commands import add_parsers as add_training
@@ -105,6 +109,12 @@ def _add_rank(commands: argparse._SubParsersAction[Any]) -> None:
     passages.add_argument("--passages-file", type=Path, help=".txt (one a line), .csv, .tsv or .jsonl")
     parser.add_argument("--column", help="column of the file that holds the passages")
     parser.add_argument("--top-k", type=int, help="how many passages to return for a query")
+    parser.add_argument("--windows", action="store_true", help="score too long passages by their best window")
+    parser.add_argument("--compare", default="", metavar="NAME", help=f"a second ranking beside it: {BM25}, or a model")
+    parser.add_argument("--bare", action="store_true", help="rank without the model's prefixes too, to compare")
+    parser.add_argument("--explain", action="store_true", help="take the scores of the ten best hits apart, by words")
+    parser.add_argument("--calibration", action="store_true", help="how high the scores are among measured pairs")
+    parser.add_argument("--map", action="store_true", help="lay the texts out in two dimensions, from 8 texts on")
     _add_common(parser)
     parser.set_defaults(func=run_rank)
 
@@ -144,19 +154,36 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def run_rank(options: argparse.Namespace, settings: Settings) -> int:
-    """Print a ranking for each query."""
-    require_top_k(options.top_k)
+    """Print a ranking for each query, with what was asked for beside."""
+    top_k = checked_top_k(options.top_k)
     queries, passages = inputs.clean(options.query), _passages(options, settings)
     notices = inputs.check(queries, passages, settings.limits)
+    request = RankingRequest(
+        queries=queries.texts,
+        passages=passages.texts,
+        windows=options.windows,
+        compare_with=options.compare,
+        without_prompts=options.bare,
+        explain=options.explain,
+        calibration=options.calibration,
+        text_map=options.map,
+        notices=tuple(notices),
+    )
     encoder = open_model(options, settings)
-    comparison = compare(queries.texts, passages.texts, encoder)
-    _tell_all(notices, settings)
-    cut = int(comparison.passage_encoded.truncated.sum() + comparison.query_encoded.truncated.sum())
-    _tell_cut(cut, encoder.info, settings)
+    named = {"model": request.second_model, "query_prompt": None, "passage_prompt": None}
+    second = open_model(argparse.Namespace(**vars(options) | named), settings) if request.second_model else None
+    measured = load_calibration(encoder.info, settings) if request.calibration else None
+    result = rank_all(request, encoder, second_encoder=second, calibration=measured, on_progress=_bar("rank"))
+    _tell_all(result.notices, settings)
+    if request.calibration and measured is None:
+        _tell_all([Notice("calibration_none", {"model": encoder.info.id})], settings)
+    if request.text_map and result.text_map is None:
+        n_texts = len(queries.texts) + len(passages.texts)
+        _tell_all([Notice("map_too_few", {"n": n_texts, "least": LEAST_TEXTS})], settings)
     writers: dict[str, Callable[[], str]] = {
-        "json": lambda: exports.to_json(exports.ranking_json(comparison, encoder.info, options.top_k)) + "\n",
-        "csv": lambda: exports.ranking_csv(comparison, encoder.info, options.top_k),
-        "table": lambda: ranking_table(comparison, encoder.info, options.top_k),
+        "json": lambda: exports.to_json(exports.ranking_json(result, top_k)) + "\n",
+        "csv": lambda: exports.ranking_csv(result, top_k),
+        "table": lambda: ranking_table(result, top_k),
     }
     _print(writers[options.format]())
     return 0
@@ -173,7 +200,7 @@ def run_similarity(options: argparse.Namespace, settings: Settings) -> int:
     counts = encoder.count_tokens(texts.texts, role)
     _tell_cut(int((counts > encoder.info.max_tokens).sum()), encoder.info, settings)
     writers: dict[str, Callable[[], str]] = {
-        "json": lambda: exports.to_json(exports.similarity_json(texts.texts, matrix, encoder.info)) + "\n",
+        "json": lambda: exports.to_json(exports.similarity_json(texts.texts, matrix, encoder.info, role)) + "\n",
         "csv": lambda: exports.similarity_csv(texts.texts, matrix, encoder.info),
         "table": lambda: similarity_table(texts.texts, matrix, encoder.info),
     }
@@ -284,16 +311,20 @@ def open_model(options: argparse.Namespace, settings: Settings) -> Encoder:
         return load_encoder(EMBEDDED_MODEL, device=device, dtype=dtype)
 
 
-def ranking_table(comparison: Comparison, info: ModelInfo, top_k: int | None) -> str:
+def ranking_table(result: RankingResult, top_k: int | None) -> str:
     """Return rankings as text for a terminal."""
-    parts = []
-    for n, query in enumerate(comparison.queries):
-        rows = [
-            [str(hit.rank), f"{hit.score:.4f}", f"{hit.tokens}{'!' if hit.truncated else ''}", _shown(hit.passage)]
-            for hit in comparison.hits(n, top_k)
-        ]
-        parts.append(f"# {query}\n" + _aligned([["rank", "score", "tokens", "passage"], *rows]))
-    return "\n".join(parts) + f"\n{made_by(info)}\n"
+    parts, extra = [], exports.extra_columns(result)
+    header = ["rank", "score", "tokens", *extra, "passage"]
+    for n, query in enumerate(result.comparison.queries):
+        rows = []
+        for hit in result.hits(n, top_k):
+            tokens = f"{hit.tokens}{'!' if hit.truncated else ''}"
+            beside = [cell(n, hit) for cell in extra.values()]
+            rows.append([str(hit.rank), f"{hit.score:.4f}", tokens, *beside, _shown(hit.passage)])
+        tau = result.second.report.queries[n].kendall_tau if result.second is not None else None
+        agreed = "" if tau is None or result.second is None else f"Kendall's tau with {result.second.name}: {tau:.3f}\n"
+        parts.append(f"# {query}\n{_aligned([header, *rows])}{agreed}")
+    return "\n".join(parts) + f"\n{made_by(result.info)}\n"
 
 
 def similarity_table(texts: Sequence[str], matrix: FloatArray, info: ModelInfo) -> str:

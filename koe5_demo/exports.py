@@ -6,22 +6,38 @@ import csv
 import io
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from koe5_demo.catalog import CATALOG
 from koe5_demo.prompts import with_prompts
-from koe5_demo.ranking import Comparison
-from koe5_demo.records import ENDPOINT_ENGINE, FloatArray, ModelInfo, Role
+from koe5_demo.ranking.agreement import Agreement, AgreementReport
+from koe5_demo.ranking.calibration import percent_text
+from koe5_demo.ranking.explain import Explanation, Unit
+from koe5_demo.ranking.map2d import TextMap
+from koe5_demo.ranking.result import RankingResult, TextRef
+from koe5_demo.records import ENDPOINT_ENGINE, DoubleArray, Encoded, FloatArray, Hit, ModelInfo, Role
+from koe5_demo.words import Language, message
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 MODEL_COLUMNS: Final = ("model", "revision", "engine", "dtype", "device")
 RANKING_COLUMNS: Final = ("query", "rank", "index", "score", "tokens", "truncated", "passage", *MODEL_COLUMNS)
+SHOWN_WORDS: Final = 5
 BYTE_ORDER_MARK: Final = "\ufeff"
 
 
-def model_json(info: ModelInfo) -> dict[str, Any]:
-    """Return what names a model beside its numbers."""
+def model_json(info: ModelInfo, role: Role | None = None) -> dict[str, Any]:
+    """Return what names a model beside its numbers: its prompts, and what a reader should know, among it.
+
+    Args:
+        info: The model.
+        role: Of the texts, where all have the same; without a prompt, a note says so.
+    """
+    notes = [remarks] if (remarks := info.remarks(Language.EN)) else []
+    if role is Role.NONE:
+        notes.append(message("note_role_none", Language.EN))
+    elif not info.prompts.query and not info.prompts.passage:
+        notes.append(message("note_no_prompts", Language.EN))
     return {
         "id": info.id,
         "hub_id": info.hub_id,
@@ -29,6 +45,8 @@ def model_json(info: ModelInfo) -> dict[str, Any]:
         "engine": info.engine,
         "dtype": info.dtype,
         "device": info.device,
+        "prompts": {"query": info.prompts.query, "passage": info.prompts.passage},
+        "notes": notes,
     }
 
 
@@ -59,18 +77,143 @@ def catalog_json() -> list[dict[str, Any]]:
     ]
 
 
-def ranking_json(comparison: Comparison, info: ModelInfo, top_k: int | None = None) -> dict[str, Any]:
-    """Return {"model", "results": [{"query", "hits": [{"rank", "index", "score", "tokens", ...}]}]}."""
-    results = [
-        {"query": query, "hits": [vars(hit) for hit in comparison.hits(n, top_k)]}
-        for n, query in enumerate(comparison.queries)
+def ranking_json(result: RankingResult, top_k: int | None = None) -> dict[str, Any]:
+    """Return {"model", "results": [{"query", "hits": [{"rank", "index", "score", "tokens", ...}]}], "notices"}.
+
+    What the ranking was asked for beside comes under names of its own: in a hit "window", "without_prompts",
+    "compared", "percentiles" and "explanation"; in a result "agreement_without_prompts" and "agreement"; at the top
+    "compared_with", "calibration" and "map".
+    """
+    queries = range(len(result.comparison.queries))
+    answer: dict[str, Any] = {
+        "model": model_json(result.info),
+        "results": [_query_json(result, query, top_k) for query in queries],
+        "notices": [notice.text(Language.EN) for notice in result.notices],
+    }
+    if result.second is not None:
+        info = result.second.info
+        answer["compared_with"] = {"name": result.second.name, "model": None if info is None else model_json(info)}
+    if result.request.calibration:
+        found = result.calibration
+        answer["calibration"] = (
+            None
+            if found is None
+            else {
+                "dataset": found.data["name"],
+                "relevant_pairs": found.relevant.n,
+                "random_pairs": found.random.n,
+                "date": found.date,
+            }
+        )
+    if result.request.text_map:
+        answer["map"] = None if result.text_map is None else _map_json(result, result.text_map)
+    return answer
+
+
+def _query_json(result: RankingResult, query: int, top_k: int | None) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "query": result.comparison.queries[query],
+        "hits": [vars(hit) | _hit_json(result, query, hit) for hit in result.hits(query, top_k)],
+    }
+    if result.without_prompts is not None:
+        answer["agreement_without_prompts"] = _agreement_json(result.without_prompts.queries[query])
+    if result.second is not None:
+        answer["agreement"] = _agreement_json(result.second.report.queries[query])
+    return answer
+
+
+def _hit_json(result: RankingResult, query: int, hit: Hit) -> dict[str, Any]:
+    """Return what was asked for beside the ranking itself."""
+    extra: dict[str, Any] = {}
+    left, right = TextRef(Role.QUERY, query), TextRef(Role.PASSAGE, hit.index)
+    window = result.best_window(right, left)
+    if result.windowed is not None:
+        extra["window"] = (
+            None
+            if window is None
+            else {
+                "n": window.n,
+                "of": window.of,
+                "start": window.window.start,
+                "end": window.window.end,
+                "text": hit.passage[slice(*window.span)],
+            }
+        )
+    if result.without_prompts is not None:
+        change = result.without_prompts.queries[query].of(hit.index)
+        extra["without_prompts"] = {"rank": change.rank_b, "score": change.score_b}
+    if result.second is not None:
+        change = result.second.report.queries[query].of(hit.index)
+        extra["compared"] = {"rank": change.rank_b, "score": change.score_b, "no_match": change.rank_b is None}
+    if result.calibration is not None:
+        extra["percentiles"] = vars(result.calibration.percentile(hit.score))
+    if (query, hit.index) in result.explanations:
+        extra["explanation"] = explanation_json(result.explanations[query, hit.index])
+    return extra
+
+
+def explanation_json(explanation: Explanation) -> dict[str, Any]:
+    """Return {"exact", "score", "query": [{"text", "kind", "value", "cut"}], "passage": [...]}.
+
+    Exact: the values of either side add up to the score. Otherwise they are cosines of words, and "score" is null.
+    """
+
+    def side(units: Sequence[Unit], values: DoubleArray) -> list[dict[str, Any]]:
+        return [
+            {"text": unit.text, "kind": unit.kind.value, "value": float(value), "cut": unit.cut}
+            for unit, value in zip(units, values, strict=True)
+        ]
+
+    return {
+        "exact": explanation.exact,
+        "score": explanation.score,
+        "query": side(explanation.query_units, explanation.query_values),
+        "passage": side(explanation.passage_units, explanation.passage_values),
+    }
+
+
+def _agreement_json(found: Agreement) -> dict[str, Any]:
+    return {"kendall_tau": found.kendall_tau, "most_different": found.most_different.index}
+
+
+def _map_json(result: RankingResult, found: TextMap) -> dict[str, Any]:
+    texts = result.drawn_texts
+    points = [
+        {
+            "role": ref.role.value,
+            "index": ref.index,
+            "x": float(x),
+            "y": float(y),
+            "nearest": [
+                {"role": texts[n].role.value, "index": texts[n].index, "cosine": float(cosine)}
+                for n, cosine in zip(near, cosines, strict=True)
+            ],
+        }
+        for ref, (x, y), near, cosines in zip(texts, found.points, found.neighbours, found.cosines, strict=True)
     ]
-    return {"model": model_json(info), "results": results}
+    return {"explained": [float(share) for share in found.explained], "points": points}
 
 
-def similarity_json(texts: Sequence[str], matrix: FloatArray, info: ModelInfo) -> dict[str, Any]:
+def similarity_json(
+    texts: Sequence[str], matrix: FloatArray, info: ModelInfo, role: Role | None = None
+) -> dict[str, Any]:
     """Return {"model", "texts", "matrix"}, the matrix as rows of numbers."""
-    return {"model": model_json(info), "texts": list(texts), "matrix": [[float(x) for x in row] for row in matrix]}
+    return {
+        "model": model_json(info, role),
+        "texts": list(texts),
+        "matrix": [[float(x) for x in row] for row in matrix],
+    }
+
+
+def vectors_json(encoded: Encoded, info: ModelInfo, role: Role) -> dict[str, Any]:
+    """Return {"model", "dimensions", "vectors", "tokens", "truncated"}."""
+    return {
+        "model": model_json(info, role),
+        "dimensions": info.dimensions,
+        "vectors": encoded.vectors.tolist(),
+        "tokens": encoded.tokens_used.tolist(),
+        "truncated": encoded.truncated.tolist(),
+    }
 
 
 def to_json(value: Any) -> str:
@@ -78,24 +221,76 @@ def to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def ranking_csv(comparison: Comparison, info: ModelInfo, top_k: int | None = None) -> str:
-    """Return one row a hit; text cells are defused, numbers are not touched."""
-    made_by = [defuse(str(model_json(info)[key])) for key in ("id", "revision", "engine", "dtype", "device")]
-    rows = [
-        [
-            defuse(query),
-            hit.rank,
-            hit.index,
-            f"{hit.score:.6f}",
-            hit.tokens,
-            hit.truncated,
-            defuse(hit.passage),
-            *made_by,
-        ]
-        for n, query in enumerate(comparison.queries)
-        for hit in comparison.hits(n, top_k)
-    ]
-    return to_csv([RANKING_COLUMNS, *rows])
+def ranking_csv(result: RankingResult, top_k: int | None = None) -> str:
+    """Return one row a hit; text cells are defused, numbers are not touched.
+
+    What was asked for beside the ranking stands in columns after those of every ranking.
+    """
+    made_by = [defuse(str(model_json(result.info)[key])) for key in ("id", "revision", "engine", "dtype", "device")]
+    rows, extra = [], extra_columns(result)
+    for query, text in enumerate(result.comparison.queries):
+        for hit in result.hits(query, top_k):
+            own = [defuse(text), hit.rank, hit.index, f"{hit.score:.6f}", hit.tokens, hit.truncated]
+            beside = [cell(query, hit) for cell in extra.values()]
+            rows.append([*own, defuse(hit.passage), *made_by, *beside])
+    return to_csv([[*RANKING_COLUMNS, *extra], *rows])
+
+
+def extra_columns(result: RankingResult) -> dict[str, Callable[[int, Hit], str]]:
+    """Return what a table shows of a hit beside the ranking itself: a maker of cells by the column's name."""
+
+    def window(query: int, hit: Hit) -> str:
+        found = result.best_window(TextRef(Role.PASSAGE, hit.index), TextRef(Role.QUERY, query))
+        return "" if found is None else f"{found.n}/{found.of} ({found.span[0] + 1} ~ {found.span[1]})"
+
+    def words(query: int, hit: Hit) -> str:
+        found = result.explanations.get((query, hit.index))
+        if found is None:
+            return ""
+        pairs = [pair for pair in zip(found.passage_values.tolist(), found.passage_units, strict=True) if pair[1].text]
+        strongest = sorted(pairs, key=lambda pair: -abs(pair[0]))[:SHOWN_WORDS]
+        return defuse(", ".join(f"{unit.text} {value:+.4f}" for value, unit in strongest))
+
+    columns: dict[str, Callable[[int, Hit], str]] = {}
+    if result.windowed is not None:
+        columns["window"] = window
+    if result.without_prompts is not None:
+        columns |= _second_columns("without_prompts", result.without_prompts)
+    if result.second is not None:
+        columns |= _second_columns(defuse(result.second.name), result.second.report)
+    if result.calibration is not None:
+        found = result.calibration
+        columns["percent_of_random_below"] = lambda _, hit: percent_text(found.percentile(hit.score).random)
+        columns["percent_of_relevant_below"] = lambda _, hit: percent_text(found.percentile(hit.score).relevant)
+    if result.text_map is not None:
+        columns |= _map_columns(result, result.text_map)
+    if result.explanations:
+        columns["strongest_words"] = words
+    return columns
+
+
+def _map_columns(result: RankingResult, found: TextMap) -> dict[str, Callable[[int, Hit], str]]:
+    points = dict(zip(result.drawn_texts, found.points.tolist(), strict=True))
+
+    def maker(axis: int) -> Callable[[int, Hit], str]:
+        def coordinate(_query: int, hit: Hit) -> str:
+            point = points.get(TextRef(Role.PASSAGE, hit.index))
+            return "" if point is None else f"{point[axis]:.6f}"
+
+        return coordinate
+
+    return {"map_x": maker(0), "map_y": maker(1)}
+
+
+def _second_columns(name: str, report: AgreementReport) -> dict[str, Callable[[int, Hit], str]]:
+    def rank(query: int, hit: Hit) -> str:
+        place = report.queries[query].of(hit.index).rank_b
+        return "no match" if place is None else str(place)
+
+    def score(query: int, hit: Hit) -> str:
+        return f"{report.queries[query].of(hit.index).score_b:.6f}"
+
+    return {f"rank_{name}": rank, f"score_{name}": score}
 
 
 def similarity_csv(texts: Sequence[str], matrix: FloatArray, info: ModelInfo) -> str:
@@ -118,8 +313,9 @@ def defuse(cell: str) -> str:
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
-def snippet(comparison: Comparison, info: ModelInfo) -> str:
+def snippet(result: RankingResult) -> str:
     """Return Python code that computes the same scores: with sentence-transformers alone, or from the same server."""
+    comparison, info = result.comparison, result.info
     if info.engine == ENDPOINT_ENGINE:
         from koe5_demo.encoding.endpoint import endpoint_code  # as in `catalog_json`
 

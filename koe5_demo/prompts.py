@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
+from koe5_demo.errors import InputError
 from koe5_demo.records import Prompts, Role
 
 UNSEEN: Final = "\ufeff\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069"
@@ -89,8 +90,14 @@ def with_prompt(text: str, role: Role, prompts: Prompts) -> str:
 
 
 def with_prompts(texts: Iterable[str], role: Role, prompts: Prompts) -> list[str]:
-    """Apply `with_prompt` to each text."""
-    return [with_prompt(text, role, prompts) for text in texts]
+    """Apply `with_prompt` to each text; every encoder does, so what is no list of texts or no role is refused here.
+
+    Raises:
+        InputError: If `texts` is one string, or there is no such role.
+    """
+    require_list(texts)
+    known = checked_role(role)
+    return [with_prompt(text, known, prompts) for text in texts]
 
 
 def holds_only_prompt(text: str, prompts: Prompts) -> bool:
@@ -124,3 +131,25 @@ def _as_typed(char: str) -> str:
         return rf"\s*[{COLONS}]\s*"
     wide = f"|{chr(ord(char) + FULL_WIDTH_OFFSET)}" if "!" <= char <= "~" else ""
     return f"(?:{re.escape(char)}{wide})"
+
+
+def checked_role(role: Any) -> Role:
+    """Return a role given as a `Role` or by its name.
+
+    Raises:
+        InputError: If there is no such role.
+    """
+    try:
+        return Role(role)
+    except ValueError as error:
+        raise InputError("bad_role", value=role, valid=", ".join(item.value for item in Role)) from error
+
+
+def require_list(texts: Any) -> None:
+    """Refuse one string where a list of strings belongs: its letters would be taken for texts.
+
+    Raises:
+        InputError: If it is a string or bytes.
+    """
+    if isinstance(texts, str | bytes):
+        raise InputError("bad_texts", kind=type(texts).__name__)

@@ -547,6 +547,19 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{dtype} 연산을 이 장치나 이 모델에서 쓸 수 없어 float32로 계산합니다.",
         "{dtype} arithmetic is not available on this device or for this model: float32 computes.",
     ),
+    "note_no_prompts": (
+        "이 모델에는 접두사를 붙이지 않습니다.",
+        "No prefix is added for this model.",
+    ),
+    "note_role_none": (
+        "역할이 none이라 접두사를 붙이지 않았습니다.",
+        "No prefix was added: the role is none.",
+    ),
+    "no_match": ("일치 없음", "no match"),
+    "no_match_title": (
+        "질의와 겹치는 낱말이 하나도 없어 순위가 없습니다.",
+        "It shares no term with the query, so it has no rank.",
+    ),
     # --- explanations, calibration, windows, sharing -----------------------------------------------------------------
     "explain_unsupported": (
         "{name} 모델은 토큰 벡터를 제공하지 않아 점수를 단어로 나누어 볼 수 없습니다.",
@@ -1084,11 +1097,11 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "가장 높은 구간 {n}/{of} ({start:,}–{end:,}번째 글자)",
         "Best window {n} of {of} (characters {start:,}–{end:,})",
     ),
-    "bare_option": ("접두사 없이 계산한 점수와 비교", "Compare with scores without prefixes"),
-    "bare": ("접두사 없음", "No prefix"),
-    "rival_option": ("비교할 모델", "Model to compare with"),
-    "rival_none": ("없음", "none"),
-    "rival_title": ("두 모델 비교", "Two models side by side"),
+    "without_prompts_option": ("접두사 없이 계산한 점수와 비교", "Compare with scores without prefixes"),
+    "without_prompts": ("접두사 없음", "No prefix"),
+    "compare_option": ("비교할 모델", "Model to compare with"),
+    "compare_none": ("없음", "none"),
+    "compare_title": ("두 모델 비교", "Two models side by side"),
     "lexical_made_by": (
         "bm25s {version} · Lucene BM25 · k1={k1} · b={b} · 글자 2그램 · 이 문단들로만 만든 색인",
         "bm25s {version} · Lucene BM25 · k1={k1} · b={b} · character bigrams · indexed over these passages only",
@@ -1104,6 +1117,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "most_different": (
         "순위 차이가 가장 큰 문단: {n}번, {a} {left}위 → {b} {right}위.",
         "Largest difference: passage {n}, rank {left} with {a} → {right} with {b}.",
+    ),
+    "most_different_no_match": (
+        "순위 차이가 가장 큰 문단: {n}번, {a} {left}위 → {b} 일치 없음.",
+        "Largest difference: passage {n}, rank {left} with {a} → no match with {b}.",
     ),
     "scatter_of": ("{model} 점수", "{model} score"),
     "map_title": ("의미 지도 (PCA, 텍스트 8개부터)", "Map of the texts (PCA, from 8 texts on)"),

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from koe5_demo.benchmark.lexical import character_bigrams, kiwi_morphemes
+from koe5_demo.benchmark.lexical import kiwi_morphemes
 from koe5_demo.benchmark.systems import DenseSystem, FusedSystem, LexicalSystem, System
+from koe5_demo.ranking.lexical import character_bigrams
 from koe5_demo.records import Encoder
 
 FUSIONS: Final = ("rrf", "weighted")

@@ -12,7 +12,7 @@ import numpy as np
 
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.benchmark.fusion import DENSE_WEIGHT, RRF_CONSTANT, reciprocal_rank, weighted_score
-from koe5_demo.benchmark.lexical import K1, B, Bm25Index, Tokenizer
+from koe5_demo.benchmark.lexical import Bm25Index
 from koe5_demo.benchmark.metrics import DEPTH
 from koe5_demo.benchmark.progress import Phase, Progress
 from koe5_demo.benchmark.rankings import Rankings, padded, tie_priority
@@ -21,6 +21,7 @@ from koe5_demo.benchmark.vector_cache import VanishedError, VectorCache
 from koe5_demo.benchmark.vectors import ShouldStop, StoppedError, store_vectors
 from koe5_demo.encoding import zero_gpu
 from koe5_demo.errors import DataError
+from koe5_demo.ranking.lexical import K1, B, Tokenizer
 from koe5_demo.records import Encoder, IntArray, ModelInfo, Prompts, Role
 
 _TRIES: Final = 3

@@ -11,6 +11,7 @@ from threading import Lock
 import numpy as np
 
 from koe5_demo.errors import InputError
+from koe5_demo.prompts import checked_role, require_list
 from koe5_demo.records import (
     Encoded,
     Encoder,
@@ -110,6 +111,8 @@ class CachingEncoder:
 
     def encode(self, texts: Sequence[str], role: Role, *, on_progress: OnProgress | None = None) -> Encoded:
         """Encode texts; `n_computed` of the result says how many the inner encoder had to compute."""
+        require_list(texts)
+        role = checked_role(role)
         keys = [self._key(text, role) for text in texts]
         found = {key: entry for key in set(keys) if (entry := self._cache.get(key)) is not None}
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}

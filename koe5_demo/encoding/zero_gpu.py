@@ -95,7 +95,7 @@ class ZeroGpuEncoder:
         used = np.minimum(n_tokens, self.info.max_tokens)
         vectors = np.zeros((len(texts), self.info.dimensions), dtype=np.float32)
         for part in calls(used):
-            vectors[part] = self._forward(list(texts[part]), role.value, int(used[part].sum()))
+            vectors[part] = self._forward(list(texts[part]), Role(role).value, int(used[part].sum()))
             if on_progress is not None:
                 on_progress(part.stop, len(texts))
         return Encoded(vectors, n_tokens, self.info.max_tokens)

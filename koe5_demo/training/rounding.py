@@ -63,16 +63,16 @@ class _Rounded(nn.Module):
                 whole = self.weight if self.bits is None else round_weight(self.weight, self.bits)
                 self._made = whole.to(self.dtype)
             self._made_of = version
-        made: Tensor = _Through.apply(self.weight, self._made)
+        made: Tensor = _Through.apply(self.weight, self._made)  # type: ignore[no-untyped-call]
         return made
 
 
-class _RoundedLinear(_Rounded, nn.Linear):
+class _RoundedLinear(_Rounded, nn.Linear):  # type: ignore[misc]
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the parent's name
         return functional.linear(input, self.through(), None if self.bias is None else self.bias.to(self.dtype))
 
 
-class _RoundedEmbedding(_Rounded, nn.Embedding):
+class _RoundedEmbedding(_Rounded, nn.Embedding):  # type: ignore[misc]
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the parent's name
         return functional.embedding(input, self.through(), self.padding_idx)
 
@@ -123,7 +123,8 @@ def save_few_bits(model: SentenceTransformer, folder: Path, bits: int) -> None:
     (folder / "model.safetensors").unlink()
     words: dict[str, Any] = {}
     layers: dict[str, Any] = {}
-    for name, tensor in model[0].model.state_dict().items():
+    network: Any = model[0]
+    for name, tensor in network.model.state_dict().items():
         if name.startswith("pooler."):
             continue  # BERT's own pooler is not used, and not trained
         weight: FloatArray = tensor.float().numpy()

@@ -136,10 +136,10 @@ class PackedFile:
     def _read_shape(self) -> tuple[Shape, int]:
         if self._data[:4] != MAGIC:
             raise ValueError(f"begins with {self._data[:4]!r} instead of {MAGIC!r}")
-        *sizes, epsilon, block = struct.unpack_from("<7ifi", self._data, 8)
+        *sizes, block = struct.unpack_from("<7ifi", self._data, 8)
         if block != BLOCK:
             raise ValueError(f"blocks of {block} weights instead of {BLOCK}")
-        return Shape(*sizes, epsilon=epsilon), 8 + struct.calcsize("<7ifi")
+        return Shape(*sizes), 8 + struct.calcsize("<7ifi")
 
     def _read_pieces(self, at: int) -> tuple[list[tuple[str, float]], int]:
         n, *_ids, n_bytes = struct.unpack_from("<5iQ", self._data, at)

@@ -23,9 +23,11 @@ from koe5_demo.catalog import CATALOG
 from koe5_demo.edge.requests_log import told
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError, InputError
-from koe5_demo.prompts import with_prompts
-from koe5_demo.ranking import compare, require_top_k, similarity
-from koe5_demo.records import Encoder, Role
+from koe5_demo.prompts import checked_role, with_prompts
+from koe5_demo.ranking.calibration import load_calibration
+from koe5_demo.ranking.result import RankingRequest, rank_all
+from koe5_demo.ranking.scores import checked_top_k, similarity
+from koe5_demo.records import Encoder
 from koe5_demo.settings import Settings
 from koe5_demo.ui.boundary import MODEL_QUEUE, stop_if_left, unexpected
 from koe5_demo.ui.fair_queue import Bench
@@ -53,7 +55,17 @@ class Api:
         self._bench = bench or Bench(RunGate())
 
     def rank(
-        self, queries: list[str], passages: list[str], model: str = "", top_k: int | None = None
+        self,
+        queries: list[str],
+        passages: list[str],
+        model: str = "",
+        top_k: int | None = None,
+        windows: bool = False,
+        compare: str = "",
+        bare: bool = False,
+        explain: bool = False,
+        calibration: bool = False,
+        map: bool = False,  # noqa: A002 the name of the command line's option
     ) -> dict[str, Any]:
         """Order passages by cosine similarity to each query, best first.
 
@@ -62,20 +74,39 @@ class Api:
             passages: Candidate passages, without prefixes.
             model: Catalog id such as "koe5" or "mini"; empty for the model that serves now.
             top_k: How many passages to return for a query; all when null.
+            windows: Score a passage that is too long for the model by its best window.
+            compare: A second ranking beside it: "bm25" or another model's id.
+            bare: Rank without the model's prefixes too.
+            explain: Take the scores of each query's ten best passages apart, word by word.
+            calibration: Tell how many percent of measured related and random pairs score lower.
+            map: Lay the texts out in two dimensions, from 8 texts on.
 
         Returns:
             {"model": {...}, "results": [{"query", "hits": [{"rank", "index", "score", "tokens", "truncated",
-            "passage"}]}]}; scores are cosines in [-1, 1], index counts from 0.
+            "passage"}]}], "notices"}; scores are cosines in [-1, 1], index counts from 0. What was asked for beside
+            comes in a hit as "window", "compared", "without_prompts", "explanation" and "percentiles", and at the top
+            as "compared_with", "calibration" and "map".
         """
-        if top_k is not None and not isinstance(top_k, int):
-            raise InputError("bad_top_k", value=type(top_k).__name__)
-        require_top_k(top_k)
+        most = checked_top_k(top_k)
         asked, given = inputs.clean(_strings(queries)), inputs.clean(_strings(passages))
-        inputs.check(asked, given, self._settings.limits)
-        encoder = self._encoder(model)
-        return exports.ranking_json(
-            compare(asked.texts, given.texts, encoder, on_progress=stop_if_left), encoder.info, top_k
+        notices = inputs.check(asked, given, self._settings.limits)
+        request = RankingRequest(
+            queries=asked.texts,
+            passages=given.texts,
+            windows=_switch("windows", windows),
+            compare_with=_name("compare", compare),
+            without_prompts=_switch("bare", bare),
+            explain=_switch("explain", explain),
+            calibration=_switch("calibration", calibration),
+            text_map=_switch("map", map),
+            model=_name("model", model),
+            notices=tuple(notices),
         )
+        encoder = self._encoder(model)
+        second = self._encoder(request.second_model) if request.second_model else None
+        measured = load_calibration(encoder.info, self._settings) if request.calibration else None
+        result = rank_all(request, encoder, second_encoder=second, calibration=measured, on_progress=stop_if_left)
+        return exports.ranking_json(result, most)
 
     def similarity(self, texts: list[str], role: str = "none", model: str = "") -> dict[str, Any]:
         """Compute the cosine of every pair of texts.
@@ -88,9 +119,9 @@ class Api:
         Returns:
             {"model": {...}, "texts": [...], "matrix": [[...]]}.
         """
-        chosen, clean = _role(role), self._texts(texts)
+        chosen, clean = checked_role(role), self._texts(texts)
         encoder = self._encoder(model)
-        return exports.similarity_json(clean, similarity(clean, encoder, role=chosen), encoder.info)
+        return exports.similarity_json(clean, similarity(clean, encoder, role=chosen), encoder.info, chosen)
 
     def embed(self, texts: list[str], role: str = "passage", model: str = "") -> dict[str, Any]:
         """Return the unit-length vector of each text.
@@ -103,16 +134,10 @@ class Api:
         Returns:
             {"model": {...}, "dimensions", "vectors": [[...]], "tokens": [...], "truncated": [...]}.
         """
-        chosen, clean = _role(role), self._texts(texts)
+        chosen, clean = checked_role(role), self._texts(texts)
         encoder = self._encoder(model)
         encoded = encoder.encode(clean, chosen, on_progress=stop_if_left)
-        return {
-            "model": exports.model_json(encoder.info),
-            "dimensions": encoder.info.dimensions,
-            "vectors": encoded.vectors.tolist(),
-            "tokens": encoded.tokens_used.tolist(),
-            "truncated": encoded.truncated.tolist(),
-        }
+        return exports.vectors_json(encoded, encoder.info, chosen)
 
     def tokens(self, texts: list[str], role: str = "passage", model: str = "") -> dict[str, Any]:
         """Count the tokens of each text as the model gets it, prefix and special tokens included.
@@ -126,7 +151,7 @@ class Api:
             {"model": {...}, "limit", "texts": [{"sent", "tokens", "truncated"}]}; "sent" is the text with its prefix,
             "limit" null where nobody stated one.
         """
-        chosen, clean = _role(role), self._texts(texts)
+        chosen, clean = checked_role(role), self._texts(texts)
         encoder = self._encoder(model)
         counts = encoder.count_tokens(clean, chosen)
         limit = encoder.info.max_tokens
@@ -134,7 +159,8 @@ class Api:
         rows = [
             {"sent": text, "tokens": int(n), "truncated": bool(n > limit)} for text, n in zip(sent, counts, strict=True)
         ]
-        return {"model": exports.model_json(encoder.info), "limit": encoder.info.known_limit, "texts": rows}
+        about = exports.model_json(encoder.info, chosen)
+        return {"model": about, "limit": encoder.info.known_limit, "texts": rows}
 
     def models(self) -> dict[str, Any]:
         """List the models that may be asked for.
@@ -178,9 +204,7 @@ class Api:
     def _encoder(self, name: str) -> Encoder:
         if not name:
             return self._host.encoder(self._host.serving)
-        if not isinstance(name, str):
-            raise InputError("bad_option", name="model", value=type(name).__name__, valid=", ".join(CATALOG))
-        self._host.request(name)
+        self._host.request(_name("model", name))
         return self._host.encoder(name)
 
     def _texts(self, texts: list[str]) -> tuple[str, ...]:
@@ -222,8 +246,13 @@ def _strings(texts: Any) -> list[str]:
     return texts
 
 
-def _role(role: str) -> Role:
-    try:
-        return Role(role)
-    except ValueError as error:
-        raise InputError("bad_role", value=role, valid=", ".join(item.value for item in Role)) from error
+def _name(option: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise InputError("bad_option", name=option, value=type(value).__name__, valid=", ".join(CATALOG))
+    return value
+
+
+def _switch(option: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InputError("bad_option", name=option, value=type(value).__name__, valid="true, false")
+    return value

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from threading import Event, Lock
 from typing import Final
 
+from koe5_demo.benchmark.calibrating import calibrating
 from koe5_demo.benchmark.gate import RunGate
 from koe5_demo.benchmark.naming import system_sources
 from koe5_demo.benchmark.progress import Phase, Progress
@@ -17,7 +18,6 @@ from koe5_demo.encoding.host import ModelHost
 from koe5_demo.encoding.host import Phase as ModelPhase
 from koe5_demo.records import Encoder
 from koe5_demo.settings import Settings
-from koe5_demo.ui.benchmark_calibration import calibrating
 from koe5_demo.ui.benchmark_offers import computing
 
 TELL_EVERY_S: Final = 0.3

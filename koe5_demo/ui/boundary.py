@@ -18,6 +18,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C", bound=gr.components.Component | gr.blocks.BlockContext)
 ERROR_SECONDS: Final = 20
+LANGUAGE_ID: Final = "language"
+"""Of the page's switch of language."""
 MODEL_QUEUE: Final = "model"
 """All events that run a model wait in one queue of this name."""
 PLAIN: Final[dict[str, Any]] = {"padding": False, "apply_default_css": False}
@@ -28,15 +30,17 @@ Maker = Callable[[Language], Any]
 def guarded(handler: Callable[P, R]) -> Callable[P, R]:
     """Turn errors into what gradio shows: a DemoError in the visitor's language, a bug as a number to look up.
 
-    The handler's last positional argument must be the language. The log gets one line a call, with no text in it.
+    The last positional argument must be the language, or the first a dict of values by component with the page's switch
+    of language among them. The log gets one line a call, with no text in it.
     """
     event = f"page/{getattr(handler, '__name__', 'call').strip('_').removeprefix('on_')}"
 
     @wraps(handler)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        language = _language(args[-1])
+        values = list(args[0].values()) if args and isinstance(args[0], dict) else list(args)
+        language = _language(_chosen_language(args))
         try:
-            with told(event, args):
+            with told(event, values):
                 return handler(*args, **kwargs)
         except DemoError as error:
             raise shown_error(error.text(language)) from error
@@ -66,6 +70,12 @@ def stop_if_left(*_: object) -> None:
     """
     if has_left():
         raise DemoError("visitor_left")
+
+
+def _chosen_language(args: tuple[Any, ...]) -> Any:
+    if not isinstance(args[0], dict):
+        return args[-1]
+    return next((value for part, value in args[0].items() if getattr(part, "elem_id", None) == LANGUAGE_ID), None)
 
 
 def _language(value: Any) -> Language:

@@ -61,7 +61,7 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
         words.make(gr.HTML, {"value": render.footer}, **PLAIN)
         _wire_frame(words, language, dark)
         build_api(host, settings, bench)
-        wire_load(page, ranking, host, bar.model, language)
+        wire_load(page, ranking, host, language)
     return page
 
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import gradio as gr
 
-from koe5_demo.catalog import EMBEDDED_MODEL
+from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
 from koe5_demo.encoding.host import ModelHost, ModelState, Phase
-from koe5_demo.ui import handlers, render
+from koe5_demo.ui import render
 from koe5_demo.ui.boundary import Words, guarded, label
 from koe5_demo.words import Language, message
 
@@ -72,6 +72,22 @@ def build_model_bar(host: ModelHost, words: Words, language: gr.Radio) -> ModelB
     return ModelBar(model, timer, outputs)
 
 
+def model_line(state: ModelState, language: Language) -> str:
+    """Return how far a model is, in words."""
+    if state.phase is Phase.FAILED and state.error is not None:
+        return state.error.text(language)
+    if state.phase is Phase.DOWNLOADING:
+        if not state.total:
+            return message("model_downloading_start", language, id=state.id)
+        return message("model_downloading", language, id=state.id, done=state.done / 1e6, total=state.total / 1e6)
+    if state.phase is Phase.ABSENT:
+        spec = CATALOG.get(state.id)
+        if spec is None or spec.hub_id is None:
+            return message("model_absent_plain", language, id=state.id)
+        return message("model_absent", language, id=state.id, mb=spec.download_mb)
+    return message(f"model_{state.phase.value}", language, id=state.id)
+
+
 def _focus(host: ModelHost, chosen: str) -> ModelState:
     """Return the state worth telling: of the chosen model while it is not ready, else of the wanted one."""
     state = host.state(chosen)
@@ -82,7 +98,7 @@ def _focus(host: ModelHost, chosen: str) -> ModelState:
 
 def _show(host: ModelHost, chosen: str, language: Language) -> list[Any]:
     state = _focus(host, chosen)
-    line = handlers.model_line(state, language)
+    line = model_line(state, language)
     serves_meanwhile = state.phase is not Phase.READY and chosen == EMBEDDED_MODEL
     detail = message("model_meanwhile", language) if serves_meanwhile else ""
     percent = 100 * state.done / state.total if state.phase is Phase.DOWNLOADING and state.total else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.ui import render, twins
+from koe5_demo.ui import render
 from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, guarded, label
 from koe5_demo.ui.model_handlers import measure_speed, model_page, paper_chart
 from koe5_demo.words import Language
@@ -25,7 +25,7 @@ def build_model_tab(host: ModelHost, words: Words, model: gr.Dropdown, language:
     chart = paper_chart()
     words.make(gr.Plot, {"label": label("paper_chart")}, value=chart, show_label=False, elem_id="paper-chart")
     words.make(gr.HTML, {"value": render.paper_note}, **PLAIN)
-    words.make(gr.HTML, {"value": lambda tongue: twins.bars(chart, tongue)}, elem_id="paper-table", **PLAIN)
+    words.make(gr.HTML, {"value": lambda tongue: render.bars(chart, tongue)}, elem_id="paper-table", **PLAIN)
     words.make(gr.HTML, {"value": lambda tongue: render.caption("speed_title", tongue)}, **PLAIN)
     with gr.Row(elem_classes="k-share"):
         speed = words.make(gr.Button, {"value": label("speed_measure")}, size="sm", elem_id="speed-run")

@@ -9,10 +9,10 @@ import gradio as gr
 
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError, InputError
-from koe5_demo.ui import render, twins
+from koe5_demo.figures.of_ranking import draw_pair
+from koe5_demo.ranking.result import RankingResult, TextRef
+from koe5_demo.ui import ranking_html, render
 from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, guarded, label
-from koe5_demo.ui.pair_handlers import view_pair
-from koe5_demo.ui.state import Outcome, Pick
 from koe5_demo.words import Language
 
 HEAR_PICK: Final = "document.addEventListener('koe5-pick', (event) => trigger('click', { pick: event.detail }));"
@@ -30,8 +30,36 @@ class PairPanel:
 
     @property
     def outputs(self) -> list[Any]:
-        """Return what changes with a picked pair."""
+        """The components that change with a picked pair."""
         return [self.text, self.plot, self.table]
+
+    def show(self, result: RankingResult | None, picked: str, host: ModelHost, language: Language) -> dict[Any, Any]:
+        """Return what the panel shows of a pair; a hint where none is picked or the pair is of an earlier result.
+
+        Raises:
+            InputError: If the model's vectors cannot be taken apart.
+        """
+        pair = None if result is None else _pair(picked, result)
+        if result is None or pair is None:
+            return self._without_plot(render.hint("why_hint", language))
+        explained = draw_pair(result, *pair, host.encoder(result.model), language)
+        return {
+            self.text: ranking_html.pair(explained, language),
+            self.plot: gr.update(value=explained.figure, visible=True),
+            self.table: ranking_html.words_table(explained, language),
+        }
+
+    def show_best(self, result: RankingResult, host: ModelHost, language: Language) -> dict[Any, Any]:
+        """Pick the first query with its best passage, and show it; without token vectors a word on that."""
+        picked = f"q0:p{result.hits(0, 1)[0].index}"
+        try:
+            shown = self.show(result, picked, host, language)
+        except InputError as error:
+            shown = self._without_plot(render.line(error.text(language), language))
+        return {self.picked: picked, **shown}
+
+    def _without_plot(self, text: str) -> dict[Any, Any]:
+        return {self.text: text, self.plot: gr.update(visible=False), self.table: ""}
 
 
 def build_pair_panel(words: Words) -> PairPanel:
@@ -45,22 +73,21 @@ def build_pair_panel(words: Words) -> PairPanel:
     return PairPanel(bridge, picked, text, plot, table)
 
 
-def wire_pair_panel(panel: PairPanel, outcome: gr.State, host: ModelHost, language: gr.Radio) -> None:
+def wire_pair_panel(panel: PairPanel, result: gr.State, host: ModelHost, language: gr.Radio) -> None:
     """Explain a pair when it is picked, and again when the language changes."""
 
-    def on_pick(event: gr.EventData, result: Outcome | None, tongue: str) -> list[Any]:
-        language = Language(tongue)
+    def on_pick(values: dict[Any, Any], event: gr.EventData) -> dict[Any, Any]:
         pair = str(getattr(event, "pick", ""))
-        if result is None:  # the server has started anew, or had to let the result go
+        if values[result] is None:  # the server has started anew, or had to let the result go
             raise DemoError("run_again")
-        return [pair, *show_pair(result, pair, host, language)]
+        return {panel.picked: pair, **panel.show(values[result], pair, host, Language(values[language]))}
 
-    def on_language(result: Outcome | None, pair: str, tongue: str) -> list[Any]:
-        return show_pair(result, pair, host, Language(tongue))
+    def on_language(values: dict[Any, Any]) -> dict[Any, Any]:
+        return panel.show(values[result], values[panel.picked], host, Language(values[language]))
 
     panel.bridge.click(
         guarded(on_pick),
-        [outcome, language],
+        {result, language},
         [panel.picked, *panel.outputs],
         api_visibility="private",
         concurrency_id=MODEL_QUEUE,
@@ -68,7 +95,7 @@ def wire_pair_panel(panel: PairPanel, outcome: gr.State, host: ModelHost, langua
     )
     language.change(
         guarded(on_language),
-        [outcome, panel.picked, language],
+        {result, panel.picked, language},
         panel.outputs,
         api_visibility="private",
         concurrency_id=MODEL_QUEUE,
@@ -76,34 +103,12 @@ def wire_pair_panel(panel: PairPanel, outcome: gr.State, host: ModelHost, langua
     )
 
 
-def show_pair(outcome: Outcome | None, picked: str, host: ModelHost, language: Language) -> list[Any]:
-    """Return the panel of a picked pair; a hint where none is picked or the pair is of an earlier outcome.
-
-    Raises:
-        InputError: If the model's vectors cannot be taken apart.
-    """
-    pair = None if outcome is None else _pair(picked, outcome)
-    if outcome is None or pair is None:
-        return [render.hint("why_hint", language), gr.update(visible=False), ""]
-    view, figure = view_pair(outcome, *pair, host.encoder(outcome.model), language)
-    return [render.pair(view, language), gr.update(value=figure, visible=True), twins.words(view, language)]
-
-
-def show_best_pair(outcome: Outcome, host: ModelHost, language: Language) -> list[Any]:
-    """Return the first query with its best passage as a pick, and its panel; without token vectors a word on that."""
-    picked = f"q0:p{outcome.comparison.hits(0, 1)[0].index}"
-    try:
-        return [picked, *show_pair(outcome, picked, host, language)]
-    except InputError as error:
-        return [picked, render.line(error.text(language), language), gr.update(visible=False), ""]
-
-
-def _pair(picked: str, outcome: Outcome) -> tuple[Pick, Pick] | None:
+def _pair(picked: str, result: RankingResult) -> tuple[TextRef, TextRef] | None:
     left, _, right = (picked or "").partition(":")
     try:
-        pair = Pick.read(left), Pick.read(right)
-        for pick in pair:
-            outcome.text(pick)
+        pair = TextRef.read(left), TextRef.read(right)
+        for ref in pair:
+            result.text(ref)
     except (ValueError, IndexError):
         return None
     return pair

@@ -1,4 +1,4 @@
-"""The right half of the ranking tab: everything that one outcome is shown as."""
+"""The right half of the ranking tab: everything that one result is shown as."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import gradio as gr
 
 from koe5_demo import exports, figures
 from koe5_demo.catalog import EMBEDDED_MODEL
+from koe5_demo.figures.of_ranking import HeatmapView, ScaleChoice, draw_heatmap, draw_map, draw_scatter, place_scores
 from koe5_demo.plain_plotly import Figure
-from koe5_demo.records import Role
-from koe5_demo.settings import Settings
-from koe5_demo.ui import handlers, render, twins
+from koe5_demo.ranking.result import RankingResult
+from koe5_demo.ui import ranking_html, render
 from koe5_demo.ui.boundary import PLAIN, Words, choices, label
-from koe5_demo.ui.pair_handlers import calibrate_outcome
 from koe5_demo.ui.pair_panel import PairPanel, build_pair_panel
-from koe5_demo.ui.state import HeatmapView, Outcome, Pick, ScaleChoice
 from koe5_demo.words import Language, message
 
 QUERY_LABEL_CHARS: Final = 60
@@ -24,8 +22,18 @@ NOT_DRAWN: Final = ("heatmap_view", "scale", "csv", "json", "pair")
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """What the visitor chose to look at: a query, the texts on the heatmap's axes and its scale, a language."""
+
+    query: int
+    view: HeatmapView
+    scale: ScaleChoice
+    language: Language
+
+
+@dataclass(frozen=True)
 class RankingResults:
-    """The components. All but those of `NOT_DRAWN` change with a new outcome, in the order of the fields."""
+    """The components. All but those of `NOT_DRAWN` change with a new result."""
 
     notices: gr.HTML
     query: gr.Dropdown
@@ -41,8 +49,8 @@ class RankingResults:
     plot: gr.Plot
     scale_line: gr.HTML
     matrix: gr.HTML
-    rival_box: gr.Column
-    rival: gr.HTML
+    second_box: gr.Column
+    second: gr.HTML
     scatter: gr.Plot
     scatter_table: gr.HTML
     map_box: gr.Accordion
@@ -55,18 +63,50 @@ class RankingResults:
 
     @property
     def outputs(self) -> list[Any]:
-        """Return what `show` fills, in its order."""
+        """The components that `show` fills."""
         return [getattr(self, field.name) for field in fields(self) if field.name not in NOT_DRAWN]
 
-    @property
-    def of_query(self) -> list[Any]:
-        """Return what `show_query` fills, in its order."""
-        return [self.ranking, self.calibration, self.strip, self.strip_table, self.rival]
+    def show(self, result: RankingResult, chosen: Chosen) -> dict[Any, Any]:
+        """Return what every component shows of a result."""
+        language, queries = chosen.language, result.comparison.queries
+        warning = message("embedded_warning", language) if result.info.id == EMBEDDED_MODEL else ""
+        names = [(figures.label(f"Q{n}", text, QUERY_LABEL_CHARS), n - 1) for n, text in enumerate(queries, 1)]
+        return {
+            self.notices: render.notices(result.notices, language, warning=warning),
+            self.query: gr.update(choices=names, value=chosen.query, visible=len(names) > 1),
+            self.made_by: ranking_html.made_by(result, language),
+            self.details: gr.update(visible=True),
+            self.second_box: gr.update(visible=result.second is not None),
+            self.scatter: _maybe(draw_scatter(result, language)),
+            self.scatter_table: ranking_html.scatter_table(result, language),
+            self.map_box: gr.update(visible=result.text_map is not None),
+            self.map: _maybe(draw_map(result, language)),
+            self.map_table: ranking_html.map_table(result, language),
+            self.sent: ranking_html.sent(result, language),
+            self.code: exports.snippet(result),
+            **self.show_query(result, chosen.query, language),
+            **self.show_heatmap(result, chosen),
+        }
 
-    @property
-    def of_heatmap(self) -> list[Any]:
-        """Return what `show_heatmap` fills, in its order."""
-        return [self.plot, self.scale_line, self.matrix]
+    def show_query(self, result: RankingResult, query: int, language: Language) -> dict[Any, Any]:
+        """Return what depends on the chosen query."""
+        placed = place_scores(result, query, language)
+        return {
+            self.ranking: ranking_html.ranking(result, query, language),
+            self.calibration: ranking_html.calibration(placed.told, language),
+            self.strip: _maybe(placed.figure),
+            self.strip_table: ranking_html.strip_table(placed, language),
+            self.second: ranking_html.second_ranking(result, query, language),
+        }
+
+    def show_heatmap(self, result: RankingResult, chosen: Chosen) -> dict[Any, Any]:
+        """Return the heatmap, its scale and its table."""
+        drawing = draw_heatmap(result, chosen.view, chosen.scale)
+        return {
+            self.plot: _maybe(drawing.figure),
+            self.scale_line: ranking_html.heatmap_line(drawing, chosen.language),
+            self.matrix: ranking_html.matrix(drawing, chosen.language),
+        }
 
 
 def build_results(words: Words) -> RankingResults:
@@ -83,10 +123,10 @@ def build_results(words: Words) -> RankingResults:
         with gr.Row(elem_classes="k-tools"):
             made["csv"] = words.make(gr.Button, {"value": label("download_csv")}, size="sm", elem_id="download-csv")
             made["json"] = words.make(gr.Button, {"value": label("download_json")}, size="sm", elem_id="download-json")
-        with gr.Column(visible=False, elem_id="rival-box") as rival_box:
-            _caption(words, "rival_title")
-            made["rival"] = gr.HTML(elem_id="rival-view", **PLAIN)
-            made["scatter"] = _plot(words, "rival_title", "scatter")
+        with gr.Column(visible=False, elem_id="rival-box") as second_box:
+            _caption(words, "compare_title")
+            made["second"] = gr.HTML(elem_id="rival-view", **PLAIN)
+            made["scatter"] = _plot(words, "compare_title", "scatter")
             made["scatter_table"] = gr.HTML(elem_id="scatter-table", **PLAIN)
         _caption(words, "high_title")
         made["calibration"] = gr.HTML(elem_id="calibration", **PLAIN)
@@ -108,95 +148,7 @@ def build_results(words: Words) -> RankingResults:
             made["sent"] = gr.HTML(elem_id="sent", **PLAIN)
         with words.make(gr.Accordion, {"label": label("code")}, open=False, elem_id="code-box"):
             made["code"] = gr.Code(language="python", interactive=False, show_label=False, elem_id="code")
-    return RankingResults(details=details, rival_box=rival_box, map_box=map_box, **made)
-
-
-def show(outcome: Outcome, query: int, view: str, scale: str, settings: Settings, language: Language) -> list[Any]:
-    """Return what every component of `RankingResults.outputs` shows of an outcome."""
-    comparison = outcome.comparison
-    warning = message("embedded_warning", language) if outcome.info.id == EMBEDDED_MODEL else ""
-    names = [(figures.label(f"Q{n}", text, QUERY_LABEL_CHARS), n - 1) for n, text in enumerate(comparison.queries, 1)]
-    ranking, *high, rival = show_query(outcome, query, settings, language)
-    return [
-        render.notices(outcome.notices, language, warning=warning),
-        gr.update(choices=names, value=query, visible=len(names) > 1),
-        ranking,
-        render.made_by(outcome, language),
-        gr.update(visible=True),
-        *high,
-        *show_heatmap(outcome, view, scale, language),
-        gr.update(visible=outcome.rival is not None),
-        rival,
-        _maybe(_scatter(outcome, language)),
-        twins.scatter(outcome, language),
-        gr.update(visible=outcome.text_map is not None),
-        _maybe(_map(outcome, language)),
-        twins.text_map(outcome, language),
-        render.sent(outcome, language),
-        exports.snippet(comparison, outcome.info),
-    ]
-
-
-def show_nothing(n: int, language: Language) -> list[Any]:
-    """Return what the components show before the first outcome, in another language."""
-    return [gr.skip(), gr.skip(), render.empty(language), *[gr.skip()] * (n - 3)]
-
-
-def show_query(outcome: Outcome, query: int, settings: Settings, language: Language) -> list[Any]:
-    """Return what depends on the chosen query."""
-    high = calibrate_outcome(outcome, query, settings, language)
-    return [
-        render.ranking(outcome, query, language),
-        render.calibration(high.told, language),
-        _maybe(high.figure),
-        twins.strip(high, language) if high.places else "",
-        render.rival(outcome, query, language),
-    ]
-
-
-def show_heatmap(outcome: Outcome, view: str, scale: str, language: Language) -> list[Any]:
-    """Return the heatmap, its scale and its table."""
-    drawing = handlers.drawing(outcome, HeatmapView(view), ScaleChoice(scale))
-    names = [str(pick) for pick in drawing.row_picks], [str(pick) for pick in drawing.column_picks]
-    figure = figures.heatmap(drawing.scores, drawing.rows, drawing.columns, drawing.scale, names)
-    return [_maybe(figure), render.heatmap_line(drawing, language), render.matrix(drawing, language)]
-
-
-def _scatter(outcome: Outcome, language: Language) -> Figure | None:
-    if outcome.rival is None:
-        return None
-    left, right, places = outcome.rival.report.scatter()
-    return figures.score_scatter(
-        left,
-        right,
-        [f"Q{query + 1} P{passage + 1}" for query, passage in places],
-        [outcome.comparison.passages[passage] for _, passage in places],
-        x_title=message("scatter_of", language, model=outcome.info.id),
-        y_title=message("scatter_of", language, model=outcome.rival.name),
-    )
-
-
-def _map(outcome: Outcome, language: Language) -> Figure | None:
-    found = outcome.text_map
-    if found is None:
-        return None
-    picks = [Pick(Role.QUERY, n) for n in range(len(outcome.comparison.queries))]
-    picks += [Pick(Role.PASSAGE, place) for place in outcome.pair_passages]
-    names = [figures.shown_name(str(pick)) for pick in picks]
-    hovers = [
-        [
-            outcome.text(pick),
-            *(message("map_near", language, name=names[place], cosine=cosine) for place, cosine in near),
-        ]
-        for pick, near in zip(
-            picks, (zip(*pair, strict=True) for pair in zip(found.neighbours, found.cosines, strict=True)), strict=True
-        )
-    ]
-    groups = [message("map_queries" if pick.role is Role.QUERY else "map_passages", language) for pick in picks]
-    x_title, y_title = (
-        message("map_axis", language, n=n, percent=100 * part) for n, part in enumerate(found.explained, 1)
-    )
-    return figures.text_map_figure(found.points, groups, names, hovers, x_title=x_title, y_title=y_title)
+    return RankingResults(details=details, second_box=second_box, map_box=map_box, **made)
 
 
 def _maybe(figure: Figure | None) -> dict[str, Any]:

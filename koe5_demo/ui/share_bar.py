@@ -12,15 +12,15 @@ import gradio as gr
 from koe5_demo import share
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError, InputError
+from koe5_demo.ranking.form import FilledForm, form_of, shared_state
 from koe5_demo.settings import Limits
-from koe5_demo.ui import handlers
 from koe5_demo.ui.boundary import PLAIN, Words, guarded, label
-from koe5_demo.ui.ranking_form import N_FORM, RankingForm, read_form, read_options, restore
+from koe5_demo.ui.ranking_form import RankingForm, Values
 from koe5_demo.words import Language, message
 
 READ_LINK: Final = (
-    "(link, ...now) => { const found = location.hash.match(/^#s=([A-Za-z0-9_-]+)$/);"
-    " return [found ? found[1] : '', ...now]; }"
+    "(link, language) => { const found = location.hash.match(/^#s=([A-Za-z0-9_-]+)$/);"
+    " return [found ? found[1] : '', language]; }"
 )
 SAVE_FILE: Final = "(text) => { if (text) window.koe5.download('koe5-state.json', text, 'application/json'); }"
 
@@ -50,76 +50,70 @@ def build_share_bar(words: Words) -> ShareBar:
     return ShareBar(copy, save, opened, told, packed, gr.Textbox(visible="hidden", elem_id="share-in"))
 
 
-def wire_share_bar(
-    bar: ShareBar, form: RankingForm, model: gr.Dropdown, language: gr.Radio, limits: Limits, run: dict[str, Any]
-) -> None:
+def wire_share_bar(bar: ShareBar, form: RankingForm, language: gr.Radio, limits: Limits, run: dict[str, Any]) -> None:
     """Pack on a button, unpack from a file. The page's load event unpacks links, see `on_link`."""
 
-    def state_of(*values: Any) -> share.SharedState:
-        filled = read_form(*values[:N_FORM])
-        return handlers.shared_state(filled, limits, values[-2], read_options(*values[N_FORM:-2]))
+    def on_share(values: Values) -> str:
+        return share.to_link(shared_state(form.read(values), limits)) or ""
 
-    def on_share(*values: Any) -> str:
-        return share.to_link(state_of(*values)) or ""
+    def on_save(values: Values) -> str:
+        return share.to_file(shared_state(form.read(values), limits)).decode("utf-8")
 
-    def on_save(*values: Any) -> str:
-        return share.to_file(state_of(*values)).decode("utf-8")
-
-    def on_open(path: str, _tongue: str) -> list[Any]:
-        return restore(share.from_file(_read(Path(path))))
+    def on_open(values: Values) -> dict[Any, Any]:
+        return form.fill(form_of(share.from_file(_read(Path(values[bar.open])))))
 
     # Queued: gradio shows the message of a failed event only then.
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    inputs = [*form.texts, *form.options, model, language]
+    filled = {*form.inputs, language}
     told = {
-        tongue: [message(key, tongue) for key in ("share_copied", "share_manual", "share_too_long")]
+        tongue.value: [message(key, tongue) for key in ("share_copied", "share_manual", "share_too_long")]
         for tongue in Language
     }
     script = (
-        "(packed, tongue) => { const told = "
-        + json.dumps({tongue.value: pair for tongue, pair in told.items()}, ensure_ascii=False)
-        + "[tongue]; return window.koe5.shareLink(packed, ...told); }"
+        f"(packed, tongue) => {{ const told = {json.dumps(told, ensure_ascii=False)}[tongue]; "
+        "return window.koe5.shareLink(packed, ...told); }"
     )
-    bar.copy.click(guarded(on_share), inputs, bar.packed, **quiet).then(
+    bar.copy.click(guarded(on_share), filled, bar.packed, **quiet).then(
         fn=None, inputs=[bar.packed, language], outputs=bar.told, js=script
     )
-    bar.save.click(guarded(on_save), inputs, bar.packed, **quiet).then(fn=None, inputs=bar.packed, js=SAVE_FILE)
-    bar.open.upload(guarded(on_open), [bar.open, language], form.restored, **quiet).then(**run)
+    bar.save.click(guarded(on_save), filled, bar.packed, **quiet).then(fn=None, inputs=bar.packed, js=SAVE_FILE)
+    bar.open.upload(guarded(on_open), {bar.open, language}, form.outputs, **quiet).then(**run)
 
 
 @dataclass(frozen=True)
 class Restored:
-    """What a link brings: the model and the form that the page shows, and what of the link could not be had."""
+    """What a link brings: the form that the page shows, and what of the link could not be had.
 
-    values: list[Any]
+    Attributes:
+        form: None without a link, or with one that is broken: the form stays as it is.
+        model: The model that answers now, for the form's choice of one.
+        refusal: What the visitor is told.
+    """
+
+    form: FilledForm | None
+    model: str
     refusal: DemoError | None = None
 
 
-def on_link(packed: str, host: ModelHost, form_now: list[Any]) -> Restored:
-    """Return what a link restores; without a link, or with a broken one, what serves now and the form as it is.
+def on_link(packed: str, host: ModelHost) -> Restored:
+    """Return what a link restores.
 
     The texts of a link that names a model which is not to be had here are restored all the same.
     """
-    as_it_is = [host.serving, *form_now]
     if not packed:
-        return Restored(as_it_is)
+        return Restored(None, host.serving)
     try:
-        state = share.from_link(packed)
+        form = form_of(share.from_link(packed))
     except DemoError as error:
-        return Restored(as_it_is, error)
-    refusal = _request(state.model, host)
-    ready = state.model if state.model and host.ready_encoder(state.model) is not None else host.serving
-    return Restored([ready, *restore(state)], refusal)
-
-
-def _request(name: str, host: ModelHost) -> DemoError | None:
-    """Begin to load the model of a link; returns why it may not be opened here."""
-    if name and name != host.serving:
+        return Restored(None, host.serving, error)
+    refusal = None
+    if form.model and form.model != host.serving:
         try:
-            host.request(name)
+            host.request(form.model)
         except DemoError as error:
-            return error
-    return None
+            refusal = error
+    ready = bool(form.model) and host.ready_encoder(form.model) is not None
+    return Restored(form, form.model if ready else host.serving, refusal)
 
 
 def _read(path: Path) -> bytes:

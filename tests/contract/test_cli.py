@@ -37,7 +37,7 @@ def test_rank_prints_the_json_of_the_contract(tiny_folder: Path, capsys: pytest.
     )
     data = json.loads(capsys.readouterr().out)
     assert code == 0
-    assert set(data["model"]) == {"id", "hub_id", "revision", "engine", "dtype", "device"}
+    assert set(data["model"]) == {"id", "hub_id", "revision", "engine", "dtype", "device", "prompts", "notes"}
     assert [result["query"] for result in data["results"]] == ["수도", "항구"]
     for result in data["results"]:
         assert [hit["rank"] for hit in result["hits"]] == [1, 2]

@@ -43,7 +43,7 @@ from koe5_demo.encoding.endpoint.server import CALM_AFTER, Pace, retry_after
 from koe5_demo.encoding.loading import load_encoder
 from koe5_demo.errors import EndpointError, MissingExtraError, SettingError
 from koe5_demo.prompts import GivenPrompts
-from koe5_demo.ranking import compare
+from koe5_demo.ranking import RankingRequest, compare, rank_all
 from koe5_demo.records import Encoder, Prompts, Role
 from koe5_demo.words import Language
 
@@ -811,9 +811,9 @@ def test_the_key_is_in_no_log_error_record_or_export(
     counting.key = KEY
     encoder = connect(counting)
     shown = [repr(encoder), repr(vars(encoder)), repr(encoder._server), json.dumps(asdict(encoder.info))]
-    comparison = compare(["수도"], ["글 1", "글 2"], encoder)
-    shown.append(exports.to_json(exports.ranking_json(comparison, encoder.info, None)))
-    shown.append(exports.ranking_csv(comparison, encoder.info, None))
+    result = rank_all(RankingRequest(["수도"], ["글 1", "글 2"]), encoder)
+    shown.append(exports.to_json(exports.ranking_json(result)))
+    shown.append(exports.ranking_csv(result))
     counting.key = "another"
     with pytest.raises(EndpointError) as caught:
         encoder.encode(["아무도 모르는 글"], Role.NONE)

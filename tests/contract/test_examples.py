@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from koe5_demo.agreement import lexical_scores, ranks
 from koe5_demo.encoding.loading import load_encoder
 from koe5_demo.ranking import compare
-from koe5_demo.ui import handlers
+from koe5_demo.ranking.examples import example_note, examples
+from koe5_demo.ranking.lexical import BM25, lexical_scores
+from koe5_demo.ranking.scores import ranking_of
 from koe5_demo.words import Language
 
-EXAMPLES = {example.id: example for example in handlers.examples()}
+EXAMPLES = {example.id: example for example in examples()}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def test_there_are_four_and_the_cards_own_is_first() -> None:
 def test_the_answer_that_the_note_names_is_first(mini, name: str, answer: int) -> None:
     example = EXAMPLES[name]
     scores = compare(example.queries, example.passages, mini).scores
-    assert ranks(scores[0])[answer - 1] == 1
+    assert ranking_of(scores[0])[1][answer - 1] == 1
     if name != "card":
         assert str(answer) in example.note[Language.KO]
 
@@ -36,15 +37,15 @@ def test_one_near_miss_is_lost_by_bm25_and_the_other_by_the_embedding(mini) -> N
     dense = compare(example.queries, example.passages, mini).scores
     lexical = lexical_scores(example.queries, example.passages)
     smell, code = 4, 1  # passages no. 5 and no. 2, as the note says
-    assert ranks(dense[0])[smell] == 1
-    assert ranks(lexical[0])[6] == 1  # no. 7, which shares "cold wind"
-    assert ranks(lexical[1])[code] == 1
-    assert ranks(dense[1])[code] > 1
-    assert example.rival == handlers.BM25
+    assert ranking_of(dense[0])[1][smell] == 1
+    assert ranking_of(lexical[0])[1][6] == 1  # no. 7, which shares "cold wind"
+    assert ranking_of(lexical[1])[1][code] == 1
+    assert ranking_of(dense[1])[1][code] > 1
+    assert example.compare_with == BM25
 
 
 def test_a_note_is_shown_only_while_the_boxes_hold_its_example() -> None:
     example = EXAMPLES["law"]
     texts = (example.text_of_queries, example.text_of_passages)
-    assert handlers.example_note(*texts, Language.EN) == example.note[Language.EN]
-    assert handlers.example_note(texts[0] + "?", texts[1], Language.EN) == ""
+    assert example_note(*texts, Language.EN) == example.note[Language.EN]
+    assert example_note(texts[0] + "?", texts[1], Language.EN) == ""

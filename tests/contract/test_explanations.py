@@ -13,8 +13,8 @@ from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.encoding.embedded import EmbeddedEncoder, load_model
 from koe5_demo.encoding.padding_free import PaddingFreeEncoder
 from koe5_demo.encoding.sentence_transformer import SentenceTransformerEncoder
-from koe5_demo.explain import UnitKind, explain, strongest
 from koe5_demo.ranking import rank
+from koe5_demo.ranking.explain import UnitKind, explain, strongest
 from koe5_demo.records import ModelInfo, Prompts, Role
 from tiny_models import build_tiny_bert, build_tiny_xlmr
 

@@ -14,9 +14,9 @@ from koe5_demo import catalog
 from koe5_demo.encoding.cache import VectorCache
 from koe5_demo.encoding.host import ModelHost, Phase
 from koe5_demo.errors import ModelLoadError, UnknownModelError
+from koe5_demo.ranking.examples import examples, rank_first_example
 from koe5_demo.records import Role
 from koe5_demo.settings import Settings
-from koe5_demo.ui.handlers import examples, rank_first_example
 
 PATIENCE = 20.0
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import pytest
 
 from koe5_demo import load_encoder
+from koe5_demo.benchmark.calibrating import measure
 from koe5_demo.benchmark.datasets.registry import read_dataset
-from koe5_demo.calibration import SHIPPED, load_calibration, measure, read
 from koe5_demo.catalog import CATALOG
+from koe5_demo.ranking.calibration import SHIPPED, load_calibration, read
 
 
 def test_the_shipped_calibration_of_the_embedded_model_is_what_is_measured_now() -> None:

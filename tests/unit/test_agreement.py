@@ -5,16 +5,37 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from koe5_demo.agreement import agreement, lexical_scores, ranks
 from koe5_demo.errors import InputError
+from koe5_demo.ranking.agreement import agreement
+from koe5_demo.ranking.lexical import lexical_scores
+from koe5_demo.ranking.scores import ranking_of
 
 
 def scores(*rows: list[float]) -> np.ndarray:
     return np.array(rows, dtype=np.float32)
 
 
-def test_equal_scores_keep_the_order_of_the_passages() -> None:
-    assert ranks(np.array([0.2, 0.9, 0.2, 0.5], dtype=np.float32)).tolist() == [3, 1, 4, 2]
+def test_equal_scores_keep_the_order_of_the_passages_and_share_a_rank() -> None:
+    order, ranks = ranking_of(np.array([0.2, 0.9, 0.2, 0.5, 0.1], dtype=np.float32))
+    assert order.tolist() == [1, 3, 0, 2, 4]
+    assert ranks.tolist() == [3, 1, 3, 2, 5]
+
+
+def test_scores_that_differ_by_rounding_alone_share_a_rank() -> None:
+    _, ranks = ranking_of(np.array([0.5, 0.50000006, 0.499998], dtype=np.float32))
+    assert ranks.tolist() == [1, 1, 3]
+
+
+def test_what_the_second_system_does_not_find_has_no_rank_there() -> None:
+    found = agreement(scores([0.9, 0.5, 0.7]), scores([0, 3, 0]), zero_is_no_match=True).queries[0]
+    assert [(change.index, change.rank_a, change.rank_b, change.places) for change in found.changes] == [
+        (0, 1, None, None),
+        (2, 2, None, None),
+        (1, 3, 1, 2),
+    ]
+    assert found.of(1).score_b == 3
+    # Ranks 1 and (2 + 3) / 2 for passage 0, 3 and 1 for passage 1: the latter lies furthest apart.
+    assert found.most_different.index == 1
 
 
 def test_changes_are_places_climbed_in_the_order_of_the_first_ranking() -> None:

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from doubles import WordCountEncoder
-from koe5_demo import calibration
+from koe5_demo.benchmark import calibrating as calibrating_module
+from koe5_demo.benchmark.calibrating import calibrating
 from koe5_demo.benchmark.datasets.assembly import assemble
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.benchmark.naming import system_sources
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
 from koe5_demo.benchmark.vector_cache import VectorCache
 from koe5_demo.errors import DataError
+from koe5_demo.ranking import calibration
 from koe5_demo.settings import Settings
-from koe5_demo.ui import benchmark_calibration
-from koe5_demo.ui.benchmark_calibration import calibrating
 
 N = 30
 
@@ -43,7 +43,7 @@ def run(data: RetrievalData, encoder: WordCountEncoder, folder: Path) -> Setting
 
 
 def test_a_first_run_leaves_a_calibration_of_the_model(data, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(benchmark_calibration, "read_dataset", lambda name: data)
+    monkeypatch.setattr(calibrating_module, "read_dataset", lambda name: data)
     encoder = WordCountEncoder()
     assert calibration.load_calibration(encoder.info, Settings(data_dir=tmp_path)) is None
     settings = run(data, encoder, tmp_path)
@@ -57,7 +57,7 @@ def test_a_first_run_leaves_a_calibration_of_the_model(data, tmp_path: Path, mon
 
 
 def test_a_measured_calibration_is_left_as_it_is(data, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(benchmark_calibration, "read_dataset", lambda name: data)
+    monkeypatch.setattr(calibrating_module, "read_dataset", lambda name: data)
     encoder = WordCountEncoder()
     path = calibration.own_path(encoder.info, run(data, encoder, tmp_path))
     before = path.stat().st_mtime_ns
@@ -69,7 +69,7 @@ def test_data_that_is_gone_does_not_harm_the_run(data, tmp_path: Path, monkeypat
     def missing(name: str) -> RetrievalData:
         raise DataError("file_empty", name=name)
 
-    monkeypatch.setattr(benchmark_calibration, "read_dataset", missing)
+    monkeypatch.setattr(calibrating_module, "read_dataset", missing)
     encoder = WordCountEncoder()
     settings = run(data, encoder, tmp_path)
     assert calibration.load_calibration(encoder.info, settings) is None

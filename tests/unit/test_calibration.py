@@ -10,11 +10,19 @@ import numpy as np
 import pytest
 
 from doubles import WordCountEncoder
-from koe5_demo import calibration
+from koe5_demo.benchmark import calibrating
+from koe5_demo.benchmark.calibrating import (
+    add_parsers,
+    from_vectors,
+    measure,
+    random_pairs,
+    relevant_pairs,
+    run_calibrate,
+)
 from koe5_demo.benchmark.datasets.records import RetrievalData
-from koe5_demo.calibration import Distribution, calibration_key, from_vectors, load_calibration, measure, percent_text
-from koe5_demo.calibration_command import add_parsers, run_calibrate
 from koe5_demo.errors import DataError
+from koe5_demo.ranking import calibration
+from koe5_demo.ranking.calibration import Distribution, calibration_key, load_calibration, percent_text
 from koe5_demo.records import Role
 from koe5_demo.settings import Settings
 from koe5_demo.words import Language
@@ -69,16 +77,16 @@ def test_levels_rise_from_0_to_100_and_include_every_whole_percent() -> None:
 
 def test_relevant_pairs_are_those_judged_relevant_and_random_pairs_those_not_judged() -> None:
     data = data_of(30)
-    assert calibration.relevant_pairs(data).tolist() == [[k, k] for k in range(30)]
-    random = calibration.random_pairs(data)
+    assert relevant_pairs(data).tolist() == [[k, k] for k in range(30)]
+    random = random_pairs(data)
     # 30 x 30 pairs without the 30 relevant ones and the one that was judged wrong.
     assert len(random) == 900 - 30 - 1
     assert [1, 0] not in random.tolist()
 
 
 def test_a_large_set_is_sampled_the_same_way_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "MOST_RANDOM_PAIRS", 100)
-    first, second = (calibration.random_pairs(data_of(30)) for _ in range(2))
+    monkeypatch.setattr(calibrating, "MOST_RANDOM_PAIRS", 100)
+    first, second = (random_pairs(data_of(30)) for _ in range(2))
     assert 50 < len(first) <= 100
     np.testing.assert_array_equal(first, second)
 

@@ -8,7 +8,7 @@ import pytest
 from doubles import WordCountEncoder
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.errors import InputError
-from koe5_demo.explain import UnitKind, explain, explain_pair, strongest
+from koe5_demo.ranking.explain import UnitKind, explain, explain_pair, strongest
 from koe5_demo.records import Role, TokenVectors
 
 

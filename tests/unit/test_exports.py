@@ -11,16 +11,16 @@ import pytest
 
 from doubles import WordCountEncoder
 from koe5_demo.exports import defuse, ranking_csv, ranking_json, similarity_csv, similarity_json, snippet, to_json
-from koe5_demo.ranking import compare
+from koe5_demo.ranking import RankingRequest, rank_all
 
 ENCODER = WordCountEncoder()
-COMPARISON = compare(["서울"], ["=1+1", "서울 <b>"], ENCODER)
+RESULT = rank_all(RankingRequest(["서울"], ["=1+1", "서울 <b>"]), ENCODER)
 
 
 def test_ranking_json_has_the_fields_of_the_contract() -> None:
-    data = json.loads(to_json(ranking_json(COMPARISON, ENCODER.info)))
-    assert list(data) == ["model", "results"]
-    assert list(data["model"]) == ["id", "hub_id", "revision", "engine", "dtype", "device"]
+    data = json.loads(to_json(ranking_json(RESULT)))
+    assert list(data) == ["model", "results", "notices"]
+    assert list(data["model"]) == ["id", "hub_id", "revision", "engine", "dtype", "device", "prompts", "notes"]
     hit = data["results"][0]["hits"][0]
     assert list(hit) == ["rank", "index", "score", "tokens", "truncated", "passage"]
     assert (hit["rank"], hit["index"], hit["passage"]) == (1, 1, "서울 <b>")
@@ -34,12 +34,12 @@ def test_similarity_json_has_the_fields_of_the_contract() -> None:
 
 
 def test_top_k_holds_in_every_form() -> None:
-    assert len(ranking_json(COMPARISON, ENCODER.info, 1)["results"][0]["hits"]) == 1
-    assert len(list(csv.reader(io.StringIO(ranking_csv(COMPARISON, ENCODER.info, 1))))) == 2
+    assert len(ranking_json(RESULT, 1)["results"][0]["hits"]) == 1
+    assert len(list(csv.reader(io.StringIO(ranking_csv(RESULT, 1))))) == 2
 
 
 def test_csv_can_be_read_back_and_names_the_model() -> None:
-    rows = list(csv.DictReader(io.StringIO(ranking_csv(COMPARISON, ENCODER.info))))
+    rows = list(csv.DictReader(io.StringIO(ranking_csv(RESULT))))
     assert [row["passage"] for row in rows] == ["서울 <b>", "'=1+1"]
     assert {row["model"] for row in rows} == {"words"}
     assert rows[0]["score"] == "1.000000"
@@ -62,7 +62,7 @@ def test_the_matrix_as_csv_keeps_negative_numbers_as_numbers() -> None:
 
 
 def test_the_snippet_is_python_that_carries_the_texts_as_sent() -> None:
-    code = snippet(COMPARISON, ENCODER.info)
+    code = snippet(RESULT)
     compile(code, "snippet", "exec")
     assert '"query: 서울"' in code
     assert '"passage: =1+1"' in code

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from koe5_demo.errors import InputError
-from koe5_demo.map2d import text_map
+from koe5_demo.ranking.map2d import text_map
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

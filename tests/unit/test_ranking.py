@@ -18,9 +18,9 @@ PASSAGES = ["부산 바다", "서울", "서울 수도", "부산 바다"]
 
 def test_passages_come_in_the_order_of_their_cosines() -> None:
     hits = rank("서울 수도", PASSAGES, WordCountEncoder())
-    # (1,0,1,0,0)/√2 against: 0; 1/√2; 1; 0. Passages 1 and 4 tie at 0 and keep their order.
+    # (1,0,1,0,0)/√2 against: 0; 1/√2; 1; 0. Passages 1 and 4 tie at 0: they share rank 3 and keep their order.
     assert [hit.index for hit in hits] == [2, 1, 0, 3]
-    assert [hit.rank for hit in hits] == [1, 2, 3, 4]
+    assert [hit.rank for hit in hits] == [1, 2, 3, 3]
     assert [hit.score for hit in hits] == pytest.approx([1.0, 1 / np.sqrt(2), 0.0, 0.0], abs=1e-6)
     assert [hit.passage for hit in hits][:2] == ["서울 수도", "서울"]
 

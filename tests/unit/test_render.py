@@ -9,31 +9,32 @@ import pytest
 
 from doubles import WordCountEncoder
 from koe5_demo.catalog import KOE5
+from koe5_demo.figures.of_ranking import HeatmapView, ScaleChoice, draw_heatmap
 from koe5_demo.inputs import Layout
+from koe5_demo.ranking import RankingResult, rank_all
+from koe5_demo.ranking.form import FilledForm, ranking_request, told_of_reading
 from koe5_demo.records import Notice
 from koe5_demo.settings import Limits
 from koe5_demo.training.recipe import KOE5_RECIPE
-from koe5_demo.ui import handlers, model_handlers, render
-from koe5_demo.ui.handlers import Form
-from koe5_demo.ui.state import HeatmapView, ScaleChoice
+from koe5_demo.ui import model_handlers, ranking_html, render
 from koe5_demo.words import Language
 
 NASTY = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "${alert(1)}", "{{value}}", "`${1}`", "\"' <b>"]
 
 
-def outcome(passages: list[str], *, max_tokens: int = 8) -> handlers.Outcome:
-    form = Form("서울\n산", "\n".join(passages), Layout.LINES)
-    return handlers.run(form, WordCountEncoder(max_tokens=max_tokens), Limits())
+def ranked(passages: list[str], *, max_tokens: int = 8) -> RankingResult:
+    form = FilledForm("서울\n산", "\n".join(passages), Layout.LINES)
+    return rank_all(ranking_request(form, Limits()), WordCountEncoder(max_tokens=max_tokens))
 
 
 @pytest.mark.parametrize("language", Language)
 def test_markup_and_template_signs_in_texts_are_escaped(language: Language) -> None:
-    result = outcome(NASTY)
-    drawing = handlers.drawing(result, HeatmapView.PAIRS, ScaleChoice.FIXED)
+    result = ranked(NASTY)
+    drawing = draw_heatmap(result, HeatmapView.PAIRS, ScaleChoice.FIXED)
     for html in (
-        render.ranking(result, 0, language),
-        render.sent(result, language),
-        render.matrix(drawing, language),
+        ranking_html.ranking(result, 0, language),
+        ranking_html.sent(result, language),
+        ranking_html.matrix(drawing, language),
         render.notices(result.notices, language, warning=NASTY[0]),
     ):
         assert "<script" not in html
@@ -43,7 +44,7 @@ def test_markup_and_template_signs_in_texts_are_escaped(language: Language) -> N
 
 
 def test_a_cut_passage_is_marked_with_what_was_lost() -> None:
-    html = render.ranking(outcome(["서울", "서울 산 산 산 산"], max_tokens=4), 0, Language.KO)
+    html = ranking_html.ranking(ranked(["서울", "서울 산 산 산 산"], max_tokens=4), 0, Language.KO)
     # "passage: 서울 산 산 산 산" has 6 words of which the model sees 4.
     assert "4 / 4" in html
     assert "잘림 −2" in html
@@ -51,34 +52,34 @@ def test_a_cut_passage_is_marked_with_what_was_lost() -> None:
 
 
 def test_scores_have_four_decimals() -> None:
-    assert re.search(r">1\.0000<", render.ranking(outcome(["서울"]), 0, Language.EN))
+    assert re.search(r">1\.0000<", ranking_html.ranking(ranked(["서울"]), 0, Language.EN))
 
 
 def test_the_made_by_line_names_model_engine_and_counts() -> None:
-    line = render.made_by(outcome(["서울", "산"]), Language.EN)
+    line = ranking_html.made_by(ranked(["서울", "산"]), Language.EN)
     for part in ("words", "counting", "float32", "cpu", "4 texts", "4 computed", "0 from the cache"):
         assert part in line
 
 
 def test_what_was_sent_shows_the_prefix_apart_from_the_text() -> None:
-    html = render.sent(outcome(["서울"]), Language.KO)
+    html = ranking_html.sent(ranked(["서울"]), Language.KO)
     assert "<mark>query: </mark>서울" in html
     assert "<mark>passage: </mark>서울" in html
 
 
 def test_the_heatmap_draws_the_best_hundred_and_says_so() -> None:
-    result = outcome([f"글 {n}" for n in range(150)] + ["서울"])
-    cross = handlers.drawing(result, HeatmapView.CROSS, ScaleChoice.FIXED)
+    result = ranked([f"글 {n}" for n in range(150)] + ["서울"])
+    cross = draw_heatmap(result, HeatmapView.CROSS, ScaleChoice.FIXED)
     assert cross.scores.shape == (2, 100)
     assert "서울" in cross.columns
-    assert "151" in render.heatmap_line(cross, Language.EN)
-    pairs = handlers.drawing(result, HeatmapView.PAIRS, ScaleChoice.STRETCHED)
+    assert "151" in ranking_html.heatmap_line(cross, Language.EN)
+    pairs = draw_heatmap(result, HeatmapView.PAIRS, ScaleChoice.STRETCHED)
     assert pairs.scores.shape == (100, 100)
 
 
 def test_a_typed_prefix_and_a_cut_are_told() -> None:
-    form = Form("query: 서울", "passage: 서울 산 산 산 산 산 산 산 산", Layout.LINES)
-    keys = [notice.key for notice in handlers.run(form, WordCountEncoder(), Limits()).notices]
+    form = FilledForm("query: 서울", "passage: 서울 산 산 산 산 산 산 산 산", Layout.LINES)
+    keys = [notice.key for notice in rank_all(ranking_request(form, Limits()), WordCountEncoder()).notices]
     assert keys == ["notice_one_passage", "notice_truncated", "notice_prefix_typed"]
 
 
@@ -94,10 +95,10 @@ def test_a_typed_prefix_and_a_cut_are_told() -> None:
 def test_lines_that_became_one_passage_are_told_before_and_after_the_ranking(
     passages: str, layout: Layout, told: bool
 ) -> None:
-    form = Form("서울", passages, layout)
-    result = handlers.run(form, WordCountEncoder(), Limits())
+    form = FilledForm("서울", passages, layout)
+    result = rank_all(ranking_request(form, Limits()), WordCountEncoder())
     assert ("notice_lines_in_one" in [notice.key for notice in result.notices]) is told
-    counted = handlers.count_line(form, Limits(), None, Language.EN)
+    counted = told_of_reading(form, Limits(), None, Language.EN)
     assert any("3 lines were read as one passage" in line for line in counted) is told
 
 

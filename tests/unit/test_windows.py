@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from doubles import WordCountEncoder
 from koe5_demo.errors import InputError
 from koe5_demo.ranking import compare
+from koe5_demo.ranking.windows import compare_windows, split_passages
 from koe5_demo.records import Role
-from koe5_demo.windows import compare_windows, split_passages
 from koe5_demo.words import Language
 
 # The double counts blank-separated words, "passage:" included: of 8 tokens 7 are left for words.

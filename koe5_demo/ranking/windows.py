@@ -16,7 +16,7 @@ import numpy as np
 
 from koe5_demo.errors import InputError
 from koe5_demo.prompts import split_prompt, typed_prompt
-from koe5_demo.ranking import Comparison, cosines, require_texts
+from koe5_demo.ranking.scores import Comparison, cosines, require_texts
 from koe5_demo.records import Encoded, Encoder, FloatArray, IntArray, Notice, OnProgress, Role
 
 DEFAULT_OVERLAP: Final = 0.2
@@ -51,10 +51,13 @@ class WindowedComparison:
 
     Attributes:
         comparison: As `compare` returns it, for rankings and exports: the scores are those of the best windows, token
-            counts are those of whole passages, and no passage counts as cut. It holds no passage vectors.
+            counts are those of whole passages, and no passage counts as cut. The vector of a passage is that of the
+            window that stands for it; no passage is encoded whole beside its windows.
         windows: In the order of the passages.
         window_scores: (n_queries, n_windows) float32.
         best: (n_queries, n_passages) int64 positions in `windows`; of equal windows the first.
+        standing: (n_passages,) int64 positions in `windows`: which one stands for its passage where no query does, on
+            a map say. It is the one with the highest score under any query.
         overlap: As asked for.
     """
 
@@ -62,6 +65,7 @@ class WindowedComparison:
     windows: tuple[Window, ...]
     window_scores: FloatArray
     best: IntArray
+    standing: IntArray
     overlap: float
 
     def best_window(self, query: int, passage: int) -> Window:
@@ -81,6 +85,7 @@ def compare_windows(
     encoder: Encoder,
     *,
     overlap: float = DEFAULT_OVERLAP,
+    with_prompts: bool = True,
     on_progress: OnProgress | None = None,
 ) -> WindowedComparison:
     """Score every query against the best window of every passage.
@@ -92,6 +97,7 @@ def compare_windows(
         passages: At least one, none blank; given bare.
         encoder: Source of unit rows.
         overlap: Share of a window's characters that the next one repeats, 0 to 0.8.
+        with_prompts: As for `compare`. The windows are the same without.
         on_progress: Called while the windows are encoded.
 
     Raises:
@@ -102,15 +108,18 @@ def compare_windows(
     counts = encoder.count_tokens(passages, Role.PASSAGE)
     windows = split_passages(passages, encoder, overlap=overlap, counts=counts)
     texts = [window_text(passages[window.passage], window, encoder) for window in windows]
-    query_encoded = encoder.encode(queries, Role.QUERY)
-    window_encoded = encoder.encode(texts, Role.PASSAGE, on_progress=on_progress)
+    roles = (Role.QUERY, Role.PASSAGE) if with_prompts else (Role.NONE, Role.NONE)
+    query_encoded = encoder.encode(queries, roles[0])
+    window_encoded = encoder.encode(texts, roles[1], on_progress=on_progress)
     scores = cosines(query_encoded.vectors, window_encoded.vectors)
-    best = _best_windows(scores, [window.passage for window in windows], len(passages))
+    owners = [window.passage for window in windows]
+    best = _best_windows(scores, owners, len(passages))
+    standing = _best_windows(scores.max(axis=0, keepdims=True), owners, len(passages))[0]
     whole = Encoded(
-        vectors=np.empty((len(passages), 0), dtype=np.float32),
+        vectors=window_encoded.vectors[standing],
         n_tokens=counts,
         max_tokens=max(encoder.info.max_tokens, int(counts.max())),
-        n_computed=window_encoded.n_computed,
+        n_computed=len(windows) if window_encoded.n_computed is None else window_encoded.n_computed,
     )
     comparison = Comparison(
         queries=tuple(queries),
@@ -119,7 +128,7 @@ def compare_windows(
         query_encoded=query_encoded,
         passage_encoded=whole,
     )
-    return WindowedComparison(comparison, windows, scores, best, overlap)
+    return WindowedComparison(comparison, windows, scores, best, standing, overlap)
 
 
 def split_passages(

@@ -2,15 +2,15 @@
 
 Cosines of different models lie in different ranges, so a score is told by the share of measured pairs that it beats.
 Related pairs are those that a retrieval data set judges relevant; random pairs are its other pairs of query and
-document. A stored calibration holds percentiles and what was measured, no texts.
+document; `koe5_demo.benchmark.calibrating` measures them. A stored calibration holds percentiles and what was
+measured, no texts.
 """
 
 from __future__ import annotations
 
-import datetime
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -19,12 +19,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from koe5_demo.benchmark.datasets.records import RetrievalData
-from koe5_demo.benchmark.manifest import describe_data, describe_model, installed_versions
 from koe5_demo.catalog import ASSETS
 from koe5_demo.errors import DataError
-from koe5_demo.ranking import cosines
-from koe5_demo.records import Encoder, FloatArray, IntArray, ModelInfo, Notice, OnProgress, Role
+from koe5_demo.records import ModelInfo, Notice
 from koe5_demo.settings import Settings
 from koe5_demo.whole_files import whole_file
 
@@ -32,10 +29,6 @@ SHIPPED: Final = ASSETS / "calibration"
 FOLDER: Final = "calibration"
 FORMAT: Final = "koe5-demo-calibration"
 VERSION: Final = 1
-LEAST_PAIRS: Final = 20
-MOST_RANDOM_PAIRS: Final = 200_000
-"""Enough for a percentile of 99.9 that moves by less than 0.1 between samples; a larger set is sampled."""
-SEED: Final = 20_240_701
 LEVELS: Final = tuple(
     round(level, 1) for level in (*np.arange(0, 1, 0.1), *range(1, 99), *np.arange(99, 100, 0.1), 100)
 )
@@ -152,71 +145,6 @@ def calibration_key(info: ModelInfo) -> str:
     return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def measure(encoder: Encoder, data: RetrievalData, *, on_progress: OnProgress | None = None) -> Calibration:
-    """Encode a data set and measure.
-
-    Args:
-        encoder: The model.
-        data: With judged queries.
-        on_progress: Called as `Encoder.encode` calls it, for the documents.
-
-    Raises:
-        DataError: If there are too few pairs.
-    """
-    queries = encoder.encode(data.queries, Role.QUERY).vectors
-    documents = encoder.encode(data.documents, Role.PASSAGE, on_progress=on_progress).vectors
-    return from_vectors(encoder.info, data, queries, documents)
-
-
-def from_vectors(info: ModelInfo, data: RetrievalData, queries: FloatArray, documents: FloatArray) -> Calibration:
-    """Measure with vectors that are there already, as after a benchmark run.
-
-    Args:
-        info: The model that made them.
-        data: The data set.
-        queries: (n_queries, dimensions) unit rows, in the data set's order.
-        documents: (n_documents, dimensions) unit rows, in the data set's order.
-
-    Raises:
-        DataError: If there are fewer than `LEAST_PAIRS` pairs of either kind.
-    """
-    relevant, random = relevant_pairs(data), random_pairs(data)
-    if min(len(relevant), len(random)) < LEAST_PAIRS:
-        counts = {"n_relevant": len(relevant), "n_random": len(random), "least": LEAST_PAIRS}
-        raise DataError("calibration_too_few", name=data.name, **counts)
-    return Calibration(
-        key=calibration_key(info),
-        relevant=Distribution.of(_pair_scores(queries, documents, relevant)),
-        random=Distribution.of(_pair_scores(queries, documents, random)),
-        model=describe_model(info),
-        data=describe_data(data),
-        date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        versions=installed_versions(),
-    )
-
-
-def relevant_pairs(data: RetrievalData) -> IntArray:
-    """Return (n, 2) int64 positions of queries and documents judged relevant, as far as the corpus has them."""
-    return _judged(data, least_grade=1)
-
-
-def random_pairs(data: RetrievalData) -> IntArray:
-    """Return (n, 2) int64 positions of queries and documents that are not judged for each other.
-
-    All of them, or `MOST_RANDOM_PAIRS` drawn with a fixed seed where there are more.
-    """
-    n_queries, n_documents = len(data.queries), len(data.documents)
-    judged = _judged(data, least_grade=None)
-    taken = np.unique(judged[:, 0] * n_documents + judged[:, 1])
-    total = n_queries * n_documents
-    if total <= MOST_RANDOM_PAIRS:
-        drawn = np.arange(total)
-    else:
-        drawn = np.unique(np.random.default_rng(SEED).integers(0, total, size=MOST_RANDOM_PAIRS))
-    kept = drawn[~np.isin(drawn, taken)]
-    return np.stack([kept // max(1, n_documents), kept % max(1, n_documents)], axis=1).astype(np.int64)
-
-
 def save(calibration: Calibration, path: Path) -> None:
     """Write a calibration as JSON.
 
@@ -275,27 +203,3 @@ def _distribution(raw: Mapping[str, Any]) -> Distribution:
     if not rising or not np.isfinite(values).all() or np.any(np.diff(values) < 0) or len(levels) <= 1:
         raise ValueError("no distribution")
     return Distribution(int(raw["n"]), float(raw["mean"]), tuple(levels.tolist()), tuple(values.tolist()))
-
-
-def _judged(data: RetrievalData, *, least_grade: int | None) -> IntArray:
-    documents = {id_: n for n, id_ in enumerate(data.document_ids)}
-    return _pairs(
-        (n, documents[document])
-        for n, query in enumerate(data.query_ids)
-        for document, grade in data.qrels[query].items()
-        if document in documents and (least_grade is None or grade >= least_grade)
-    )
-
-
-def _pairs(pairs: Iterable[tuple[int, int]]) -> IntArray:
-    return np.array(list(pairs), dtype=np.int64).reshape(-1, 2)
-
-
-def _pair_scores(queries: FloatArray, documents: FloatArray, pairs: IntArray) -> FloatArray:
-    """Return (n,) float32 cosines; query by query, so that no table of all pairs is in memory."""
-    scores = np.empty(len(pairs), dtype=np.float32)
-    order = np.argsort(pairs[:, 0], kind="stable")
-    for group in np.split(order, np.flatnonzero(np.diff(pairs[order, 0])) + 1):
-        query = queries[pairs[group[:1], 0]]
-        scores[group] = cosines(query, documents[pairs[group, 1]])[0]
-    return scores

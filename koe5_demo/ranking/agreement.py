@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
-from koe5_demo.benchmark.lexical import Bm25Index
 from koe5_demo.errors import InputError
+from koe5_demo.ranking.scores import ranking_of
 from koe5_demo.records import FloatArray, IntArray
+
+BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -18,23 +21,24 @@ class RankChange:
 
     Attributes:
         index: Position of the passage as given, from 0.
-        rank_a, rank_b: Counted from 1.
+        rank_a: Counted from 1; equal scores share a rank.
+        rank_b: The same; None for a passage that B does not find at all, as BM25 one without a common term.
         score_a, score_b: In the units of each side.
-        gap: How far its two ranks lie apart, passages of equal score sharing the mean of their ranks: BM25 gives 0 to
-            all that share no term with the query, and their order among themselves means nothing.
+        gap: How far its two ranks lie apart, passages of equal score sharing the mean of their ranks, so that the order
+            of those among themselves, which means nothing, is no gap.
     """
 
     index: int
     rank_a: int
-    rank_b: int
+    rank_b: int | None
     score_a: float
     score_b: float
     gap: float
 
     @property
-    def places(self) -> int:
-        """How many places it climbs from A to B; negative if it falls."""
-        return self.rank_a - self.rank_b
+    def places(self) -> int | None:
+        """How many places it climbs from A to B, negative if it falls; None where B does not find it."""
+        return None if self.rank_b is None else self.rank_a - self.rank_b
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,18 @@ class Agreement:
     changes: tuple[RankChange, ...]
     kendall_tau: float | None
 
+    def of(self, index: int) -> RankChange:
+        """Return what became of one passage, by its position."""
+        return self._by_index[index]
+
+    @cached_property
+    def _by_index(self) -> dict[int, RankChange]:
+        return {change.index: change for change in self.changes}
+
     @property
     def most_different(self) -> RankChange:
         """The passage with the largest gap; of equals the one that stands higher in either ranking."""
-        return min(self.changes, key=lambda change: (-change.gap, min(change.rank_a, change.rank_b)))
+        return min(self.changes, key=lambda change: (-change.gap, min(change.rank_a, change.rank_b or change.rank_a)))
 
 
 @dataclass(frozen=True)
@@ -84,55 +96,44 @@ class AgreementReport:
         return left, right, np.array([(query, change.index) for query, change in rows], dtype=np.int64)
 
 
-def agreement(scores_a: FloatArray, scores_b: FloatArray) -> AgreementReport:
+def agreement(scores_a: FloatArray, scores_b: FloatArray, *, zero_is_no_match: bool = False) -> AgreementReport:
     """Hold two rankings of the same passages for the same queries against each other.
 
-    Equal scores keep the order of the passages, as in every ranking shown.
+    Equal scores share a rank and keep the order of the passages, as in every ranking shown.
 
     Args:
         scores_a, scores_b: (n_queries, n_passages), larger is better; the two may be in different units.
+        zero_is_no_match: Whether a passage with a score of 0 or less is not found by B, and has no rank there.
 
     Raises:
         InputError: If the two do not have the same shape, or are empty.
     """
     if scores_a.shape != scores_b.shape or scores_a.size == 0:
         raise InputError("agreement_too_few", a=_shape(scores_a), b=_shape(scores_b))
-    queries = tuple(_one_query(n, left, right) for n, (left, right) in enumerate(zip(scores_a, scores_b, strict=True)))
+    least = 0.0 if zero_is_no_match else -np.inf
+    pairs = enumerate(zip(scores_a, scores_b, strict=True))
+    queries = tuple(_one_query(n, left, right, right > least) for n, (left, right) in pairs)
     taus = [found.kendall_tau for found in queries if found.kendall_tau is not None]
     return AgreementReport(queries, float(np.mean(taus)) if taus else None)
 
 
-def lexical_scores(queries: Sequence[str], passages: Sequence[str]) -> FloatArray:
-    """Return (n_queries, n_passages) float32 BM25 scores over character bigrams; 0 where nothing is shared.
-
-    The index holds these passages only, so that a score depends on all of them.
-    """
-    index = Bm25Index(passages)
-    scores = np.zeros((len(queries), len(passages)), dtype=np.float32)
-    priority = np.arange(len(passages), dtype=np.int64)
-    for row, (positions, found) in enumerate(index.rankings(queries, priority, len(passages))):
-        scores[row, positions] = found
-    return scores
-
-
-def ranks(scores: FloatArray) -> IntArray:
-    """Return (n,) int64 ranks from 1, best first; equal scores keep their order."""
-    order = np.argsort(-scores, kind="stable")
-    places = np.empty(len(scores), dtype=np.int64)
-    places[order] = np.arange(1, len(scores) + 1)
-    return places
-
-
-def _one_query(query: int, scores_a: FloatArray, scores_b: FloatArray) -> Agreement:
-    ranks_a, ranks_b = ranks(scores_a), ranks(scores_b)
+def _one_query(query: int, scores_a: FloatArray, scores_b: FloatArray, found_b: BoolArray) -> Agreement:
     from scipy import stats  # nearly a second to import, which neither the page nor a command should begin with
 
+    (order, ranks_a), (_, ranks_b) = ranking_of(scores_a), ranking_of(scores_b)
     gaps = np.abs(stats.rankdata(-scores_a) - stats.rankdata(-scores_b))
-    changes = [
-        RankChange(int(n), int(ranks_a[n]), int(ranks_b[n]), float(scores_a[n]), float(scores_b[n]), gap=float(gaps[n]))
-        for n in np.argsort(ranks_a)
-    ]
-    return Agreement(query, tuple(changes), _tau(scores_a, scores_b))
+    changes = tuple(
+        RankChange(
+            index=int(n),
+            rank_a=int(ranks_a[n]),
+            rank_b=int(ranks_b[n]) if found_b[n] else None,
+            score_a=float(scores_a[n]),
+            score_b=float(scores_b[n]),
+            gap=float(gaps[n]),
+        )
+        for n in order
+    )
+    return Agreement(query, changes, _tau(scores_a, scores_b))
 
 
 def _tau(scores_a: FloatArray, scores_b: FloatArray) -> float | None:

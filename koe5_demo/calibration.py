@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from koe5_demo.benchmark.datasets.records import RetrievalData
-from koe5_demo.benchmark.manifest import describe_data, describe_model, installed_versions
+from koe5_demo.benchmark.results import describe_data, describe_model, installed_versions
 from koe5_demo.catalog import ASSETS
 from koe5_demo.errors import DataError
 from koe5_demo.ranking import cosines

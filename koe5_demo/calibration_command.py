@@ -10,7 +10,7 @@ from typing import Any
 
 from koe5_demo import calibration
 from koe5_demo.benchmark.datasets.registry import DATASETS, read_dataset
-from koe5_demo.benchmark.naming import LoadEncoder
+from koe5_demo.benchmark.systems import LoadEncoder
 from koe5_demo.records import Encoder, Notice
 from koe5_demo.settings import DEVICES, DTYPES, Settings
 from koe5_demo.words import Language

@@ -25,18 +25,23 @@ PLAIN: Final[dict[str, Any]] = {"padding": False, "apply_default_css": False}
 Maker = Callable[[Language], Any]
 
 
-def guarded(handler: Callable[P, R]) -> Callable[P, R]:
+def guarded(handler: Callable[P, R], language_switch: Any = None) -> Callable[P, R]:
     """Turn errors into what gradio shows: a DemoError in the visitor's language, a bug as a number to look up.
 
-    The handler's last positional argument must be the language. The log gets one line a call, with no text in it.
+    The log gets one line a call, with no text in it.
+
+    Args:
+        handler: Its last positional argument is the language; or its only one holds values by component.
+        language_switch: The component that tells the language of such values.
     """
     event = f"page/{getattr(handler, '__name__', 'call').strip('_').removeprefix('on_')}"
 
     @wraps(handler)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        language = _language(args[-1])
+        given = list(args) if language_switch is None else list(args[0].values())  # type: ignore[attr-defined]
+        language = language_of(args[-1] if language_switch is None else args[0][language_switch])  # type: ignore[index]
         try:
-            with told(event, args):
+            with told(event, given):
                 return handler(*args, **kwargs)
         except DemoError as error:
             raise shown_error(error.text(language)) from error
@@ -68,7 +73,7 @@ def stop_if_left(*_: object) -> None:
         raise DemoError("visitor_left")
 
 
-def _language(value: Any) -> Language:
+def language_of(value: Any) -> Language:
     """Return the visitor's language; a program may send anything in its place."""
     return Language.EN if value == Language.EN.value else Language.KO
 

@@ -8,15 +8,14 @@ import pytest
 
 from doubles import WordCountEncoder
 from koe5_demo import calibration
+from koe5_demo.benchmark import calibrating
 from koe5_demo.benchmark.datasets.assembly import assemble
 from koe5_demo.benchmark.datasets.records import RetrievalData
-from koe5_demo.benchmark.naming import system_sources
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
-from koe5_demo.benchmark.vector_cache import VectorCache
+from koe5_demo.benchmark.stored_vectors import DiskVectors
+from koe5_demo.benchmark.systems import system_sources
 from koe5_demo.errors import DataError
 from koe5_demo.settings import Settings
-from koe5_demo.ui import benchmark_calibration
-from koe5_demo.ui.benchmark_calibration import calibrating
 
 N = 30
 
@@ -34,16 +33,16 @@ def data() -> RetrievalData:
 
 
 def run(data: RetrievalData, encoder: WordCountEncoder, folder: Path) -> Settings:
-    settings, cache = Settings(data_dir=folder), VectorCache(folder / "vectors")
+    settings, cache = Settings(data_dir=folder), DiskVectors(folder / "vectors")
     sources = system_sources(["words", "bm25"], lambda _: encoder)
     events = run_suite([data], sources, RunOptions(cache=cache))
-    result = finished(calibrating(events, {"words": encoder}, cache, settings))
+    result = finished(calibrating.calibrating(events, {"words": encoder}, cache, settings))
     assert len(result.results) == 2
     return settings
 
 
 def test_a_first_run_leaves_a_calibration_of_the_model(data, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(benchmark_calibration, "read_dataset", lambda name: data)
+    monkeypatch.setattr(calibrating, "read_dataset", lambda name: data)
     encoder = WordCountEncoder()
     assert calibration.load_calibration(encoder.info, Settings(data_dir=tmp_path)) is None
     settings = run(data, encoder, tmp_path)
@@ -57,7 +56,7 @@ def test_a_first_run_leaves_a_calibration_of_the_model(data, tmp_path: Path, mon
 
 
 def test_a_measured_calibration_is_left_as_it_is(data, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(benchmark_calibration, "read_dataset", lambda name: data)
+    monkeypatch.setattr(calibrating, "read_dataset", lambda name: data)
     encoder = WordCountEncoder()
     path = calibration.own_path(encoder.info, run(data, encoder, tmp_path))
     before = path.stat().st_mtime_ns
@@ -69,7 +68,7 @@ def test_data_that_is_gone_does_not_harm_the_run(data, tmp_path: Path, monkeypat
     def missing(name: str) -> RetrievalData:
         raise DataError("file_empty", name=name)
 
-    monkeypatch.setattr(benchmark_calibration, "read_dataset", missing)
+    monkeypatch.setattr(calibrating, "read_dataset", missing)
     encoder = WordCountEncoder()
     settings = run(data, encoder, tmp_path)
     assert calibration.load_calibration(encoder.info, settings) is None

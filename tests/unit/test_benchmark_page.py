@@ -8,14 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from koe5_demo.benchmark.gate import RunGate
+from koe5_demo.benchmark.naming import system_sources
+from koe5_demo.ui.benchmark_layout import dtypes_offered
+from koe5_demo.ui.benchmark_live import Choice, Live
+from koe5_demo.ui.benchmark_offers import DatasetRow, ModelOption
+from koe5_demo.ui.benchmark_runs import SHIPPED, RunStore, StoredResult
 from test_benchmark_run import DOCUMENTS, QUERIES, small_data
 
 from koe5_demo import figures
 from koe5_demo.benchmark.compare import compare_results
 from koe5_demo.benchmark.datasets.registry import DATASETS
 from koe5_demo.benchmark.explorer import explore
-from koe5_demo.benchmark.gate import RunGate
-from koe5_demo.benchmark.naming import system_sources
 from koe5_demo.benchmark.progress import Phase, Progress
 from koe5_demo.benchmark.published import show_reversal
 from koe5_demo.benchmark.results import RunResult, save_result
@@ -28,10 +32,6 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui import benchmark_live as running
 from koe5_demo.ui import benchmark_readings as readings
 from koe5_demo.ui import benchmark_render as render
-from koe5_demo.ui.benchmark_layout import dtypes_offered
-from koe5_demo.ui.benchmark_live import Choice, Live
-from koe5_demo.ui.benchmark_offers import DatasetRow, ModelOption
-from koe5_demo.ui.benchmark_runs import SHIPPED, RunStore, StoredResult
 from koe5_demo.words import Language, message
 from made_results import result_with
 from toy_encoder import LetterCounter

@@ -9,13 +9,13 @@ import json
 
 import numpy as np
 import pytest
+from koe5_demo.benchmark.naming import encoder_source, system_sources
 from test_benchmark_run import QRELS, small_data
 
 from koe5_demo.benchmark import report
 from koe5_demo.benchmark.commands import add_parsers, run_benchmark
 from koe5_demo.benchmark.compare import compare_results, compare_runs
 from koe5_demo.benchmark.explorer import explore
-from koe5_demo.benchmark.naming import encoder_source, system_sources
 from koe5_demo.benchmark.published import (
     leaderboard,
     paper_table,

@@ -58,7 +58,12 @@ def _add_benchmark(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="M",
         help=f"catalog id, hub id, folder, {systems}; one or more (default: KOE5_MODEL and bm25)",
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="keep results as DIR/<model>/<dataset>.json")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="keep results as DIR/<model>/<dataset>.json; another model of that name gets DIR/<model>~<digits>",
+    )
     parser.add_argument("--resume", action="store_true", help="take results that DIR already has")
     parser.add_argument("--dtype", choices=DTYPES)
     parser.add_argument("--device", choices=DEVICES)

@@ -444,7 +444,7 @@ def test_what_a_run_should_tell_stands_below_its_progress() -> None:
     assert "Read-only file system" in form.progress(RunState(1, 1, notices=(notice,)), 0, Language.EN)
 
 
-def test_every_event_reads_its_values_by_component(tmp_path: Path) -> None:
+def test_every_event_reads_and_changes_values_by_component(tmp_path: Path) -> None:
     """No handler of the tab counts on an order of components."""
     with gr.Blocks() as page, gr.Tabs() as tabs, gr.Tab() as tab:
         language, box = gr.Radio(["ko", "en"], value="en"), gr.Textbox()
@@ -462,3 +462,44 @@ def test_every_event_reads_its_values_by_component(tmp_path: Path) -> None:
     events = [event for event in page.fns.values() if event.fn is not None]
     assert len(events) > 20
     assert all(event.inputs_as_dict for event in events)
+    by_name = {event.fn.__name__: event for event in events}
+    values = {component: component.value for event in events for component in event.inputs}
+    values[language] = "en"
+
+    def fire(name: str, **changed: str) -> dict[str, object]:
+        """Run a handler on what the page holds, put what it answers into the page; return that by element id."""
+        event = by_name[name]
+        given = {c: changed.get(str(c.elem_id).removeprefix("bench-"), values[c]) for c in event.inputs}
+        answers = event.fn(given)
+        for answer in [answers] if isinstance(answers, dict) else answers:
+            assert set(answer) <= set(event.outputs), name
+            for component, value in answer.items():
+                update = isinstance(value, dict) and value.get("__type__") == "update"
+                if not update or "value" in value:
+                    values[component] = value["value"] if update else value
+        return {component.elem_id: values.get(component) for component in event.outputs}
+
+    assert fire("refresh")["bench-run"] == SHIPPED
+    shown = fire("show_all")
+    assert "mini" in str(shown["bench-results"])
+    assert str(shown["bench-a"]).startswith("shipped/")
+    assert "p = " in str(shown["bench-comparison"])
+    first = shown["bench-query"]
+    assert fire("next_query")["bench-query"] != first
+    assert fire("previous_query")["bench-query"] == first
+    assert fire("open_in_ranking")[None] is not None
+    assert str(fire("choose_result", a="shipped/bm25/ours")["bench-b"]).startswith("shipped/")
+    assert fire("csv_file")["bench-download-name"] == "koe5-benchmark-shipped.csv"
+    assert "| ours | mini |" in str(fire("markdown_file")["bench-download-text"])
+    assert fire("json_file")["bench-download-name"] == "ours.json"
+    assert " Q0 " in str(fire("trec_file")["bench-download-text"])
+    assert "1 of 52 published" in str(fire("place", **{"published-name": "koe5"})["bench-published"])
+    fire("begin")
+    ran = fire("run")
+    assert "2 results are saved" in str(ran["bench-progress"])
+    assert ran["bench-run"] != SHIPPED
+    assert "letters" in str(ran["bench-results"])
+    assert "letters" in str(fire("show_run")["bench-results"])
+    fire("stop")
+    for name in ("estimate", "look", "explore"):
+        assert fire(name)

@@ -308,5 +308,8 @@ def test_two_models_of_one_name_keep_both_results_on_the_command_line(settings, 
 
 def test_an_unwritable_cache_does_not_fail_the_command(capsys, tmp_path):
     (tmp_path / "data").write_text("")
-    assert bench(Settings(data_dir=tmp_path / "data", language=Language.EN), "--dataset", "ours", "--model", "letters") == 0
+    assert (
+        bench(Settings(data_dir=tmp_path / "data", language=Language.EN), "--dataset", "ours", "--model", "letters")
+        == 0
+    )
     assert "cannot be written" in capsys.readouterr().err

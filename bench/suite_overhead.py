@@ -99,9 +99,9 @@ def write_folder(folder: Path, queries: int, documents: int) -> None:
 
 def run_ours(folder: Path, lookup: Lookup, dim: int, out: Path) -> float:
     sys.path.insert(0, str(ROOT))
-    from koe5_demo.benchmark.naming import encoder_source
     from koe5_demo.benchmark.run import RunOptions, finished, run_suite
-    from koe5_demo.benchmark.vector_cache import VectorCache
+    from koe5_demo.benchmark.stored_vectors import DiskVectors
+    from koe5_demo.benchmark.systems import encoder_source
     from koe5_demo.records import Encoded, ModelInfo, Prompts
 
     class Encoder:
@@ -110,7 +110,7 @@ def run_ours(folder: Path, lookup: Lookup, dim: int, out: Path) -> float:
         def encode(self, texts, role, *, on_progress=None):  # noqa: ARG002 the protocol has them
             return Encoded(lookup(texts), np.ones(len(texts), dtype=np.int64), 512)
 
-    options = RunOptions(cache=VectorCache(out / "vectors"), output=out / "results")
+    options = RunOptions(cache=DiskVectors(out / "vectors"), output=out / "results")
     (result,) = finished(run_suite([folder], [encoder_source(Encoder())], options)).results
     print(f"    ours: {result.manifest.seconds}", file=sys.stderr)
     return result.metrics["ndcg_at_10"]

@@ -481,20 +481,24 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "The two runs share no data set with equal content (A: {a}; B: {b}).",
     ),
     "cache_not_writable": (
-        "벡터 캐시 {name}에 쓸 수 없습니다: {reason}. 다른 폴더를 정하거나 자리를 비워 주세요.",
-        "The vector cache {name} cannot be written: {reason}. Choose another folder or free some space.",
+        "벡터 캐시에 쓸 수 없습니다: {reason}. KOE5_DATA_DIR을 쓸 수 있는 폴더로 바꾸거나 자리를 비워 주세요.",
+        "The vector cache cannot be written: {reason}. Set KOE5_DATA_DIR to a folder that can be, or free some space.",
+    ),
+    "notice_uncached": (
+        "벡터 캐시에 쓸 수 없어({reason}) 이번 실행의 벡터는 남기지 않습니다. 결과는 그대로입니다.",
+        "The vector cache cannot be written ({reason}), so this run keeps no vectors. Its results are the same.",
+    ),
+    "notice_trec_ids": (
+        "TREC 파일은 칸을 빈칸으로 나누므로 id의 빈칸과 %를 %20, %25처럼 바꾸어 적습니다.",
+        "Blanks part the columns of a TREC file, so blanks and % in ids are written there as %20, %25 and the like.",
     ),
     "cache_vanished": (
-        "다른 프로그램이 벡터 캐시 {name}을(를) 계속 지우고 있습니다. 캐시 한도를 늘리거나 다른 폴더를 쓰세요.",
-        "Another program keeps deleting the vector cache {name}. Raise its bound or use another folder.",
+        "다른 프로그램이 벡터 캐시를 계속 지우고 있습니다. 캐시 한도(KOE5_DISK_CACHE_MB)를 늘리거나 다른 폴더를 쓰세요.",
+        "Another program keeps deleting the vector cache. Raise its bound (KOE5_DISK_CACHE_MB) or use another folder.",
     ),
     "vectors_not_finite": (
         "{name} 모델이 숫자가 아닌 벡터(NaN, 무한대)를 냈습니다. dtype을 float32로 바꿔 보세요.",
         "The model {name} gave vectors with NaN or infinity. Try the dtype float32.",
-    ),
-    "benchmark_nothing_ran": (
-        "얻은 결과가 없습니다.",
-        "There is no result.",
     ),
     "data_duplicate_documents": (
         "id가 겹치는 문서 {n:,}개: 마지막 것만 썼습니다.",
@@ -1273,6 +1277,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "차이: {system} − {model} 공개값(MTEB)",
         "difference: {system} − {model} published (MTEB)",
     ),
+    "bench_no_prefix": ("접두사 없이 인코딩", "no prefix added"),
+    "bench_split": ("{split} 분할로 채점", "scored on {split}"),
     "bench_percent": ("모든 값은 100을 곱한 것입니다.", "All values are times 100."),
     "bench_small": (
         "데이터셋이 작아(질의 {n:,}개) 질의 하나가 {step:.2f}점에 해당합니다. 작은 차이는 아래 쌍체 비교로 확인하세요.",

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from koe5_demo.benchmark.datasets.assembly import assemble
-from koe5_demo.benchmark.naming import encoder_source
 from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.run import finished, run_suite
+from koe5_demo.benchmark.systems import encoder_source
 from toy_encoder import LetterCounter
 
 

@@ -15,11 +15,10 @@ import numpy as np
 
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.benchmark.datasets.registry import DATASETS, read_dataset
-from koe5_demo.benchmark.manifest import describe_data, describe_model, installed_versions
-from koe5_demo.benchmark.naming import LoadEncoder
-from koe5_demo.benchmark.run import Event, ResultReady
-from koe5_demo.benchmark.vector_cache import VanishedError, VectorCache
-from koe5_demo.benchmark.vectors import StoredVectors, store_vectors
+from koe5_demo.benchmark.results import describe_data, describe_model, installed_versions
+from koe5_demo.benchmark.run import ResultReady, RunEvent
+from koe5_demo.benchmark.stored_vectors import DiskVectors, StoredVectors, VanishedError, store_vectors
+from koe5_demo.benchmark.systems import LoadEncoder
 from koe5_demo.errors import DataError, DemoError
 from koe5_demo.ranking.calibration import (
     Calibration,
@@ -134,8 +133,8 @@ def _pair_scores(queries: FloatArray, documents: FloatArray, pairs: IntArray) ->
 
 
 def calibrating(
-    events: Iterator[Event], opened: Mapping[str, Encoder], cache: VectorCache, settings: Settings
-) -> Iterator[Event]:
+    events: Iterator[RunEvent], opened: Mapping[str, Encoder], cache: DiskVectors, settings: Settings
+) -> Iterator[RunEvent]:
     """Pass the events of a run on, and calibrate a model after its first result if nothing has yet.
 
     Args:
@@ -146,13 +145,14 @@ def calibrating(
     """
     for event in events:
         if isinstance(event, ResultReady):
-            encoder = next((one for one in opened.values() if one.info.id == event.result.model), None)
+            ran = (one for one in opened.values() if one.info.fingerprint == event.result.fingerprint)
+            encoder = next(ran, None)
             if encoder is not None and load_calibration(encoder.info, settings) is None:
                 _calibrate(encoder, event.result.dataset, cache, settings)
         yield event
 
 
-def _calibrate(encoder: Encoder, dataset: str, cache: VectorCache, settings: Settings) -> None:
+def _calibrate(encoder: Encoder, dataset: str, cache: DiskVectors, settings: Settings) -> None:
     """Measure and keep; what stands in the way is logged, since the run itself went well."""
     try:
         data = read_dataset(dataset)
@@ -165,7 +165,7 @@ def _calibrate(encoder: Encoder, dataset: str, cache: VectorCache, settings: Set
         logger.warning("no calibration of %s: %s", encoder.info.id, error)
 
 
-def _vectors(encoder: Encoder, data: RetrievalData, role: Role, cache: VectorCache) -> FloatArray:
+def _vectors(encoder: Encoder, data: RetrievalData, role: Role, cache: DiskVectors) -> FloatArray:
     """Return the vectors that the run left in the cache; one that is gone is encoded again."""
     texts = data.queries if role is Role.QUERY else data.documents
     steps = store_vectors(encoder, texts, role, cache, lambda: False)

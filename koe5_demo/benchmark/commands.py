@@ -12,16 +12,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from koe5_demo.benchmark import report
+from koe5_demo.benchmark import result_tables
 from koe5_demo.benchmark.compare import PairedComparison, compare_runs
 from koe5_demo.benchmark.datasets.registry import DATASETS, find_dataset
-from koe5_demo.benchmark.naming import FUSIONS, LEXICAL_NAMES, LoadEncoder, system_sources
-from koe5_demo.benchmark.progress import Phase, Progress
-from koe5_demo.benchmark.results import RunResult, find_results, load_result
-from koe5_demo.benchmark.run import Event, Failure, Finished, ResultReady, RunOptions, run_suite
-from koe5_demo.benchmark.vector_cache import VectorCache
+from koe5_demo.benchmark.progress import RunPhase, RunProgress
+from koe5_demo.benchmark.results import RunResult
+from koe5_demo.benchmark.run import Failure, Finished, ResultReady, RunEvent, RunOptions, run_suite
+from koe5_demo.benchmark.saved_runs import find_results, load_result
+from koe5_demo.benchmark.stored_vectors import DiskVectors
+from koe5_demo.benchmark.systems import FUSIONS, LEXICAL_NAMES, LoadEncoder, system_sources
 from koe5_demo.errors import InputError
-from koe5_demo.records import Encoder
+from koe5_demo.records import Encoder, Notice
 from koe5_demo.settings import DEVICES, DTYPES, Settings
 from koe5_demo.words import Language
 
@@ -57,7 +58,12 @@ def _add_benchmark(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="M",
         help=f"catalog id, hub id, folder, {systems}; one or more (default: KOE5_MODEL and bm25)",
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="keep results as DIR/<model>/<dataset>.json")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="keep results as DIR/<model>/<dataset>.json; another model of that name gets DIR/<model>~<digits>",
+    )
     parser.add_argument("--resume", action="store_true", help="take results that DIR already has")
     parser.add_argument("--dtype", choices=DTYPES)
     parser.add_argument("--device", choices=DEVICES)
@@ -89,7 +95,7 @@ def run_benchmark(options: argparse.Namespace, settings: Settings, load: LoadEnc
     if options.resume and options.output is None:
         raise InputError("bad_option", name="--resume", value="", valid="--output DIR --resume")
     sources = system_sources(options.model or [settings.model, "bm25"], load or _loader(options, settings))
-    cache = VectorCache(settings.data_dir / "vectors", settings.disk_cache_mb * _MEGABYTE)
+    cache = DiskVectors(settings.data_dir / "vectors", settings.disk_cache_mb * _MEGABYTE)
     events = run_suite(datasets, sources, RunOptions(cache=cache, output=options.output, resume=options.resume))
     outcome = _follow(events, settings.language)
     if outcome.results:
@@ -129,7 +135,7 @@ def _default_datasets() -> list[str]:
     return [spec.id for spec in DATASETS.values() if spec.default]
 
 
-def _follow(events: Iterator[Event], language: Language) -> Finished:
+def _follow(events: Iterator[RunEvent], language: Language) -> Finished:
     """Tell on standard error what happens; return the last event, or what there was at an interrupt."""
     teller = _Teller(language)
     results: list[RunResult] = []
@@ -150,10 +156,10 @@ class _Teller:
 
     def __init__(self, language: Language) -> None:
         self._language = language
-        self._last_phase: tuple[Phase, str, str] | None = None
+        self._last_phase: tuple[RunPhase, str, str] | None = None
         self._last_time = 0.0
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: RunEvent) -> None:
         """Say what matters."""
         if isinstance(event, Failure):
             where = " / ".join(filter(None, (event.dataset, event.model)))
@@ -163,7 +169,9 @@ class _Teller:
             origin = " (resumed)" if event.resumed else ""
             _say(f"{event.result.dataset} / {event.result.model}: NDCG@10 {value:.2f}{origin}")
             self._problems(event.result)
-        elif isinstance(event, Progress):
+        elif isinstance(event, Notice):
+            _say(event.text(self._language))
+        elif isinstance(event, RunProgress):
             self._progress(event)
 
     def _problems(self, result: RunResult) -> None:
@@ -172,7 +180,7 @@ class _Teller:
             counts = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in problems.items())
             _say(f"{result.dataset}: {counts}")
 
-    def _progress(self, event: Progress) -> None:
+    def _progress(self, event: RunProgress) -> None:
         phase = (event.phase, event.dataset, event.model)
         if phase == self._last_phase and time.monotonic() - self._last_time < _TELL_EVERY_S:
             return
@@ -186,22 +194,22 @@ class _Teller:
 
 def _results(results: Sequence[RunResult], form: str) -> str:
     writers: dict[str, Callable[[], str]] = {
-        "json": lambda: _json({"runs": [report.result_record(result) for result in results]}),
-        "csv": lambda: report.results_csv(results),
-        "md": lambda: report.to_markdown(report.results_table(results)),
-        "table": lambda: report.to_text(report.results_table(results)),
+        "json": lambda: _json({"runs": [result_tables.result_record(result) for result in results]}),
+        "csv": lambda: result_tables.results_csv(results),
+        "md": lambda: result_tables.to_markdown(result_tables.results_table(results)),
+        "table": lambda: result_tables.to_text(result_tables.results_table(results)),
     }
     return writers[form]()
 
 
 def _comparisons(comparisons: Sequence[PairedComparison], form: str) -> str:
-    table = report.comparison_table(comparisons)
+    table = result_tables.comparison_table(comparisons)
     heads = "".join(f"{c.dataset}: A = {c.model_a}, B = {c.model_b}, {c.n_queries:,} queries\n" for c in comparisons)
     writers: dict[str, Callable[[], str]] = {
         "json": lambda: _json({"comparisons": [asdict(comparison) for comparison in comparisons]}),
-        "csv": lambda: report.to_csv(table),
-        "md": lambda: report.to_markdown(table),
-        "table": lambda: heads + report.to_text(table) + _movers(comparisons),
+        "csv": lambda: result_tables.to_csv(table),
+        "md": lambda: result_tables.to_markdown(table),
+        "table": lambda: heads + result_tables.to_text(table) + _movers(comparisons),
     }
     return writers[form]()
 
@@ -214,7 +222,7 @@ def _movers(comparisons: Sequence[PairedComparison]) -> str:
         for comparison in comparisons
         for mover in comparison.movers
     ]
-    return "\n" + report.to_text([head, *rows]) if rows else ""
+    return "\n" + result_tables.to_text([head, *rows]) if rows else ""
 
 
 def _json(value: object) -> str:

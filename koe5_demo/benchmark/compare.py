@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from koe5_demo.benchmark.metrics import HEADLINE_METRICS
-from koe5_demo.benchmark.results import RunResult
+from koe5_demo.benchmark.results import RunResult, telling_names
 from koe5_demo.errors import DataError
 from koe5_demo.records import DoubleArray, IntArray
 
@@ -74,7 +74,7 @@ class PairedComparison:
 
     Attributes:
         dataset: Name.
-        model_a, model_b: Ids.
+        model_a, model_b: Ids, with what tells equal ones apart.
         n_queries: How many queries were compared.
         differences: One a headline measure.
         movers: Queries that moved most, the largest first.
@@ -96,10 +96,11 @@ def compare_results(a: RunResult, b: RunResult, metrics: Sequence[str] = HEADLIN
     """
     if a.manifest.data["content"] != b.manifest.data["content"] or a.query_ids != b.query_ids:
         raise DataError("runs_share_nothing", a=a.dataset, b=b.dataset)
+    names = telling_names([a, b])
     return PairedComparison(
         dataset=a.dataset,
-        model_a=a.model,
-        model_b=b.model,
+        model_a=names[a.fingerprint],
+        model_b=names[b.fingerprint],
         n_queries=len(a.query_ids),
         differences=tuple(_difference(metric, a, b) for metric in metrics),
         movers=_movers(a, b),

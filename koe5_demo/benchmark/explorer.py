@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from koe5_demo.benchmark.datasets.records import RetrievalData
+from koe5_demo.benchmark.datasets.registry import kept_dataset
 from koe5_demo.benchmark.results import RunResult
 from koe5_demo.errors import DataError
 
-TOP: int = 10
+TOP: Final = 10
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,18 @@ class QueryView:
     gold: tuple[GoldView, ...]
 
 
+def data_of(result: RunResult) -> RetrievalData:
+    """Return the texts and judgements that a result was made with.
+
+    Raises:
+        DataError: If they cannot be had, or are not the same any more.
+    """
+    data = kept_dataset(result.dataset)
+    if data.content_hash() != result.manifest.data["content"]:
+        raise DataError("runs_share_nothing", a=result.dataset, b=data.name)
+    return data
+
+
 def explore(
     result: RunResult, data: RetrievalData, other: RunResult | None = None, *, only_wrong: bool = False
 ) -> list[QueryView]:
@@ -99,6 +113,21 @@ def explore(
     texts = dict(zip(data.document_ids, data.documents, strict=True))
     views = (_query(result, data, other, texts, row) for row in range(len(data.query_ids)))
     return [view for view in views if view.wrong or not only_wrong]
+
+
+def ranking_form(view: QueryView) -> tuple[str, str]:
+    """Return a query and its passages as the boxes of the ranking tab hold them, parted by blank lines.
+
+    Right answers that are not among the best documents come last.
+    """
+    found = {hit.document_id for hit in view.hits}
+    missed = [gold.text for gold in view.gold if gold.document_id not in found and gold.text]
+    passages = [_one_block(text) for text in (*(hit.text for hit in view.hits), *missed)]
+    return " ".join(view.text.split()), "\n\n".join(text for text in passages if text)
+
+
+def _one_block(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if line.strip())
 
 
 def _query(

@@ -14,7 +14,7 @@ The rules, stated here once and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -54,25 +54,27 @@ def score_queries(rankings: Rankings, query_ids: Sequence[str], document_ids: Se
         query_ids, document_ids: What the rows and positions mean.
         qrels: Judgements of every query.
     """
-    run = {
-        query_id: {
-            document_ids[position]: float(score)
-            for position, score in zip(positions, scores, strict=True)
-            if position >= 0
-        }
-        for query_id, positions, scores in zip(
-            query_ids, rankings.positions.tolist(), rankings.scores.tolist(), strict=True
-        )
-    }
-    judged = {query_id: dict(qrels[query_id]) for query_id in query_ids}
-    found = pytrec_eval.RelevanceEvaluator(judged, _MEASURES | {"recip_rank"}).evaluate(run)
-    values = {
-        name: np.array([found[query_id][theirs] for query_id in query_ids], dtype=np.float32)
-        for name, theirs in _NAMES.items()
-    }
-    reciprocal = np.array([found[query_id]["recip_rank"] for query_id in query_ids], dtype=np.float32)
+    found = [
+        [(document_ids[position], score) for position, score in zip(positions, scores, strict=True) if position >= 0]
+        for positions, scores in zip(rankings.positions.tolist(), rankings.scores.tolist(), strict=True)
+    ]
+    judged = [qrels[query_id] for query_id in query_ids]
+    names = _plain_names({id_ for hits in found for id_, _ in hits}.union(*judged))
+    evaluator = pytrec_eval.RelevanceEvaluator(
+        {str(n): {names[id_]: grade for id_, grade in grades.items()} for n, grades in enumerate(judged)},
+        _MEASURES | {"recip_rank"},
+    )
+    scored = evaluator.evaluate({str(n): {names[id_]: score for id_, score in hits} for n, hits in enumerate(found)})
+    rows = [scored[str(n)] for n in range(len(query_ids))]
+    values = {name: np.array([row[theirs] for row in rows], dtype=np.float32) for name, theirs in _NAMES.items()}
+    reciprocal = np.array([row["recip_rank"] for row in rows], dtype=np.float32)
     values[f"mrr_at_{_MRR_CUTOFF}"] = np.where(reciprocal > 1 / (_MRR_CUTOFF + 0.5), reciprocal, np.float32(0))
     return values
+
+
+def _plain_names(ids: Iterable[str]) -> dict[str, str]:
+    """Return digits for each id, in the order of the ids: pytrec_eval ends an id at a NUL, and dies of half letters."""
+    return {id_: f"{n:09d}" for n, id_ in enumerate(sorted(ids))}
 
 
 def average(per_query: PerQuery) -> dict[str, float]:

@@ -1,13 +1,24 @@
-"""What a run tells about itself while it goes on."""
+"""What a run tells about itself while it goes on, how it is stopped, and the queue in which it waits."""
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 
+ShouldStop = Callable[[], bool]
+"""Asked often by a run; True ends it after the portion under way."""
 
-class Phase(str, Enum):
+
+class StoppedError(Exception):
+    """The run was asked to stop; what was encoded is kept."""
+
+
+class RunPhase(str, Enum):
     """What a run is doing."""
 
     WAITING = "waiting"
@@ -21,7 +32,7 @@ class Phase(str, Enum):
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """One step of a run.
 
     Attributes:
@@ -32,7 +43,7 @@ class Progress:
         seconds_left: Of this phase; None where unknown.
     """
 
-    phase: Phase
+    phase: RunPhase
     dataset: str = ""
     model: str = ""
     done: int = 0
@@ -40,7 +51,7 @@ class Progress:
     texts_per_s: float = 0.0
     seconds_left: float | None = None
 
-    def about(self, dataset: str, model: str) -> Progress:
+    def about(self, dataset: str, model: str) -> RunProgress:
         """Return the same step with names filled in."""
         return replace(self, dataset=dataset, model=model)
 
@@ -48,7 +59,7 @@ class Progress:
 class SpeedMeter:
     """Speed and time left of work whose cost goes with the length of texts."""
 
-    def __init__(self, phase: Phase, total: int, cost: int, done: int = 0) -> None:
+    def __init__(self, phase: RunPhase, total: int, cost: int, done: int = 0) -> None:
         self._phase = phase
         self._total = total
         self._done = done
@@ -57,16 +68,71 @@ class SpeedMeter:
         self._cost_done = 0
         self._start = time.perf_counter()
 
-    def step(self, n: int, cost: int) -> Progress:
+    def step(self, n: int, cost: int) -> RunProgress:
         """Count `n` more texts of `cost` characters as done."""
         self._done += n
         self._cost_done += cost
         self._cost_left -= cost
         seconds = max(time.perf_counter() - self._start, 1e-9)
-        return Progress(
+        return RunProgress(
             phase=self._phase,
             done=self._done,
             total=self._total,
             texts_per_s=(self._done - self._start_done) / seconds,
             seconds_left=max(0, self._cost_left) * seconds / max(self._cost_done, 1),
         )
+
+
+def _nobody_goes_first(should_stop: ShouldStop) -> ShouldStop:
+    return should_stop
+
+
+class RunQueue:
+    """One run at a time on a device, first come first served. Made once by whoever composes the program.
+
+    Args:
+        lets_others_first: Makes the stop signal of a run one that rests while more urgent work waits; a page gives
+            rankings the way like this.
+    """
+
+    def __init__(self, lets_others_first: Callable[[ShouldStop], ShouldStop] = _nobody_goes_first) -> None:
+        self.lets_others_first = lets_others_first
+        self._queues: defaultdict[str, list[QueuedRun]] = defaultdict(list)
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def place(self, device: str) -> Iterator[QueuedRun]:
+        """Take a place in the queue of a device; it is given up at the end of the block, come what may."""
+        run = QueuedRun(self._queues[device], self._changed)
+        with self._changed:
+            self._queues[device].append(run)
+        try:
+            yield run
+        finally:
+            with self._changed:
+                self._queues[device].remove(run)
+                self._changed.notify_all()
+
+    def waiting(self, device: str) -> int:
+        """Return how many runs are on the device or wait for it."""
+        with self._changed:
+            return len(self._queues[device])
+
+
+class QueuedRun:
+    """A place in the queue of one device."""
+
+    def __init__(self, queue: list[QueuedRun], changed: threading.Condition) -> None:
+        self._queue = queue
+        self._changed = changed
+
+    @property
+    def ahead(self) -> int:
+        """Runs before this one; 0 when it may run."""
+        with self._changed:
+            return self._queue.index(self)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until this run's turn, at most `timeout_s`; whether it has come."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._queue[0] is self, timeout_s)

@@ -1,4 +1,4 @@
-"""Published results, and what can be known about the AutoRAG row that cannot be reproduced. Reads `assets/*.csv` only.
+"""Published results, a run's place among them, and the AutoRAG row that cannot be reproduced. Reads `assets/*.csv`.
 
 The paper's AutoRAG row has NDCG@3 below NDCG@1, which one relevant document a query rules out. The tool of that time
 sorted cosine distances in descending order, so that its top-3 lists were reversed; the counts of hits by rank that
@@ -10,16 +10,18 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
+from koe5_demo.benchmark.datasets.records import DatasetSpec
+from koe5_demo.benchmark.datasets.registry import AUTORAG, DATASETS
 from koe5_demo.benchmark.metrics import PAPER_METRICS
-from koe5_demo.benchmark.results import RunResult
-from koe5_demo.catalog import ASSETS
+from koe5_demo.benchmark.results import RunResult, telling_names
+from koe5_demo.catalog import ASSETS, CATALOG, KOE5
 
 PAPER_NAMES: Final = {
     "nlpai-lab/KoE5": "KoE5",
@@ -33,6 +35,15 @@ PAPER_NAMES: Final = {
 _RANK_NAMES: Final = {"nlpai-lab/KoE5": "KoE5", "BAAI/bge-m3": "bge-m3"}
 _TEXT_COLUMNS: Final = ("model", "revision", "task", "split", "subset", "mteb_version", "dataset_revision", "source")
 _OFFICIAL: Final = "embeddings-benchmark/results"
+
+
+SIZES: Final[dict[str, tuple[int, int | None]]] = {
+    "all": (0, None),
+    "small": (1, 150_000_000),
+    "middle": (150_000_001, 700_000_000),
+    "large": (700_000_001, 10**13),
+}
+"""Choices of the size filter: least and most parameters. Models of unknown size are in "all" only."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +116,48 @@ class Reversal:
     reversed_ndcg_at_3: float
     queries: int
     example: tuple[str, tuple[str, ...]] | None
+
+
+@dataclass(frozen=True)
+class ChartedModel:
+    """A bar of the chart of published models.
+
+    Attributes:
+        rank: Place among all bars of the chart before it was shortened, counted from 1.
+        name: Model or system.
+        value: In [0, 1].
+        kind: Where the number comes from.
+        parameters: Size; None where unknown.
+        source: Public collection, or what computed it here.
+    """
+
+    rank: int
+    name: str
+    value: float
+    kind: Literal["published", "reference", "run"]
+    parameters: int | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The chart of published models: what is drawn, and how many there are on the data set, filtered or not."""
+
+    bars: tuple[ChartedModel, ...]
+    n_published: int
+    n_runs: int
+
+
+@dataclass(frozen=True)
+class Footnote:
+    """The numbers of the AutoRAG footnote: values in [0, 1], hits of the recovered reading."""
+
+    model: str
+    paper: tuple[float, float]
+    recovered: RankCounts
+    mteb: tuple[float, float]
+    n_fits: int
+    n_models: int
 
 
 @cache
@@ -199,6 +252,24 @@ def recovered(hub_id: str) -> RankCounts | None:
     return counts if counts is not None and counts.reversed_fits else None
 
 
+def footnote(reference: str = KOE5.hub_id or "") -> Footnote | None:
+    """Return the numbers of the AutoRAG footnote for a model; None where reversed lists do not explain its row."""
+    counts = recovered(reference)
+    mteb = published_by_mteb(reference, AUTORAG.task, AUTORAG.split)
+    if counts is None or mteb is None:
+        return None
+    paper = paper_table()[PAPER_NAMES[reference]]
+    fits = [model.reversed_fits for model in rank_counts().values()]
+    return Footnote(
+        model=PAPER_NAMES[reference],
+        paper=(paper[AUTORAG.id, "ndcg_at_1"], paper[AUTORAG.id, "ndcg_at_3"]),
+        recovered=counts,
+        mteb=(mteb.metrics["ndcg_at_1"], mteb.metrics["ndcg_at_3"]),
+        n_fits=sum(fits),
+        n_models=len(fits),
+    )
+
+
 def show_reversal(result: RunResult, relevant: Mapping[str, Mapping[str, int]]) -> Reversal:
     """Reverse the top-3 lists of a live run and score them as the tool of that time did.
 
@@ -222,6 +293,59 @@ def show_reversal(result: RunResult, relevant: Mapping[str, Mapping[str, int]]) 
         if example is None and top == [1, 0, 0]:
             example = (query_id, tuple(hits[:3]))
     return Reversal(float(np.mean(first)), float(np.mean(straight)), float(np.mean(backwards)), len(straight), example)
+
+
+def published_sets() -> list[DatasetSpec]:
+    """Return the data sets that have published results, the paper's three first."""
+    specs = [spec for spec in DATASETS.values() if leaderboard(spec.task, spec.split, "ndcg_at_1")]
+    return sorted(specs, key=lambda spec: not spec.suite)
+
+
+def placement(
+    results: Sequence[RunResult], spec: DatasetSpec, metric: str, name: str, size: str, reference: str
+) -> Placement:
+    """Place the results of a run among the published models of a data set.
+
+    Args:
+        results: Results of one run; those on other data sets are left out.
+        spec: The data set.
+        metric: A measure of the table.
+        name: Part of the names of the published models to show.
+        size: A key of `SIZES`.
+        reference: Hub id of the model to mark.
+    """
+    least, most = SIZES[size]
+    published = leaderboard(
+        spec.task, spec.split, metric, name_contains=name.strip(), least_parameters=least, most_parameters=most
+    )
+    bars = [
+        ChartedModel(
+            0,
+            row.model,
+            row.metrics[metric],
+            "reference" if row.model == reference else "published",
+            row.parameters,
+            row.source,
+        )
+        for row in published
+    ]
+    own = [result for result in results if result.task == spec.task]
+    names = telling_names(own)
+    bars += [ChartedModel(0, names[r.fingerprint], r.metrics[metric], "run", _parameters(r), made_with(r)) for r in own]
+    ordered = enumerate(sorted(bars, key=lambda bar: -bar.value), start=1)
+    n_published = len(leaderboard(spec.task, spec.split, metric))
+    return Placement(tuple(replace(bar, rank=rank) for rank, bar in ordered), n_published, len(own))
+
+
+def made_with(result: RunResult) -> str:
+    """Return what computed a result: engine, arithmetic, device."""
+    model = result.manifest.model
+    return f"{model['engine']}, {model['dtype']}, {model['device']}"
+
+
+def _parameters(result: RunResult) -> int | None:
+    spec = CATALOG.get(result.model)
+    return spec.parameters or None if spec else None
 
 
 def _dcg(gains: Sequence[int]) -> float:

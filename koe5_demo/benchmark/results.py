@@ -1,34 +1,141 @@
-"""One result: a system on a data set. Kept on disk in MTEB's form, with the queries beside it.
-
-`DIR/<model>/<dataset>.json` is loadable by `mteb` (`TaskResult.from_disk`); what MTEB has no place for is under
-`koe5_demo`. `DIR/<model>/<dataset>.queries.jsonl` has one line a query (measures, best documents, token counts), and
-`DIR/<model>/<dataset>.trec` the run in TREC's form.
-"""
+"""One result, a system on a data set, and the record beside every number: what was run on what, when and how fast."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+import datetime
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
-import numpy as np
-
 from koe5_demo.benchmark.datasets.records import RetrievalData
-from koe5_demo.benchmark.manifest import Manifest
-from koe5_demo.benchmark.metrics import CUTOFFS, HEADLINE_METRICS, PER_QUERY, PerQuery
-from koe5_demo.benchmark.systems import Ranked
-from koe5_demo.errors import DataError
-from koe5_demo.records import FloatArray, IntArray
-from koe5_demo.whole_files import whole_file
+from koe5_demo.benchmark.metrics import HEADLINE_METRICS, TIE_RULE, PerQuery
+from koe5_demo.benchmark.systems import Ranked, truncated
+from koe5_demo.records import FloatArray, IntArray, ModelInfo
+from koe5_demo.words import Language
 
-RESULT_FORMAT: Final = 1
-_MTEB_FORM: Final = "2.0.0"
-"""The version of MTEB whose result form is written; MTEB converts older ones."""
-_HITS_KEPT: Final = 10
-_SCORES: Final = (*(f"{m}_at_{k}" for m in ("ndcg", "recall", "precision", "f1") for k in CUTOFFS), "mrr_at_10")
+_PACKAGES: Final = (
+    "numpy",
+    "bm25s",
+    "kiwipiepy",
+    "pytrec_eval-terrier",
+    "sentence-transformers",
+    "transformers",
+    "torch",
+    "onnxruntime",
+)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What stands beside a result.
+
+    Attributes:
+        model: `ModelInfo` as a dictionary: id, hub_id, revision, engine, dtype, device, dimensions, max_tokens,
+            prompts, fingerprint, note.
+        data: Name, task, source, licence, subset, split, revision (a commit), content hash, sizes, problems.
+        tie_rule: How equal scores are ordered.
+        versions: Of this project, Python and the packages that matter, as installed.
+        date: When the run ended, ISO 8601, UTC.
+        seconds: By part: load_data, encode, search, score.
+        texts_encoded, texts_cached: Which vectors were computed, which came from the cache.
+        tokens_encoded, tokens_per_s: Speed of what was computed; 0 when all came from the cache.
+        queries_cut, documents_cut: Texts longer than the model reads.
+        cache_damage: Damaged cache segments that were found and encoded again.
+    """
+
+    model: dict[str, Any]
+    data: dict[str, Any]
+    tie_rule: str
+    versions: dict[str, str]
+    date: str
+    seconds: dict[str, float]
+    texts_encoded: int = 0
+    texts_cached: int = 0
+    tokens_encoded: int = 0
+    tokens_per_s: float = 0.0
+    queries_cut: int = 0
+    documents_cut: int = 0
+    cache_damage: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def identity(self) -> tuple[str, str, str]:
+        """Return what a stored result must share to stand for a new run: fingerprint, content of the data, tie rule."""
+        return str(self.model["fingerprint"]), str(self.data["content"]), self.tie_rule
+
+
+def make_manifest(
+    info: ModelInfo, data: RetrievalData, ranked: Ranked, *, load_data_s: float, score_s: float
+) -> Manifest:
+    """Collect the record of one result."""
+    queries_cut, documents_cut = truncated(ranked.lengths)
+    return Manifest(
+        model=describe_model(info),
+        data=describe_data(data),
+        tie_rule=TIE_RULE,
+        versions=installed_versions(),
+        date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        seconds={
+            "load_data": round(load_data_s, 3),
+            "encode": round(ranked.encode_s, 3),
+            "search": round(ranked.search_s, 3),
+            "score": round(score_s, 3),
+        },
+        texts_encoded=ranked.texts_encoded,
+        texts_cached=ranked.texts_cached,
+        tokens_encoded=ranked.tokens_encoded,
+        tokens_per_s=round(ranked.tokens_encoded / ranked.encode_s, 1) if ranked.encode_s > 0 else 0.0,
+        queries_cut=queries_cut,
+        documents_cut=documents_cut,
+        cache_damage=ranked.damaged,
+        notes=[remarks] if (remarks := info.remarks(Language.EN)) else [],
+    )
+
+
+def describe_model(info: ModelInfo) -> dict[str, Any]:
+    """Return a `ModelInfo` as plain JSON values; its notices stand in the note, in English."""
+    described = asdict(replace(info, note=info.remarks(Language.EN)))
+    del described["notices"]
+    return described
+
+
+def describe_data(data: RetrievalData) -> dict[str, Any]:
+    """Return what identifies a data set, without its texts."""
+    return {
+        "name": data.name,
+        "task": data.task,
+        "source": data.source,
+        "licence": data.licence,
+        "subset": data.subset,
+        "split": data.split,
+        "revision": data.revision,
+        "content": data.content_hash(),
+        "n_documents": len(data.documents),
+        "n_queries": len(data.queries),
+        "n_judgements": data.n_judgements,
+        "problems": data.problems.counts(),
+    }
+
+
+@cache
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of this project, Python and the packages that matter."""
+    found = {package: _installed(package) for package in _PACKAGES}
+    return {
+        "koe5_demo": import_module("koe5_demo").__version__,  # by name: the root package also knows torch
+        "python": platform.python_version(),
+        **{package: number for package, number in found.items() if number is not None},
+    }
 
 
 @dataclass(frozen=True)
@@ -73,6 +180,17 @@ class RunResult:
         """MTEB's name of the data set."""
         return str(self.manifest.data["task"])
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells two models of one name apart."""
+        return str(self.manifest.model["fingerprint"])
+
+    @property
+    def unprompted(self) -> bool:
+        """Whether a model encoded the bare texts: none of its prompts is anything. Lexical search has no prompts."""
+        model = self.manifest.model
+        return bool(model["dimensions"]) and not any(model["prompts"].values())
+
     def headline(self) -> dict[str, float]:
         """Return the measures that tables show."""
         return {name: self.metrics[name] for name in HEADLINE_METRICS}
@@ -101,141 +219,24 @@ def result_of(
     )
 
 
-def file_name(name: str) -> str:
-    """Return a name that every file system takes: `BAAI/bge-m3` becomes `BAAI__bge-m3`, `rrf:mini` `rrf-mini`."""
-    safe = re.sub(r"[^\w.+-]", "-", name.replace("/", "__").replace("\\", "__")).strip(".")
-    return safe or "unnamed"
+_TELLING_FACTS: Final = ("hub_id", "device", "revision", "dtype", "engine", "fingerprint")
+_SHOWN_CHARS: Final = 40
 
 
-def result_path(folder: Path, model: str, dataset: str) -> Path:
-    """Return where the result of a system on a data set lies."""
-    return folder / file_name(model) / f"{file_name(dataset)}.json"
+def telling_names(results: Sequence[RunResult]) -> dict[str, str]:
+    """Return a name for each fingerprint among some results: the model's id, and what else tells equal ids apart.
 
-
-def save_result(result: RunResult, folder: Path) -> Path:
-    """Write the three files of a result, each whole or not at all; return the path of the JSON.
-
-    Raises:
-        DataError: If the folder cannot be written.
+    Two servers that each have a model `e5` become `e5 (http://a/v1)` and `e5 (http://b/v1)`, two folders of one name
+    `model (0f3a…)` and `model (77bc…)` by their content.
     """
-    path = result_path(folder, result.model, result.dataset)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path.with_suffix(".trec"), trec_run(result))
-        _write_whole(path.with_suffix(".queries.jsonl"), _query_lines(result))
-        _write_whole(path, json.dumps(mteb_form(result), ensure_ascii=False, indent=2) + "\n")
-    except OSError as error:
-        raise DataError("output_failed", name=str(path), reason=error.strerror or error) from error
-    return path
-
-
-def load_result(path: Path) -> RunResult:
-    """Read a result that `save_result` wrote.
-
-    Raises:
-        DataError: If it is missing, broken, or MTEB's own (which has no queries).
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        extra = document["koe5_demo"]
-        known = {field.name for field in fields(Manifest)}
-        manifest = Manifest(**{name: value for name, value in extra["manifest"].items() if name in known})
-        lines = path.with_suffix(".queries.jsonl").read_text(encoding="utf-8").splitlines()
-        return _from_lines(manifest, extra["metrics"], [json.loads(line) for line in lines], int(extra["max_tokens"]))
-    except OSError as error:
-        raise DataError("file_missing", name=str(path), reason=error.strerror or error) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError("data_not_a_run", name=str(path)) from error
-
-
-def find_results(where: Path) -> list[Path]:
-    """Return the result files at a path: itself, or all below a folder, sorted.
-
-    Raises:
-        DataError: If there is none.
-    """
-    if where.is_file():
-        return [where]
-    found = sorted(path for path in where.rglob("*.json") if path.with_suffix(".queries.jsonl").is_file())
-    if not found:
-        raise DataError("data_not_a_run", name=str(where))
-    return found
-
-
-def mteb_form(result: RunResult) -> dict[str, Any]:
-    """Return the result as `mteb.TaskResult` stores it, with this project's manifest under `koe5_demo`."""
-    data, seconds = result.manifest.data, result.manifest.seconds
-    scores: dict[str, Any] = {name: round(result.metrics[name], 6) for name in _SCORES}
-    scores |= {"main_score": scores["ndcg_at_10"], "hf_subset": data["subset"], "languages": ["kor-Hang"]}
-    return {
-        "dataset_revision": data["revision"] or data["content"],
-        "task_name": data["task"],
-        "mteb_version": _MTEB_FORM,
-        "scores": {data["split"]: [scores]},
-        "evaluation_time": round(sum(seconds.values()), 3),
-        "kg_co2_emissions": None,
-        "koe5_demo": {
-            "format": RESULT_FORMAT,
-            "metrics": dict(result.metrics),
-            "max_tokens": result.max_tokens,
-            "manifest": asdict(result.manifest),
-        },
-    }
-
-
-def trec_run(result: RunResult) -> str:
-    """Return the run in TREC's six columns; blanks in ids become `_`, since the form cannot hold them."""
-    tag = file_name(result.model)
-    lines: list[str] = []
-    for query_id, ids, scores in zip(result.query_ids, result.hits, result.hit_scores, strict=True):
-        name = _unblank(query_id)
-        plain = " ".join(ids).split()
-        if plain != list(ids):  # some id holds a blank
-            plain = [_unblank(id_) for id_ in ids]
-        pairs = enumerate(zip(plain, scores.tolist(), strict=True), start=1)
-        lines += [f"{name} Q0 {document_id} {rank} {score:.9g} {tag}\n" for rank, (document_id, score) in pairs]
-    return "".join(lines)
-
-
-def _query_lines(result: RunResult) -> str:
-    lines = []
-    for row, query_id in enumerate(result.query_ids):
-        record: dict[str, Any] = {
-            "query": query_id,
-            "metrics": {name: round(float(values[row]), 7) for name, values in result.per_query.items()},
-            "hits": list(result.hits[row][:_HITS_KEPT]),
-            "scores": [float(score) for score in result.hit_scores[row][:_HITS_KEPT]],
-        }
-        if result.query_tokens is not None and result.hit_tokens is not None:
-            record["tokens"] = int(result.query_tokens[row])
-            record["hit_tokens"] = result.hit_tokens[row][:_HITS_KEPT].tolist()
-        lines.append(json.dumps(record, ensure_ascii=False))
-    return "\n".join(lines) + "\n"
-
-
-def _from_lines(
-    manifest: Manifest, metrics: Mapping[str, float], records: list[dict[str, Any]], max_tokens: int
-) -> RunResult:
-    counted = bool(records) and "tokens" in records[0]
-    return RunResult(
-        manifest=manifest,
-        metrics={str(name): float(value) for name, value in metrics.items()},
-        per_query={
-            name: np.array([record["metrics"][name] for record in records], dtype=np.float32) for name in PER_QUERY
-        },
-        query_ids=tuple(str(record["query"]) for record in records),
-        hits=tuple(tuple(record["hits"]) for record in records),
-        hit_scores=tuple(np.array(record["scores"], dtype=np.float32) for record in records),
-        query_tokens=np.array([record["tokens"] for record in records], dtype=np.int64) if counted else None,
-        hit_tokens=tuple(np.array(record["hit_tokens"], dtype=np.int64) for record in records) if counted else None,
-        max_tokens=max_tokens,
-    )
-
-
-def _unblank(id_: str) -> str:
-    return "_".join(id_.split())
-
-
-def _write_whole(path: Path, text: str) -> None:
-    with whole_file(path) as file:
-        file.write(text.encode("utf-8"))
+    models = {result.fingerprint: result.manifest.model for result in results}
+    names = {}
+    for fingerprint, model in models.items():
+        rivals = [other for key, other in models.items() if key != fingerprint and other["id"] == model["id"]]
+        told = []
+        for fact in _TELLING_FACTS:
+            if any(other[fact] != model[fact] for other in rivals):
+                told.append(str(model[fact])[:_SHOWN_CHARS])
+                rivals = [other for other in rivals if other[fact] == model[fact]]
+        names[fingerprint] = f"{model['id']} ({', '.join(told)})" if told else str(model["id"])
+    return names

@@ -9,22 +9,22 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from koe5_demo.benchmark.datasets.records import DatasetSpec, RetrievalData
 from koe5_demo.benchmark.datasets.registry import read_dataset
-from koe5_demo.benchmark.gate import RunGate
-from koe5_demo.benchmark.manifest import make_manifest
 from koe5_demo.benchmark.metrics import TIE_RULE, average, score_queries
-from koe5_demo.benchmark.naming import SystemSource
-from koe5_demo.benchmark.progress import Phase, Progress
-from koe5_demo.benchmark.results import RunResult, load_result, result_of, result_path, save_result
-from koe5_demo.benchmark.systems import Ranked, System
-from koe5_demo.benchmark.vector_cache import VectorCache
-from koe5_demo.benchmark.vectors import ShouldStop, StoppedError
+from koe5_demo.benchmark.progress import RunPhase, RunProgress, RunQueue, ShouldStop, StoppedError
+from koe5_demo.benchmark.results import RunResult, describe_data, describe_model, make_manifest, result_of
+from koe5_demo.benchmark.saved_runs import load_result, result_path, save_result, trec_id
+from koe5_demo.benchmark.stored_vectors import DiskVectors, UnwritableError
+from koe5_demo.benchmark.systems import Ranked, System, SystemSource
 from koe5_demo.errors import DataError, DemoError
+from koe5_demo.records import Notice
+from koe5_demo.words import Language
 
 _QUEUE_POLL_S: Final = 0.5
 
@@ -75,7 +75,7 @@ class Finished:
     stopped: bool = False
 
 
-Event = Progress | ResultReady | Failure | Finished
+RunEvent = RunProgress | Notice | ResultReady | Failure | Finished
 
 
 @dataclass(frozen=True)
@@ -83,25 +83,25 @@ class RunOptions:
     """How to run.
 
     Attributes:
-        cache: Where vectors are kept; a temporary folder when None.
+        cache: Where vectors are kept; a temporary folder when None, and from when on it cannot be written to.
         output: Where results are written; nowhere when None.
         resume: Whether a result in `output` of the same model, data and tie rule stands for a new one.
-        gate: The queue; no waiting when None.
+        queue: Where the run waits for its turn; no waiting when None.
         device: Whose queue.
         should_stop: Asked often; True ends the run after the portion under way.
     """
 
-    cache: VectorCache | None = None
+    cache: DiskVectors | None = None
     output: Path | None = None
     resume: bool = False
-    gate: RunGate | None = None
+    queue: RunQueue | None = None
     device: str = "cpu"
     should_stop: ShouldStop = field(default=lambda: False)
 
 
 def run_suite(
     datasets: Sequence[DatasetChoice], systems: Sequence[SystemSource], options: RunOptions | None = None
-) -> Iterator[Event]:
+) -> Iterator[RunEvent]:
     """Run every system on every data set.
 
     Args:
@@ -110,66 +110,81 @@ def run_suite(
         options: Cache, output, queue, stop.
 
     Yields:
-        Progress often; `ResultReady` and `Failure` as they come; `Finished` last, also after a stop.
+        RunProgress often; `ResultReady` and `Failure` as they come, a `Notice` where something else should be known;
+        `Finished` last, also after a stop.
     """
     options = options or RunOptions()
-    if options.gate is None:
-        yield from _with_cache(datasets, systems, options)
+    if options.queue is None:
+        yield from _run(datasets, systems, options)
         return
-    with options.gate.queue(options.device) as ticket:
-        while not ticket.wait(0):
-            yield Progress(Phase.WAITING, done=ticket.ahead)
+    queue = options.queue
+    options = replace(options, should_stop=queue.lets_others_first(options.should_stop))
+    with queue.place(options.device) as place:
+        while not place.wait(0):
+            yield RunProgress(RunPhase.WAITING, done=place.ahead)
             if options.should_stop():
                 yield Finished((), (), stopped=True)
                 return
-            ticket.wait(_QUEUE_POLL_S)
-        yield from _with_cache(datasets, systems, options)
+            place.wait(_QUEUE_POLL_S)
+        yield from _run(datasets, systems, options)
 
 
-def finished(events: Iterator[Event]) -> Finished:
+def finished(events: Iterator[RunEvent]) -> Finished:
     """Run to the end and return the last event."""
     return next(event for event in events if isinstance(event, Finished))
 
 
-def _with_cache(
-    datasets: Sequence[DatasetChoice], systems: Sequence[SystemSource], options: RunOptions
-) -> Iterator[Event]:
-    if options.cache is not None:
-        try:
-            yield from _run(datasets, systems, options, options.cache)
-        finally:
-            options.cache.evict()
-        return
-    with tempfile.TemporaryDirectory(prefix="koe5-vectors-") as folder:
-        yield from _run(datasets, systems, options, VectorCache(Path(folder)))
-
-
-def _run(
-    datasets: Sequence[DatasetChoice], systems: Sequence[SystemSource], options: RunOptions, cache: VectorCache
-) -> Iterator[Event]:
+def _run(datasets: Sequence[DatasetChoice], systems: Sequence[SystemSource], options: RunOptions) -> Iterator[RunEvent]:
     results: list[RunResult] = []
     failures: list[Failure] = []
-    try:
-        for event in _events(datasets, systems, options, cache):
-            if isinstance(event, ResultReady):
-                results.append(event.result)
-            elif isinstance(event, Failure):
-                failures.append(event)
-            yield event
-    except StoppedError:
-        yield Finished(tuple(results), tuple(failures), stopped=True)
-        return
-    yield Finished(tuple(results), tuple(failures))
+    stopped = False
+    with ExitStack() as stack:
+        place = _VectorPlace(options.cache, stack)
+        try:
+            for event in _events(datasets, systems, options, place):
+                if isinstance(event, ResultReady):
+                    results.append(event.result)
+                elif isinstance(event, Failure):
+                    failures.append(event)
+                yield event
+        except StoppedError:
+            stopped = True
+    yield Finished(tuple(results), tuple(failures), stopped)
+
+
+class _VectorPlace:
+    """Where one run keeps its vectors: the cache it was given, or a folder of its own that goes when the run is over.
+
+    Args:
+        given: The cache, if there is one; its bound is seen to when the run is over.
+        stack: What ends with the run.
+    """
+
+    def __init__(self, given: DiskVectors | None, stack: ExitStack) -> None:
+        self._given = given
+        self._stack = stack
+        if given is not None:
+            stack.callback(given.evict)
+        self.cache = given or self._own_folder()
+
+    def leave(self, error: UnwritableError) -> None:
+        """Use a folder of its own from now on; raises the error where that is what it does already."""
+        if self.cache is not self._given:
+            raise error
+        self.cache = self._own_folder()
+
+    def _own_folder(self) -> DiskVectors:
+        return DiskVectors(Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="koe5-vectors-"))))
 
 
 def _events(
-    datasets: Sequence[DatasetChoice], systems: Sequence[SystemSource], options: RunOptions, cache: VectorCache
-) -> Iterator[Event]:
+    datasets: Sequence[DatasetChoice], systems: Sequence[SystemSource], options: RunOptions, place: _VectorPlace
+) -> Iterator[RunEvent]:
     loaded: list[tuple[RetrievalData, float]] = []
     for choice in datasets:
         _check(options)
         name = _name(choice)
-        yield Progress(Phase.LOADING_DATA, dataset=name)
+        yield RunProgress(RunPhase.LOADING_DATA, dataset=name)
         start = time.perf_counter()
         try:
             data = choice if isinstance(choice, RetrievalData) else read_dataset(choice)
@@ -179,7 +194,7 @@ def _events(
         loaded.append((data, time.perf_counter() - start))
     for source in systems if loaded else ():
         _check(options)
-        yield Progress(Phase.LOADING_MODEL, model=source.name)
+        yield RunProgress(RunPhase.LOADING_MODEL, model=source.name)
         try:
             system = source.open()
         except DemoError as error:
@@ -188,34 +203,46 @@ def _events(
         for data, seconds in loaded:
             _check(options)
             try:
-                yield from _one(system, data, seconds, options, cache)
+                yield from _one(system, data, seconds, options, place)
             except DemoError as error:
                 yield Failure(data.name, source.name, error)
 
 
 def _one(
-    system: System, data: RetrievalData, load_data_s: float, options: RunOptions, cache: VectorCache
-) -> Iterator[Event]:
-    info = system.info
-    stored = _stored(system, data, options)
-    if stored is not None:
-        yield stored
+    system: System, data: RetrievalData, load_data_s: float, options: RunOptions, place: _VectorPlace
+) -> Iterator[RunEvent]:
+    info, notes = system.info, []
+    resumed = _resumed(system, data, options)
+    if resumed is not None:
+        yield resumed
         return
-    ranked = yield from _named(system.rank(data, cache, options.should_stop), data.name, info.id)
-    yield Progress(Phase.SCORING, data.name, info.id)
+    try:
+        ranked = yield from _named(system.rank(data, place.cache, options.should_stop), data.name, info.id)
+    except UnwritableError as error:
+        place.leave(error)
+        notes.append(Notice("notice_uncached", {"reason": error.values["reason"]}))
+        yield notes[-1]
+        ranked = yield from _named(system.rank(data, place.cache, options.should_stop), data.name, info.id)
+    yield RunProgress(RunPhase.SCORING, data.name, info.id)
     start = time.perf_counter()
     per_query = score_queries(ranked.rankings, data.query_ids, data.document_ids, data.qrels)
     metrics = average(per_query)
     manifest = make_manifest(info, data, ranked, load_data_s=load_data_s, score_s=time.perf_counter() - start)
+    if options.output is not None and any(trec_id(id_) != id_ for id_ in (*data.query_ids, *data.document_ids)):
+        notes.append(Notice("notice_trec_ids"))
+        yield notes[-1]
+    manifest.notes.extend(note.text(Language.EN) for note in notes)
     result = result_of(manifest, metrics, per_query, data, ranked)
     path = None
     if options.output is not None:
-        yield Progress(Phase.WRITING, data.name, info.id)
+        yield RunProgress(RunPhase.WRITING, data.name, info.id)
         path = save_result(result, options.output)
     yield ResultReady(result, path=path)
 
 
-def _named(steps: Generator[Progress, None, Ranked], dataset: str, model: str) -> Generator[Progress, None, Ranked]:
+def _named(
+    steps: Generator[RunProgress, None, Ranked], dataset: str, model: str
+) -> Generator[RunProgress, None, Ranked]:
     """Pass steps on with names filled in, and the return value with them."""
     try:
         while True:
@@ -225,11 +252,11 @@ def _named(steps: Generator[Progress, None, Ranked], dataset: str, model: str) -
         return ranked
 
 
-def _stored(system: System, data: RetrievalData, options: RunOptions) -> ResultReady | None:
+def _resumed(system: System, data: RetrievalData, options: RunOptions) -> ResultReady | None:
     """Return the result of an earlier run, if it may stand for this one."""
     if not options.resume or options.output is None:
         return None
-    path = result_path(options.output, system.info.id, data.name)
+    path = result_path(options.output, describe_model(system.info), describe_data(data))
     if not path.is_file():
         return None
     try:

@@ -1,9 +1,13 @@
-"""What can be ranked with: an encoder, BM25, or both fused. One protocol, so that a run knows no difference."""
+"""What can be ranked with: an encoder, BM25, or both fused. One protocol, so that a run knows no difference.
+
+Names on the command line and the page: `bm25`, `bm25-kiwi`, `rrf:MODEL`, `weighted:MODEL`; anything else is a model.
+A system is opened when its turn comes.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Final, Protocol
@@ -11,19 +15,29 @@ from typing import Final, Protocol
 import numpy as np
 
 from koe5_demo.benchmark.datasets.records import RetrievalData
-from koe5_demo.benchmark.fusion import DENSE_WEIGHT, RRF_CONSTANT, reciprocal_rank, weighted_score
-from koe5_demo.benchmark.lexical import Bm25Index
+from koe5_demo.benchmark.lexical import Bm25Index, kiwi_morphemes
 from koe5_demo.benchmark.metrics import DEPTH
-from koe5_demo.benchmark.progress import Phase, Progress
-from koe5_demo.benchmark.rankings import Rankings, padded, tie_priority
+from koe5_demo.benchmark.progress import RunPhase, RunProgress, ShouldStop, StoppedError
+from koe5_demo.benchmark.rankings import (
+    DENSE_WEIGHT,
+    RRF_CONSTANT,
+    Rankings,
+    padded,
+    reciprocal_rank,
+    tie_priority,
+    weighted_score,
+)
 from koe5_demo.benchmark.search import search
-from koe5_demo.benchmark.vector_cache import VanishedError, VectorCache
-from koe5_demo.benchmark.vectors import ShouldStop, StoppedError, store_vectors
+from koe5_demo.benchmark.stored_vectors import DiskVectors, VanishedError, store_vectors
 from koe5_demo.encoding import zero_gpu
 from koe5_demo.errors import DataError
-from koe5_demo.ranking.lexical import K1, B, Tokenizer
+from koe5_demo.ranking.lexical import K1, B, Tokenizer, character_bigrams
 from koe5_demo.records import Encoder, IntArray, ModelInfo, Prompts, Role
 
+FUSIONS: Final = ("rrf", "weighted")
+LEXICAL_NAMES: Final = ("bm25", "bm25-kiwi")
+
+LoadEncoder = Callable[[str], Encoder]
 _TRIES: Final = 3
 _QUERIES_A_STEP: Final = 64
 
@@ -73,8 +87,8 @@ class System(Protocol):
         """Return what stands beside its numbers."""
 
     def rank(
-        self, data: RetrievalData, cache: VectorCache, should_stop: ShouldStop
-    ) -> Generator[Progress, None, Ranked]:
+        self, data: RetrievalData, cache: DiskVectors, should_stop: ShouldStop
+    ) -> Generator[RunProgress, None, Ranked]:
         """Rank, telling the progress."""
 
 
@@ -90,8 +104,8 @@ class DenseSystem:
         return self._encoder.info
 
     def rank(
-        self, data: RetrievalData, cache: VectorCache, should_stop: ShouldStop
-    ) -> Generator[Progress, None, Ranked]:
+        self, data: RetrievalData, cache: DiskVectors, should_stop: ShouldStop
+    ) -> Generator[RunProgress, None, Ranked]:
         """Encode what the cache lacks, then search in chunks.
 
         Raises:
@@ -103,19 +117,19 @@ class DenseSystem:
                 return (yield from self._rank(data, cache, should_stop))
             except VanishedError:  # noqa: PERF203 at most three turns
                 continue
-        raise DataError("cache_vanished", name=str(cache.folder))
+        raise DataError("cache_vanished")
 
     def _rank(
-        self, data: RetrievalData, cache: VectorCache, should_stop: ShouldStop
-    ) -> Generator[Progress, None, Ranked]:
+        self, data: RetrievalData, cache: DiskVectors, should_stop: ShouldStop
+    ) -> Generator[RunProgress, None, Ranked]:
         queries = yield from store_vectors(self._encoder, data.queries, Role.QUERY, cache, should_stop)
         documents = yield from store_vectors(self._encoder, data.documents, Role.PASSAGE, cache, should_stop)
         start = time.perf_counter()
         total = len(data.documents)
-        yield Progress(Phase.SEARCHING, total=total)
+        yield RunProgress(RunPhase.SEARCHING, total=total)
         priority = tie_priority(data.document_ids)
         rankings = search(queries.matrix(), documents.chunks(), priority, DEPTH, device=self._search_device())
-        yield Progress(Phase.SEARCHING, done=total, total=total)
+        yield RunProgress(RunPhase.SEARCHING, done=total, total=total)
         both = (queries, documents)
         encoded = sum(part.texts_encoded for part in both)
         return Ranked(
@@ -164,9 +178,9 @@ class LexicalSystem:
     def rank(
         self,
         data: RetrievalData,
-        cache: VectorCache,  # noqa: ARG002 the protocol has it; there are no vectors
+        cache: DiskVectors,  # noqa: ARG002 the protocol has it; there are no vectors
         should_stop: ShouldStop,
-    ) -> Generator[Progress, None, Ranked]:
+    ) -> Generator[RunProgress, None, Ranked]:
         """Index the corpus and search it.
 
         Raises:
@@ -177,14 +191,14 @@ class LexicalSystem:
         if content in self._known:
             return self._known[content]
         start = time.perf_counter()
-        yield Progress(Phase.SEARCHING, total=len(data.queries))
+        yield RunProgress(RunPhase.SEARCHING, total=len(data.queries))
         index = Bm25Index(data.documents, self._tokenizer)
         depth, priority = min(DEPTH, len(data.documents)), tie_priority(data.document_ids)
         rows = []
         for ranking in index.rankings(data.queries, priority, depth):
             rows.append(ranking)
             if len(rows) % _QUERIES_A_STEP == 0:
-                yield Progress(Phase.SEARCHING, done=len(rows), total=len(data.queries))
+                yield RunProgress(RunPhase.SEARCHING, done=len(rows), total=len(data.queries))
             if should_stop():
                 raise StoppedError
         ranked = Ranked(padded(rows, depth), search_s=time.perf_counter() - start)
@@ -193,7 +207,7 @@ class LexicalSystem:
 
 
 class FusedSystem:
-    """A dense and a lexical ranking made one; see `koe5_demo.benchmark.fusion`."""
+    """A dense and a lexical ranking made one; see `koe5_demo.benchmark.rankings`."""
 
     def __init__(self, method: str, dense: System, lexical: System) -> None:
         self._method = method
@@ -213,8 +227,8 @@ class FusedSystem:
         )
 
     def rank(
-        self, data: RetrievalData, cache: VectorCache, should_stop: ShouldStop
-    ) -> Generator[Progress, None, Ranked]:
+        self, data: RetrievalData, cache: DiskVectors, should_stop: ShouldStop
+    ) -> Generator[RunProgress, None, Ranked]:
         """Rank with both and fuse; raises what they raise."""
         dense = yield from self._dense.rank(data, cache, should_stop)
         lexical = yield from self._lexical.rank(data, cache, should_stop)
@@ -231,3 +245,66 @@ def truncated(lengths: Lengths | None) -> tuple[int, int]:
         return 0, 0
     cut = lengths.max_tokens
     return int(np.count_nonzero(lengths.queries > cut)), int(np.count_nonzero(lengths.documents > cut))
+
+
+@dataclass(frozen=True)
+class SystemSource:
+    """A system that is opened when its turn comes.
+
+    Attributes:
+        name: As it was asked for.
+        open: Opens it; may raise a `DemoError`, which then is that system's failure only.
+    """
+
+    name: str
+    open: Callable[[], System]
+
+
+def system_sources(names: Sequence[str], load: LoadEncoder) -> list[SystemSource]:
+    """Return a source for each distinct name, in order. A model that several names need is loaded once.
+
+    Args:
+        names: See the module's head.
+        load: Opens an encoder by name.
+    """
+    shared = _Shared(load)
+    return [SystemSource(name, shared.opener(name)) for name in dict.fromkeys(names)]
+
+
+def encoder_source(encoder: Encoder, name: str | None = None) -> SystemSource:
+    """Return a source for an encoder that is loaded already."""
+    system = DenseSystem(encoder)
+    return SystemSource(name or encoder.info.id, lambda: system)
+
+
+class _Shared:
+    """Systems that several names use: the lexical ones, and the model that was loaded last."""
+
+    def __init__(self, load: LoadEncoder) -> None:
+        self._load = load
+        self._last_encoder: tuple[str, Encoder] | None = None
+        self._lexical = {
+            "bm25": LexicalSystem("bm25", character_bigrams, "character bigrams of words"),
+            "bm25-kiwi": LexicalSystem("bm25-kiwi", kiwi_morphemes, "Kiwi morphemes"),
+        }
+
+    def opener(self, name: str) -> Callable[[], System]:
+        def open_system() -> System:
+            return self._open(name)
+
+        return open_system
+
+    def _open(self, name: str) -> System:
+        if name in self._lexical:
+            return self._lexical[name]
+        method, colon, model = name.partition(":")
+        if colon and method in FUSIONS:
+            return FusedSystem(method, DenseSystem(self._encoder(model)), self._lexical["bm25"])
+        return DenseSystem(self._encoder(name))
+
+    def _encoder(self, name: str) -> Encoder:
+        """Load a model, letting go of the one before, so that one at a time is in memory."""
+        if self._last_encoder is None or self._last_encoder[0] != name:
+            self._last_encoder = None
+            self._last_encoder = (name, self._load(name))
+        return self._last_encoder[1]

@@ -14,11 +14,11 @@ from gradio.events import api as add_endpoint
 
 from koe5_demo import exports, inputs
 from koe5_demo.benchmark.datasets.registry import DATASETS
-from koe5_demo.benchmark.gate import RunGate
-from koe5_demo.benchmark.naming import system_sources
-from koe5_demo.benchmark.report import result_record
+from koe5_demo.benchmark.progress import RunQueue
+from koe5_demo.benchmark.result_tables import result_record
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
-from koe5_demo.benchmark.vector_cache import VectorCache
+from koe5_demo.benchmark.stored_vectors import DiskVectors
+from koe5_demo.benchmark.systems import system_sources
 from koe5_demo.catalog import CATALOG
 from koe5_demo.edge.requests_log import told
 from koe5_demo.encoding.host import ModelHost
@@ -30,7 +30,6 @@ from koe5_demo.ranking.scores import checked_top_k, similarity
 from koe5_demo.records import Encoder
 from koe5_demo.settings import Settings
 from koe5_demo.ui.boundary import MODEL_QUEUE, stop_if_left, unexpected
-from koe5_demo.ui.fair_queue import Bench
 from koe5_demo.ui.gradio_seams import has_left
 from koe5_demo.words import Language
 
@@ -46,13 +45,13 @@ class Api:
     Args:
         host: Where models come from.
         settings: Limits, and where benchmark vectors are kept.
-        bench: What benchmark runs share with those of the page.
+        queue: Of benchmark runs, shared with the page's.
     """
 
-    def __init__(self, host: ModelHost, settings: Settings, bench: Bench | None = None) -> None:
+    def __init__(self, host: ModelHost, settings: Settings, queue: RunQueue | None = None) -> None:
         self._host = host
         self._settings = settings
-        self._bench = bench or Bench(RunGate())
+        self._queue = queue or RunQueue()
 
     def rank(
         self,
@@ -185,12 +184,12 @@ class Api:
         if not isinstance(dataset, str) or dataset not in DATASETS:
             raise InputError("bad_option", name="dataset", value=dataset, valid=", ".join(DATASETS))
         names = _strings(models) if models else [self._host.serving, "bm25"]
-        cache = VectorCache(self._settings.data_dir / "vectors", self._settings.disk_cache_mb * 1_000_000)
+        cache = DiskVectors(self._settings.data_dir / "vectors", self._settings.disk_cache_mb * 1_000_000)
         options = RunOptions(
             cache=cache,
-            gate=self._bench.gate,
+            queue=self._queue,
             device=self._settings.device,
-            should_stop=self._bench.between(has_left),
+            should_stop=has_left,
         )
         done = finished(run_suite([dataset], system_sources(names, self._encoder), options))
         if done.stopped:
@@ -213,9 +212,9 @@ class Api:
         return clean.texts
 
 
-def build_api(host: ModelHost, settings: Settings, bench: Bench) -> None:
+def build_api(host: ModelHost, settings: Settings, queue: RunQueue) -> None:
     """Name the public endpoints. Must be called inside a gr.Blocks context."""
-    api = Api(host, settings, bench)
+    api = Api(host, settings, queue)
     options: dict[str, dict[str, Any]] = {
         "models": {"queue": False},
         "benchmark": {"concurrency_id": BENCHMARK_QUEUE, "concurrency_limit": 1},

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import gradio as gr
 
+from koe5_demo.benchmark.live import LiveBenchmarks
+from koe5_demo.benchmark.progress import RunQueue
+from koe5_demo.benchmark.saved_runs import SHIPPED
 from koe5_demo.encoding.host import ModelHost
+from koe5_demo.errors import DemoError
+from koe5_demo.inputs import Layout
 from koe5_demo.settings import Settings
-from koe5_demo.ui import benchmark_render as render
-from koe5_demo.ui.benchmark_events import Events
-from koe5_demo.ui.benchmark_layout import Form, Look, Shown, build_form, build_look, build_shown
-from koe5_demo.ui.boundary import PLAIN, Words, guarded
-from koe5_demo.ui.fair_queue import Bench
+from koe5_demo.ui.benchmark_form import RunForm, Values, progress
+from koe5_demo.ui.benchmark_look import CloserLook
+from koe5_demo.ui.benchmark_results import RunResults
+from koe5_demo.ui.boundary import PLAIN, Words, guarded, language_of, shown_error, unexpected
 from koe5_demo.ui.ranking_tab import RankingTab
+from koe5_demo.ui.render import render_template
+from koe5_demo.words import Language
 
 BENCHMARK_QUEUE: Final = "benchmark"
 RUNS_AT_ONCE: Final = 8
-"""Runs that may be under way or wait where they can be seen; one computes at a time, by the gate."""
+"""Runs that may be under way or wait where they can be seen; one computes at a time, by the queue of runs."""
 QUIET: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
 
-
-@dataclass(frozen=True)
-class BenchmarkTab:
-    """The components that other parts of the page reach for."""
-
-    run: gr.Dropdown
-    start: gr.Button
+Compute = Callable[[Values, Language], Values]
 
 
 def build_benchmark_tab(
@@ -40,8 +39,8 @@ def build_benchmark_tab(
     *,
     tabs: gr.Tabs,
     tab: gr.Tab,
-    bench: Bench,
-) -> BenchmarkTab:
+    runs: RunQueue,
+) -> None:
     """Lay out the tab and wire its events. Must be called inside `tab`.
 
     Args:
@@ -52,125 +51,190 @@ def build_benchmark_tab(
         ranking_tab: Where a query can be opened.
         tabs: All tabs, to switch to that one.
         tab: This one; its results are filled in when it is first opened.
-        bench: What benchmark runs share with those of the endpoint.
+        runs: The queue of benchmark runs, shared with the endpoint.
     """
-    words.make(gr.HTML, {"value": render.lead}, **PLAIN)
-    form = build_form(host, settings, words)
-    shown = build_shown(words)
-    look = build_look(words)
-    events = Events(host, settings, bench)
-    _wire_run(events, form, shown, look, language)
-    _wire_shown(events, shown, look, language)
-    _wire_look(events, shown, look, language, ranking_tab, tabs)
-    _wire_downloads(events, shown, look, language)
-    refreshed = [form.models, form.absent, form.about, shown.run]
-    everything = [shown.run, *shown.filters, look.a, look.b, look.which, look.query, language]
-    panels = [*_run_outputs(shown, look), *_look_outputs(shown, look)]
-    tab.select(guarded(events.on_refresh), [*form.inputs, shown.run, language], refreshed, **QUIET).then(
-        guarded(events.on_everything), everything, panels, **QUIET
-    )
-    language.change(
-        guarded(events.on_refresh), [*form.inputs, shown.run, language], refreshed, queue=False, **QUIET
-    ).then(guarded(events.on_everything), everything, panels, **QUIET)
-    return BenchmarkTab(shown.run, form.start)
+    live = LiveBenchmarks(host, settings, runs)
+    words.make(gr.HTML, {"value": lambda tongue: render_template("bench_lead.html", tongue)}, **PLAIN)
+    form = RunForm(live, host, settings, words)
+    results = RunResults(live.saved, words)
+    look = CloserLook(live.saved, results.run, results.reversal, words)
+    events = _Events(live, form, results, look, language)
+    events.wire_opening(tab)
+    events.wire_run()
+    events.wire_results()
+    events.wire_look()
+    events.wire_downloads()
+    events.wire_ranking(ranking_tab, tabs)
 
 
-def _run_outputs(shown: Shown, look: Look) -> list[Any]:
-    return [
-        shown.results,
-        shown.chart,
-        shown.manifests,
-        shown.paper,
-        shown.published_chart,
-        shown.published,
-        look.a,
-        look.b,
-    ]
+class _Events:
+    """Handlers over all parts of the tab: values by component in, the values that change out."""
 
+    def __init__(
+        self, live: LiveBenchmarks, form: RunForm, results: RunResults, look: CloserLook, language: gr.Radio
+    ) -> None:
+        self._live = live
+        self._form = form
+        self._results = results
+        self._look = look
+        self._language = language
+        self._shown = [*results.outputs, *look.lists]
 
-def _look_outputs(shown: Shown, look: Look) -> list[Any]:
-    return [look.comparison, shown.reversal, look.counted, look.query, look.view]
+    def wire_opening(self, tab: gr.Tab) -> None:
+        """Fill the tab when it is opened, and anew when the language changes."""
+        form, results, look = self._form, self._results, self._look
+        inputs, outputs = {*form.inputs, results.run}, [form.models, form.absent, form.about, results.run]
+        everything = {*results.inputs, *look.inputs}
+        for event, how in ((tab.select, {}), (self._language.change, {"queue": False})):
+            refreshed = self._on(event, self.refresh, inputs, outputs, **how)
+            self._on(refreshed.then, self.show_all, everything, [*self._shown, *look.outputs])
 
-
-def _look_inputs(shown: Shown, look: Look, language: gr.Radio) -> list[Any]:
-    return [shown.run, look.a, look.b, look.which, look.query, language]
-
-
-def _wire_run(events: Events, form: Form, shown: Shown, look: Look, language: gr.Radio) -> None:
-    token = gr.State("")
-    buttons = [form.start, form.stop]
-    chosen = [*form.inputs, language]
-    for part in (form.models, form.more):
-        part.input(guarded(events.on_about), chosen, form.about, trigger_mode="always_last", **QUIET)
-    started = form.start.click(guarded(events.on_start), chosen, [token, *buttons], **QUIET)
-    started.success(
-        events.on_run,
-        [*form.inputs, token, *shown.filters, language],
-        [form.progress, *buttons, shown.run, *_run_outputs(shown, look)],
-        concurrency_id=BENCHMARK_QUEUE,
-        concurrency_limit=RUNS_AT_ONCE,
-        **QUIET,
-    ).then(guarded(events.on_look), _look_inputs(shown, look, language), _look_outputs(shown, look), **QUIET)
-    form.stop.click(events.on_stop, token, form.stop, queue=False, **QUIET)
-
-
-def _wire_shown(events: Events, shown: Shown, look: Look, language: gr.Radio) -> None:
-    filters = [shown.run, *shown.filters, language]
-    published = [shown.paper, shown.published_chart, shown.published]
-    shown.run.input(guarded(events.on_choose_run), filters, _run_outputs(shown, look), **QUIET).then(
-        guarded(events.on_look), _look_inputs(shown, look, language), _look_outputs(shown, look), **QUIET
-    )
-    chosen = [part.input for part in shown.filters if part is not shown.published_name]
-    # A text box tells of typing by `change`; no handler writes to this one.
-    for event in (*chosen, shown.published_name.change):
-        event(guarded(events.on_filter), filters, published, trigger_mode="always_last", **QUIET)
-
-
-def _wire_look(
-    events: Events, shown: Shown, look: Look, language: gr.Radio, ranking_tab: RankingTab, tabs: gr.Tabs
-) -> None:
-    inputs = _look_inputs(shown, look, language)
-    explorer = [look.counted, look.query, look.view]
-    look.a.input(
-        guarded(events.on_a),
-        [shown.run, look.a, look.b, look.which, language],
-        [look.b, *_look_outputs(shown, look)],
-        **QUIET,
-    )
-    look.b.input(guarded(events.on_look), inputs, _look_outputs(shown, look), **QUIET)
-    for part in (look.which, look.query):
-        part.input(guarded(events.on_which), inputs, explorer, **QUIET)
-    for button, step in ((look.previous, -1), (look.next, 1)):
-        button.click(guarded(events.mover(step)), inputs, explorer, **QUIET)
-    look.open.click(
-        guarded(events.on_open),
-        inputs,
-        [ranking_tab.queries, ranking_tab.passages, ranking_tab.layout, ranking_tab.form.file, tabs],
-        **QUIET,
-    ).then(fn=None, js="() => window.scrollTo({top: 0})").then(**ranking_tab.run_event)
-
-
-def _wire_downloads(events: Events, shown: Shown, look: Look, language: gr.Radio) -> None:
-    """Hand files to the browser as text that it saves itself."""
-    name = gr.Textbox(visible="hidden", elem_id="bench-download-name")
-    text = gr.Textbox(visible="hidden", elem_id="bench-download-text")
-    plans = (
-        (shown.csv, events.csv, shown.run, "text/csv;charset=utf-8"),
-        (shown.markdown, events.markdown, shown.run, "text/markdown;charset=utf-8"),
-        (look.json, events.json, look.a, "application/json"),
-        (look.trec, events.trec, look.a, "text/plain;charset=utf-8"),
-    )
-    for button, make, source, kind in plans:
-        button.click(guarded(_with_language(make)), [source, language], [name, text], queue=False, **QUIET).success(
-            fn=None, inputs=[name, text], js=f"(name, text) => window.koe5.download(name, text, '{kind}')"
+    def wire_run(self) -> None:
+        """Estimate, start, run, stop."""
+        form, results, look = self._form, self._results, self._look
+        for part in (form.models, form.more):
+            self._on(part.input, form.estimate, form.inputs, [form.about], trigger_mode="always_last")
+        buttons = [form.start, form.stop]
+        started = self._on(form.start.click, form.begin, form.inputs, [form.token, *buttons])
+        ran = started.success(
+            self.run,
+            {*form.inputs, form.token, *results.inputs, self._language},
+            [form.progress, *buttons, results.run, *self._shown],
+            concurrency_id=BENCHMARK_QUEUE,
+            concurrency_limit=RUNS_AT_ONCE,
+            **QUIET,
         )
+        self._on(ran.then, look.look, look.inputs, look.outputs)
+        form.stop.click(self.stop, {form.token}, [form.stop], queue=False, **QUIET)
+
+    def wire_results(self) -> None:
+        """Show another run, or other published rows."""
+        results, look = self._results, self._look
+        chosen = self._on(results.run.input, self.show_run, results.inputs, self._shown)
+        self._on(chosen.then, look.look, look.inputs, look.outputs)
+        # A text box tells of typing by `change`; no handler writes to this one.
+        edited: list[Any] = [part.change if part is results.published_name else part.input for part in results.filters]
+        for event in edited:
+            self._on(event, self.place, results.inputs, results.published_outputs, trigger_mode="always_last")
+
+    def wire_look(self) -> None:
+        """Look at another result, against another one, at other queries."""
+        look = self._look
+        self._on(look.a.input, self.choose_result, look.inputs, [look.b, *look.outputs])
+        self._on(look.b.input, look.look, look.inputs, look.outputs)
+        for part in (look.which, look.query):
+            self._on(part.input, look.explore, look.inputs, look.explorer_outputs)
+        self._on(look.next.click, self.next_query, look.inputs, look.explorer_outputs)
+        self._on(look.previous.click, self.previous_query, look.inputs, look.explorer_outputs)
+
+    def wire_downloads(self) -> None:
+        """Hand files to the browser as text that it saves itself."""
+        results, look = self._results, self._look
+        name = gr.Textbox(visible="hidden", elem_id="bench-download-name")
+        text = gr.Textbox(visible="hidden", elem_id="bench-download-text")
+        plans = (
+            (results.csv, results.csv_file, results.run, "text/csv;charset=utf-8"),
+            (results.markdown, results.markdown_file, results.run, "text/markdown;charset=utf-8"),
+            (look.json, look.json_file, look.a, "application/json"),
+            (look.trec, look.trec_file, look.a, "text/plain;charset=utf-8"),
+        )
+        for button, make, source, kind in plans:
+            made = self._on(button.click, _as_file(make, name, text), {source}, [name, text], queue=False)
+            made.success(fn=None, inputs=[name, text], js=f"(name, text) => window.koe5.download(name, text, '{kind}')")
+
+    def wire_ranking(self, ranking_tab: RankingTab, tabs: gr.Tabs) -> None:
+        """Put a query and its best documents into the ranking tab, and go there."""
+
+        def open_in_ranking(values: Values, _language: Language) -> Values:
+            texts = self._look.ranking_texts(values)
+            if texts is None:
+                return {tabs: gr.skip()}
+            return {
+                ranking_tab.queries: texts[0],
+                ranking_tab.passages: texts[1],
+                ranking_tab.layout: Layout.BLOCKS.value,
+                ranking_tab.form.file: None,
+                tabs: gr.Tabs(selected="ranking"),
+            }
+
+        outputs = [ranking_tab.queries, ranking_tab.passages, ranking_tab.layout, ranking_tab.form.file, tabs]
+        opened = self._on(self._look.open.click, open_in_ranking, self._look.inputs, outputs)
+        opened.then(fn=None, js="() => window.scrollTo({top: 0})").then(**ranking_tab.run_event)
+
+    def refresh(self, values: Values, language: Language) -> Values:
+        """Tell anew what there is: models, data sets with their times, saved runs."""
+        runs = self._results.run_list(values[self._results.run], language)
+        return {**self._form.refresh(values, language), **runs}
+
+    def show_all(self, values: Values, language: Language) -> Values:
+        """Show what is chosen, all of it."""
+        return {**self.show_run(values, language), **self._look.look(values, language)}
+
+    def show_run(self, values: Values, language: Language) -> Values:
+        """Show a run; the closer look goes to what it was at, or to the run's first result."""
+        unchosen = {self._look.a: None, self._look.b: None}
+        saved = self._live.saved.results(values[self._results.run] or SHIPPED)
+        return {
+            **self._results.show(saved, values, language),
+            **self._look.offer({**unchosen, **values}, language),
+        }
+
+    def place(self, values: Values, language: Language) -> Values:
+        """Show the published rows of another choice."""
+        saved = self._live.saved.results(values[self._results.run] or SHIPPED)
+        return self._results.place(saved, values, language)
+
+    def choose_result(self, values: Values, language: Language) -> Values:
+        """Look at another result, at its first query."""
+        values = {**values, self._look.query: None}
+        return {**self._look.offer_others(values, language), **self._look.look(values, language)}
+
+    def next_query(self, values: Values, language: Language) -> Values:
+        """Go to the next query, and from the last to the first."""
+        return self._look.explore(values, language, step=1)
+
+    def previous_query(self, values: Values, language: Language) -> Values:
+        """Go to the previous query, and from the first to the last."""
+        return self._look.explore(values, language, step=-1)
+
+    def run(self, values: Values) -> Iterator[Values]:
+        """Run, showing every result as it comes."""
+        language = language_of(values[self._language])
+        try:
+            for state in self._live.run(self._form.read(values), values[self._form.token]):
+                saved = self._live.saved.results(state.run_id) if state.new_result else []
+                shown: Values = {self._form.progress: progress(state, len(saved), language)}
+                shown |= self._form.buttons(running=not state.ended)
+                if saved:
+                    shown |= self._results.run_list(state.run_id, language)
+                    shown |= self.show_run({**values, self._results.run: state.run_id}, language)
+                yield shown
+        except DemoError as error:
+            raise shown_error(error.text(language)) from error
+        except Exception as error:
+            raise unexpected(error, language) from error
+
+    def stop(self, values: Values) -> Values:
+        """Ask the visitor's run to stop."""
+        self._live.stop(values[self._form.token])
+        return {self._form.stop: gr.update(interactive=False)}
+
+    def _on(
+        self, event: Callable[..., Any], compute: Compute, inputs: Iterable[Any], outputs: list[Any], **how: Any
+    ) -> Any:
+        """Wire an event, so that `compute` gets values by component, and the visitor's language."""
+
+        def handler(values: Values) -> Values:
+            return compute(values, language_of(values[self._language]))
+
+        handler.__name__ = compute.__name__
+        return event(guarded(handler), {*inputs, self._language}, outputs, **QUIET, **how)
 
 
-def _with_language(make: Callable[[str], tuple[str, str]]) -> Callable[[str, str], tuple[str, str]]:
-    """Add the argument that `guarded` reads its language from."""
+def _as_file(make: Callable[[Values], tuple[str, str]], name: gr.Textbox, text: gr.Textbox) -> Compute:
+    def file(values: Values, _language: Language) -> Values:
+        made = make(values)
+        return {name: made[0], text: made[1]}
 
-    def handler(chosen: str, _tongue: str) -> tuple[str, str]:
-        return make(chosen)
-
-    handler.__name__ = make.__name__
-    return handler
+    file.__name__ = make.__name__
+    return file

@@ -38,7 +38,7 @@ def guarded(handler: Callable[P, R]) -> Callable[P, R]:
     @wraps(handler)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         values = list(args[0].values()) if args and isinstance(args[0], dict) else list(args)
-        language = _language(_chosen_language(args))
+        language = language_of(_chosen_language(args))
         try:
             with told(event, values):
                 return handler(*args, **kwargs)
@@ -78,7 +78,7 @@ def _chosen_language(args: tuple[Any, ...]) -> Any:
     return next((value for part, value in args[0].items() if getattr(part, "elem_id", None) == LANGUAGE_ID), None)
 
 
-def _language(value: Any) -> Language:
+def language_of(value: Any) -> Language:
     """Return the visitor's language; a program may send anything in its place."""
     return Language.EN if value == Language.EN.value else Language.KO
 

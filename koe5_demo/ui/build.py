@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import gradio as gr
 
-from koe5_demo.benchmark.gate import RunGate
+from koe5_demo.benchmark.progress import RunQueue
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.settings import Settings
 from koe5_demo.ui import render
 from koe5_demo.ui.api import build_api
 from koe5_demo.ui.benchmark_tab import build_benchmark_tab
 from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, label
-from koe5_demo.ui.fair_queue import Bench, Courtesy
+from koe5_demo.ui.fair_queue import Courtesy
 from koe5_demo.ui.gradio_seams import is_waited_for, keep_no_statistics
 from koe5_demo.ui.model_bar import build_model_bar
 from koe5_demo.ui.model_tab import build_model_tab
@@ -49,18 +49,18 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
                     elem_id="language",
                 )
                 dark = words.make(gr.Button, {"value": label("dark")}, size="sm", elem_id="dark", min_width=90)
-        bench = Bench(RunGate(), Courtesy(partial(is_waited_for, page, MODEL_QUEUE)).between)
+        runs = RunQueue(Courtesy(partial(is_waited_for, page, MODEL_QUEUE)).between)
         bar = build_model_bar(host, words, language)
         with gr.Tabs() as tabs:
             with words.make(gr.Tab, {"label": label("tab_ranking")}, id="ranking"):
                 ranking = build_ranking_tab(host, settings, words, bar.model, language)
             with words.make(gr.Tab, {"label": label("tab_benchmark")}, id="benchmark") as benchmark:
-                build_benchmark_tab(host, settings, words, language, ranking, tabs=tabs, tab=benchmark, bench=bench)
+                build_benchmark_tab(host, settings, words, language, ranking, tabs=tabs, tab=benchmark, runs=runs)
             with words.make(gr.Tab, {"label": label("tab_model")}, id="model") as about:
                 build_model_tab(host, words, bar.model, language, about)
         words.make(gr.HTML, {"value": render.footer}, **PLAIN)
         _wire_frame(words, language, dark)
-        build_api(host, settings, bench)
+        build_api(host, settings, runs)
         wire_load(page, ranking, host, language)
     return page
 

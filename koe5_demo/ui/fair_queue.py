@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
-from koe5_demo.benchmark.gate import RunGate
-from koe5_demo.benchmark.vectors import ShouldStop
+from koe5_demo.benchmark.progress import ShouldStop
 
 REST: Final = 4.0
 """Seconds that a long run rests for each second it worked, as long as visitors keep the model busy."""
 LONGEST_REST_S: Final = 8.0
 POLL_S: Final = 0.02
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What all benchmark runs of one page share.
-
-    Attributes:
-        gate: One run at a time on a device, whether the page or the endpoint asked for it.
-        between: Makes a run's stop signal one that lets rankings go first.
-    """
-
-    gate: RunGate
-    between: Callable[[ShouldStop], ShouldStop] = field(default=lambda should_stop: should_stop)
 
 
 class Courtesy:

@@ -16,11 +16,11 @@ from huggingface_hub import constants
 from data_stand_in import data_hub, suite_repositories
 from koe5_demo.benchmark.datasets.registry import SUITE
 from koe5_demo.benchmark.metrics import CUTOFFS, average, score_queries
-from koe5_demo.benchmark.naming import encoder_source
 from koe5_demo.benchmark.rankings import tie_priority
-from koe5_demo.benchmark.results import find_results
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
+from koe5_demo.benchmark.saved_runs import find_results
 from koe5_demo.benchmark.search import search
+from koe5_demo.benchmark.systems import encoder_source
 from toy_encoder import LetterCounter
 
 HERE = Path(__file__).resolve().parent

@@ -55,7 +55,8 @@ def test_exactly_the_endpoints_are_tools(address: str) -> None:
     assert {tool.name for tool in tools} == TOOLS
     assert all(tool.description and ",," not in tool.description for tool in tools)
     rank = next(tool for tool in tools if tool.name == "rank")
-    assert set(rank.inputSchema["properties"]) == {"queries", "passages", "model", "top_k"}
+    options = {"windows", "compare", "bare", "explain", "calibration", "map"}
+    assert set(rank.inputSchema["properties"]) == {"queries", "passages", "model", "top_k"} | options
 
 
 def test_a_tool_ranks_and_answers_in_json(address: str) -> None:

@@ -11,9 +11,9 @@ from koe5_demo.benchmark import calibrating as calibrating_module
 from koe5_demo.benchmark.calibrating import calibrating
 from koe5_demo.benchmark.datasets.assembly import assemble
 from koe5_demo.benchmark.datasets.records import RetrievalData
-from koe5_demo.benchmark.naming import system_sources
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
-from koe5_demo.benchmark.vector_cache import VectorCache
+from koe5_demo.benchmark.stored_vectors import DiskVectors
+from koe5_demo.benchmark.systems import system_sources
 from koe5_demo.errors import DataError
 from koe5_demo.ranking import calibration
 from koe5_demo.settings import Settings
@@ -34,7 +34,7 @@ def data() -> RetrievalData:
 
 
 def run(data: RetrievalData, encoder: WordCountEncoder, folder: Path) -> Settings:
-    settings, cache = Settings(data_dir=folder), VectorCache(folder / "vectors")
+    settings, cache = Settings(data_dir=folder), DiskVectors(folder / "vectors")
     sources = system_sources(["words", "bm25"], lambda _: encoder)
     events = run_suite([data], sources, RunOptions(cache=cache))
     result = finished(calibrating(events, {"words": encoder}, cache, settings))

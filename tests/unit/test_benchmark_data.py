@@ -17,9 +17,9 @@ from koe5_demo.benchmark.datasets.registry import (
     DATASETS,
     SUITE,
     find_dataset,
+    kept_dataset,
     on_this_machine,
     read_dataset,
-    with_sizes,
 )
 from koe5_demo.errors import DataError
 from koe5_demo.words import WORDS, Language
@@ -252,7 +252,7 @@ def test_our_own_set_is_large_enough_and_clean():
     assert len(data.queries) >= 60
     assert len(data.documents) >= 300
     assert data.problems.counts() == {}
-    assert with_sizes(DATASETS["ours"]).n_documents == len(data.documents)
+    assert kept_dataset("ours").documents == data.documents
 
 
 def test_the_time_estimate_follows_from_bytes_and_speed():

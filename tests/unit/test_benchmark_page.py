@@ -5,33 +5,36 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 import pytest
 from test_benchmark_run import DOCUMENTS, QUERIES, small_data
 
 from koe5_demo import figures
+from koe5_demo.benchmark import live
 from koe5_demo.benchmark.compare import compare_results
 from koe5_demo.benchmark.datasets.registry import DATASETS
-from koe5_demo.benchmark.explorer import explore
-from koe5_demo.benchmark.gate import RunGate
-from koe5_demo.benchmark.naming import system_sources
-from koe5_demo.benchmark.progress import Phase, Progress
-from koe5_demo.benchmark.published import show_reversal
-from koe5_demo.benchmark.results import RunResult, save_result
+from koe5_demo.benchmark.explorer import explore, ranking_form
+from koe5_demo.benchmark.live import DatasetOffer, LiveBenchmarks, ModelOffer, RunChoice, RunState
+from koe5_demo.benchmark.progress import RunPhase, RunProgress, RunQueue
+from koe5_demo.benchmark.published import footnote, placement, show_reversal
+from koe5_demo.benchmark.result_tables import paper_view
+from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.run import Failure, Finished, ResultReady, RunOptions, finished, run_suite
+from koe5_demo.benchmark.saved_runs import SHIPPED, SavedResult, SavedRuns, save_result
+from koe5_demo.benchmark.systems import system_sources
 from koe5_demo.encoding.host import ModelState
 from koe5_demo.encoding.host import Phase as ModelPhase
 from koe5_demo.errors import DataError
-from koe5_demo.records import Encoder
+from koe5_demo.records import Encoder, Notice
 from koe5_demo.settings import Settings
-from koe5_demo.ui import benchmark_live as running
-from koe5_demo.ui import benchmark_readings as readings
-from koe5_demo.ui import benchmark_render as render
-from koe5_demo.ui.benchmark_layout import dtypes_offered
-from koe5_demo.ui.benchmark_live import Choice, Live
-from koe5_demo.ui.benchmark_offers import DatasetRow, ModelOption
-from koe5_demo.ui.benchmark_runs import SHIPPED, RunStore, StoredResult
+from koe5_demo.ui import benchmark_form as form
+from koe5_demo.ui import benchmark_look as look
+from koe5_demo.ui import benchmark_results as results
+from koe5_demo.ui.benchmark_tab import build_benchmark_tab
+from koe5_demo.ui.boundary import Words
 from koe5_demo.words import Language, message
 from made_results import result_with
 from toy_encoder import LetterCounter
@@ -46,24 +49,24 @@ def both() -> tuple[RunResult, ...]:
     return finished(run_suite([small_data()], sources)).results
 
 
-def stored(result: RunResult, key: str = "shipped/letters/small") -> StoredResult:
-    return StoredResult(key, Path("letters/small.json"), result)
+def saved(result: RunResult, key: str = "shipped/letters/small") -> SavedResult:
+    return SavedResult(key, Path("letters/small.json"), result)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> RunStore:
+def store(tmp_path: Path) -> SavedRuns:
     for result in both():
         save_result(result, tmp_path / "shipped")
         save_result(result, tmp_path / "runs" / "20260102-030405-abcd")
     save_result(both()[0], tmp_path / "runs" / "20250102-030405-abcd")
-    return RunStore(tmp_path / "runs", tmp_path / "shipped")
+    return SavedRuns(tmp_path / "runs", tmp_path / "shipped")
 
 
 # --- choice ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_model_and_its_fusions_stand_together_so_that_it_is_opened_once() -> None:
-    choice = Choice(("ours",), ("mini", "koe5"), ("bm25",), ("rrf", "weighted"))
+    choice = RunChoice(("ours",), ("mini", "koe5"), ("bm25",), ("rrf", "weighted"))
     assert choice.systems == (
         "bm25",
         "mini",
@@ -76,8 +79,10 @@ def test_a_model_and_its_fusions_stand_together_so_that_it_is_opened_once() -> N
     assert choice.complete
 
 
-@pytest.mark.parametrize("choice", [Choice((), ("mini",)), Choice(("ours",), ()), Choice(("ours",), (), (), ("rrf",))])
-def test_a_choice_without_data_or_systems_cannot_start(choice: Choice) -> None:
+@pytest.mark.parametrize(
+    "choice", [RunChoice((), ("mini",)), RunChoice(("ours",), ()), RunChoice(("ours",), (), (), ("rrf",))]
+)
+def test_a_choice_without_data_or_systems_cannot_start(choice: RunChoice) -> None:
     assert not choice.complete
 
 
@@ -85,7 +90,7 @@ def test_a_choice_without_data_or_systems_cannot_start(choice: Choice) -> None:
 
 
 def test_results_and_failures_are_told_at_once_and_steps_now_and_then() -> None:
-    step = Progress(Phase.ENCODING_DOCUMENTS, "small", "letters", 1, 5)
+    step = RunProgress(RunPhase.ENCODING_DOCUMENTS, "small", "letters", 1, 5)
     error = DataError("data_no_folder", name="gone")
     result = both()[0]
     events = [
@@ -96,8 +101,8 @@ def test_results_and_failures_are_told_at_once_and_steps_now_and_then() -> None:
         ResultReady(result),
         Finished((result,), (), stopped=True),
     ]
-    choice = Choice(("gone", "small"), ("letters", "more"))
-    told = list(running.follow(iter(events), choice, clock=lambda: 0.0))
+    choice = RunChoice(("gone", "small"), ("letters", "more"))
+    told = list(live.follow(iter(events), choice, clock=lambda: 0.0))
     # The first step, then nothing within the same 0.3 s but the failure, the result and the end.
     assert [live.n_done for live in told] == [0, 2, 3, 3]  # the lost set takes two systems with it
     assert [live.new_result for live in told] == [False, False, True, True]
@@ -106,47 +111,80 @@ def test_results_and_failures_are_told_at_once_and_steps_now_and_then() -> None:
     assert [failure.dataset for failure in told[-1].failures] == ["gone"]
 
 
-def test_a_stop_reaches_only_the_run_of_its_token() -> None:
-    stops = running.Stops()
-    mine, other = stops.open("mine"), stops.open("other")
-    assert stops.stop("mine")
-    assert mine.is_set()
-    assert not other.is_set()
-    stops.close("mine")
-    assert not stops.stop("mine")
+class ReadyHost:
+    """Models that are there at once."""
+
+    names = ("letters",)
+    serving = "letters"
+
+    def state(self, name: str) -> ModelState:
+        return ModelState(name, ModelPhase.READY)
+
+    def encoder(self, name: str) -> Encoder:
+        return LetterCounter(id_=name)
+
+    def exact_encoder(self, name: str, dtype: str | None) -> Encoder:
+        return LetterCounter(id_=name)
 
 
-def test_a_run_that_is_stopped_keeps_what_was_done(tmp_path: Path) -> None:
-    stops = running.Stops()
-    event = stops.open("t")
-    sources = system_sources(["bm25", "letters"], lambda name: LetterCounter(id_=name))
-    options = RunOptions(output=tmp_path / "runs" / "20260102-030405-abcd", should_stop=event.is_set)
-    for live in running.follow(
-        run_suite([small_data()], sources, options), Choice(("small",), ("letters",), ("bm25",))
-    ):
-        if live.n_done == 1:
-            stops.stop("t")
-    assert live.stopped
-    kept = RunStore(tmp_path / "runs", tmp_path / "none").results("20260102-030405-abcd")
-    assert [item.result.model for item in kept] == ["bm25"]
+@pytest.fixture
+def benchmarks(tmp_path: Path) -> LiveBenchmarks:
+    return LiveBenchmarks(ReadyHost(), Settings(data_dir=tmp_path), RunQueue())  # type: ignore[arg-type]
+
+
+def test_a_stop_reaches_only_the_run_of_its_token(benchmarks: LiveBenchmarks) -> None:
+    mine, other = benchmarks.open_run(), benchmarks.open_run()
+    choice = RunChoice(("ours",), (), ("bm25",))
+    assert benchmarks.stop(mine)
+    assert list(benchmarks.run(choice, mine))[-1].stopped
+    last = list(benchmarks.run(choice, other))[-1]
+    assert (last.ended, last.stopped, last.n_done) == (True, False, 1)
+    assert not benchmarks.stop(mine)  # over
+    assert not benchmarks.stop("nobody's")
+
+
+def test_a_run_that_is_stopped_keeps_what_was_done(benchmarks: LiveBenchmarks) -> None:
+    token = benchmarks.open_run()
+    for state in benchmarks.run(RunChoice(("ours",), ("letters",), ("bm25",)), token):
+        if state.n_done == 1:
+            benchmarks.stop(token)
+    assert state.stopped
+    assert [item.result.model for item in benchmarks.saved.results(state.run_id)] == ["bm25"]
+
+
+def test_a_run_that_nobody_waits_for_any_more_leaves_the_queue(benchmarks: LiveBenchmarks) -> None:
+    token = benchmarks.open_run()
+    run = benchmarks.run(RunChoice(("ours",), ("letters",)), token)
+    next(run)
+    run.close()
+    assert not benchmarks.stop(token)
+    assert list(benchmarks.run(RunChoice(("ours",), (), ("bm25",)), benchmarks.open_run()))[-1].n_done == 1
+
+
+def test_data_sets_are_offered_with_their_size_and_time(benchmarks: LiveBenchmarks) -> None:
+    offers = {offer.spec.id: offer for offer in benchmarks.datasets(["letters"])}
+    ours = offers["ours"]
+    assert (ours.n_documents, ours.n_queries, ours.here) == (358, 133, True)
+    assert ours.seconds is not None
+    assert [offer.name for offer in benchmarks.models()] == ["letters"]
 
 
 # --- saved runs -----------------------------------------------------------------------------------------------------
 
 
-def test_runs_are_listed_newest_first_and_the_shipped_one_last(store: RunStore) -> None:
+def test_runs_are_listed_newest_first_and_the_shipped_one_last(store: SavedRuns) -> None:
     assert [run.id for run in store.runs()] == ["20260102-030405-abcd", "20250102-030405-abcd", SHIPPED]
     assert [item.result.model for item in store.results(SHIPPED)] == ["letters", "bm25"]
 
 
 @pytest.mark.parametrize("key", ["shipped/gone/small", "../shipped/letters/small", "", "20260102-030405-abcd"])
-def test_only_listed_results_can_be_opened(store: RunStore, key: str) -> None:
+def test_only_listed_results_can_be_opened(store: SavedRuns, key: str) -> None:
     with pytest.raises(DataError):
         store.result(key)
     assert store.results(key) == [] or key == "20260102-030405-abcd"
 
 
-def test_a_result_is_offered_beside_those_on_the_same_data_only(store: RunStore, tmp_path: Path) -> None:
+def test_a_result_is_offered_beside_those_on_the_same_data_only(store: SavedRuns, tmp_path: Path) -> None:
     other_data = finished(run_suite([small_data("other", {**DOCUMENTS, "d6": "x"})], system_sources(["bm25"], None)))  # type: ignore[arg-type]
     save_result(other_data.results[0], tmp_path / "shipped")
     first = store.result("shipped/letters/small")
@@ -158,7 +196,7 @@ def test_a_result_is_offered_beside_those_on_the_same_data_only(store: RunStore,
     ]
 
 
-def test_a_broken_file_is_left_out_and_the_rest_is_shown(store: RunStore, tmp_path: Path) -> None:
+def test_a_broken_file_is_left_out_and_the_rest_is_shown(store: SavedRuns, tmp_path: Path) -> None:
     (tmp_path / "shipped" / "bm25" / "small.json").write_text("{", encoding="utf-8")
     assert [item.result.model for item in store.results(SHIPPED)] == ["letters"]
 
@@ -167,14 +205,14 @@ def test_fifty_runs_are_kept(tmp_path: Path) -> None:
     result = both()[1]
     for n in range(52):
         save_result(result, tmp_path / f"20260102-0304{n:02d}-abcd")
-    store = RunStore(tmp_path, tmp_path / "none")
+    store = SavedRuns(tmp_path, tmp_path / "none")
     store.new_run()
     assert len(store.runs()) == 49
     assert store.runs()[-1].id == "20260102-030403-abcd"
 
 
 def test_the_shipped_run_of_the_project_can_be_shown() -> None:
-    models = [item.result.model for item in RunStore(Path("nowhere")).results(SHIPPED)]
+    models = [item.result.model for item in SavedRuns(Path("nowhere")).results(SHIPPED)]
     assert {"mini", "bm25"} <= set(models)
 
 
@@ -183,7 +221,7 @@ def test_the_shipped_run_of_the_project_can_be_shown() -> None:
 
 @pytest.mark.parametrize("language", Language)
 def test_the_footnote_has_the_numbers_of_the_published_files(language: Language) -> None:
-    html = render.paper(readings.paper_view(both(), KOE5), KOE5, readings.footnote(), language)
+    html = results.paper(paper_view(both(), KOE5), KOE5, footnote(), language)
     for number in ("69.30", "47.57", "80.46", "71.93", "81.99", "79", "114", "14", "16"):
         assert number in html
     assert html.count("k-row-paper") == html.count("k-row-recovered") == html.count("k-row-mteb") == 1
@@ -193,22 +231,22 @@ def test_a_run_of_the_papers_sets_gets_its_row_and_the_difference() -> None:
     result = both()[0]
     manifest = replace(result.manifest, data={**result.manifest.data, "task": "AutoRAGRetrieval"})
     metrics = {**result.metrics, "ndcg_at_1": 0.7293}
-    rows = readings.paper_view([replace(result, manifest=manifest, metrics=metrics)], KOE5)
+    rows = paper_view([replace(result, manifest=manifest, metrics=metrics)], KOE5)
     assert [row.kind for row in rows] == ["paper", "recovered", "mteb", "run", "difference"]
-    html = render.paper(rows, KOE5, None, Language.EN)
+    html = results.paper(rows, KOE5, None, Language.EN)
     assert "72.93" in html
     assert "+1.00" in html  # 72.93 - 71.93
     assert "letters: this run" in html
 
 
 def test_the_models_without_a_recovered_reading_have_no_footnote() -> None:
-    assert readings.footnote("intfloat/multilingual-e5-large") is None
+    assert footnote("intfloat/multilingual-e5-large") is None
 
 
 def test_a_reversed_list_falls_below_the_first_rank() -> None:
     data = small_data()
     result = finished(run_suite([data], system_sources(["letters"], lambda name: LetterCounter(id_=name)))).results[0]
-    html = render.reversal(result, show_reversal(result, data.qrels), data, Language.EN)
+    html = look.reversal(result, show_reversal(result, data.qrels), data, Language.EN)
     assert "33.33" in html  # NDCG@1: one of three queries
 
 
@@ -216,30 +254,30 @@ def test_the_run_is_placed_among_the_published_models() -> None:
     result = both()[0]
     manifest = replace(result.manifest, data={**result.manifest.data, "task": AUTORAG.task})
     mine = replace(result, manifest=manifest, metrics={**result.metrics, "ndcg_at_1": 0.999})
-    placed = readings.placement([mine], AUTORAG, "ndcg_at_1", "", "all", KOE5)
+    placed = placement([mine], AUTORAG, "ndcg_at_1", "", "all", KOE5)
     assert (placed.bars[0].rank, placed.bars[0].name, placed.bars[0].kind) == (1, "letters", "run")
     assert placed.n_published == 52
     assert sum(bar.kind != "run" for bar in placed.bars) == 52
     assert [bar.name for bar in placed.bars if bar.kind == "reference"] == [KOE5]
-    html = render.placement(placed, AUTORAG, "ndcg_at_1", KOE5, Language.EN)
+    html = results.placement_html(placed, AUTORAG, "ndcg_at_1", KOE5, Language.EN)
     assert "this run (measured)" in html
     assert "published · KoE5" in html
 
 
 def test_published_models_are_filtered_by_name_and_size() -> None:
-    named = readings.placement([], AUTORAG, "ndcg_at_1", " koe5 ", "all", KOE5)
+    named = placement([], AUTORAG, "ndcg_at_1", " koe5 ", "all", KOE5)
     assert [bar.name for bar in named.bars] == [KOE5]
-    assert "1 of 52 published" in render.placement(named, AUTORAG, "ndcg_at_1", KOE5, Language.EN)
-    small = readings.placement([], AUTORAG, "ndcg_at_1", "", "small", KOE5)
+    assert "1 of 52 published" in results.placement_html(named, AUTORAG, "ndcg_at_1", KOE5, Language.EN)
+    small = placement([], AUTORAG, "ndcg_at_1", "", "small", KOE5)
     assert small.bars
     assert all(bar.parameters is not None and bar.parameters <= 150_000_000 for bar in small.bars)
 
 
 def test_a_comparison_says_whether_the_difference_is_noise() -> None:
     close = compare_results(result_with(np.array([1.0, 0, 1, 0] * 10)), result_with(np.array([1.0, 0, 0, 1] * 10)))
-    assert "우연과 구별되지 않습니다" in render.comparison(close, None, Language.KO)
+    assert "우연과 구별되지 않습니다" in look.comparison(close, None, Language.KO)
     far = compare_results(result_with(np.zeros(40)), result_with(np.ones(40)))
-    html = render.comparison(far, None, Language.EN)
+    html = look.comparison(far, None, Language.EN)
     assert "unlikely to be chance" in html
     assert "40 / 0 / 0" in html
     assert "+100.00" in html
@@ -249,19 +287,17 @@ def test_the_explorer_shows_gold_ranks_elsewhere_and_only_wrong_queries() -> Non
     letters, bm25 = both()
     views = explore(letters, small_data(), bm25, only_wrong=True)
     assert [view.query_id for view in views] == ["q1", "q3"]  # both have their answer at rank 2
-    html = render.query(views[0], Language.KO, with_other=True)
+    html = look.query_html(views[0], Language.KO, with_other=True)
     assert html.count("k-gold") == 1
     assert "B의 순위" in html
-    assert render.query_label(views[0]) == f"✗ 63 · {QUERIES['q1']}"
+    assert look.query_label(views[0]) == f"✗ 63 · {QUERIES['q1']}"
 
 
 def test_a_query_goes_to_the_ranking_tab_with_its_documents_as_blocks() -> None:
     view = explore(both()[1], small_data("small", {**DOCUMENTS, "d1": "a\n\n\na"}))[0]
     missed = replace(view, hits=())
-    assert readings.ranking_form(missed) == ("a", "a\na")  # only the answer is left
-    assert readings.ranking_form(view)[1].count("\n\n") == len(view.hits) - 1 + int(
-        not any(h.relevant for h in view.hits)
-    )
+    assert ranking_form(missed) == ("a", "a\na")  # only the answer is left
+    assert ranking_form(view)[1].count("\n\n") == len(view.hits) - 1 + int(not any(h.relevant for h in view.hits))
 
 
 def test_every_measured_row_says_what_computed_it_and_published_rows_are_labelled() -> None:
@@ -269,21 +305,21 @@ def test_every_measured_row_says_what_computed_it_and_published_rows_are_labelle
     model = {**result.manifest.model, "hub_id": KOE5, "revision": "bc6d284c60fe5a973e74c1751b92594c9f581213"}
     data = {**result.manifest.data, "name": AUTORAG.id, "task": AUTORAG.task, "split": "test"}
     mine = replace(result, manifest=replace(result.manifest, model=model, data=data))
-    html = render.results([stored(mine)], Language.EN)
+    html = results.results_html([saved(mine)], Language.EN)
     assert "bc6d284c60fe · letter counter · float32 · cpu · 20" in html
     assert "KoE5: published (paper)" in html
     assert "KoE5: published (MTEB)" in html
-    record = render.manifests([stored(mine)], Language.EN)
+    record = results.records([saved(mine)], Language.EN)
     for part in ("larger document id first", "query: ", "pytrec_eval", "tokens/s"):
         assert part in record
 
 
 def test_a_live_line_tells_phase_speed_and_time_left() -> None:
-    step = Progress(Phase.ENCODING_DOCUMENTS, "ours", "mini", 100, 358, 50.4, 5.1)
-    html = render.progress(Live(1, 2, step), 0, Language.EN)
+    step = RunProgress(RunPhase.ENCODING_DOCUMENTS, "ours", "mini", 100, 358, 50.4, 5.1)
+    html = form.progress(RunState(1, 2, progress=step), 0, Language.EN)
     for part in ("1 of 2 done", "ours / mini", "Encoding documents", "100 / 358", "50 texts/s", "5 s left"):
         assert part in html
-    waiting = render.progress(Live(0, 2, Progress(Phase.WAITING, done=1)), 0, Language.KO)
+    waiting = form.progress(RunState(0, 2, progress=RunProgress(RunPhase.WAITING, done=1)), 0, Language.KO)
     assert "앞에 1개" in waiting
 
 
@@ -291,22 +327,22 @@ def test_a_live_line_tells_phase_speed_and_time_left() -> None:
 def test_foreign_words_are_shown_and_never_run(language: Language) -> None:
     failure = Failure(NASTY, NASTY, DataError("data_no_folder", name=NASTY))
     view = replace(explore(both()[0], small_data())[0], text=NASTY)
-    row = DatasetRow(replace(AUTORAG, licence=NASTY), 1, 1, here=False, seconds=None)
+    row = DatasetOffer(replace(AUTORAG, licence=NASTY), 1, 1, here=False, seconds=None)
     for html in (
-        render.progress(Live(1, 2, None, (failure,)), 0, language),
-        render.query(view, language, with_other=False),
-        render.datasets([row], language),
-        render.absent_models([ModelOption(NASTY, "absent")], language),
+        form.progress(RunState(1, 2, failures=(failure,)), 0, language),
+        look.query_html(view, language, with_other=False),
+        form.dataset_table([row], language),
+        form.absent_models([ModelOffer(NASTY, "absent")], language),
     ):
         assert "<img" not in html
         assert not re.search(r"[{}$`]", html)
 
 
 def test_an_unknown_time_is_said_to_be_unknown() -> None:
-    html = render.datasets([DatasetRow(AUTORAG, 720, 114, here=False, seconds=None)], Language.EN)
+    html = form.dataset_table([DatasetOffer(AUTORAG, 720, 114, here=False, seconds=None)], Language.EN)
     assert "unknown" in html
     assert "720 / 114" in html
-    html = render.datasets([DatasetRow(AUTORAG, 720, 114, here=True, seconds=600.0)], Language.EN)
+    html = form.dataset_table([DatasetOffer(AUTORAG, 720, 114, here=True, seconds=600.0)], Language.EN)
     assert "about 10 min" in html
 
 
@@ -352,14 +388,118 @@ def test_an_arithmetic_is_asked_of_every_model_that_is_opened() -> None:
             asked.append((name, dtype))
             return LetterCounter(id_=name)
 
-    choice = Choice(("ours",), ("mini", "koe5"), dtype="int8")
-    list(running.run(choice, Host(), RunGate(), RunOptions()))
+    choice = RunChoice(("ours",), ("mini", "koe5"), dtype="int8")
+    list(live.run_choice(choice, Host(), RunOptions()))
     assert asked == [("mini", "int8"), ("koe5", "int8")]
 
 
 def test_float32_is_offered_first_and_every_arithmetic_has_its_words() -> None:
-    offered = dtypes_offered(Settings())
+    offered = form.dtypes_offered(Settings())
     assert offered == ("fp32", "auto", "bf16", "fp16", "int8")
     assert Settings().exact_dtype == offered[0]
     labels = [message(f"bench_dtype_{name}", language) for name in offered for language in Language]
     assert len(set(labels)) == len(labels)
+
+
+def dense(result: RunResult, **facts: object) -> RunResult:
+    model = {**result.manifest.model, **facts}
+    return replace(result, manifest=replace(result.manifest, model=model))
+
+
+@pytest.mark.parametrize(("language", "told"), [(Language.EN, "no prefix added"), (Language.KO, "접두사 없이 인코딩")])
+def test_a_row_says_that_no_prefix_was_added(language: Language, told: str) -> None:
+    letters, bm25 = both()
+    assert told not in results.results_html([saved(letters), saved(bm25)], language)
+    bare = dense(letters, prompts={"query": "", "passage": ""})
+    assert results.results_html([saved(bare)], language).count(told) == 1
+
+
+@pytest.mark.parametrize(("language", "told"), [(Language.EN, "scored on dev"), (Language.KO, "dev 분할로 채점")])
+def test_a_row_says_that_it_was_scored_on_dev(language: Language, told: str) -> None:
+    result = both()[0]
+    dev = replace(result, manifest=replace(result.manifest, data={**result.manifest.data, "split": "dev"}))
+    assert told not in results.results_html([saved(result)], language)
+    assert told in results.results_html([saved(dev)], language)
+
+
+def test_the_papers_table_names_the_split_that_is_no_test() -> None:
+    html = results.paper(paper_view([], KOE5), KOE5, None, Language.EN)
+    assert "Ko-StrategyQA (dev)" in html
+    assert "AutoRAG-benchmark (" not in html
+
+
+def test_two_models_of_one_name_have_their_own_rows_bars_and_labels() -> None:
+    letters = both()[0]
+    two = [dense(letters, device=f"http://{host}/v1", fingerprint=host) for host in ("a", "b")]
+    items = [saved(result, f"run/{n}/small") for n, result in enumerate(two)]
+    names = ["letters (http://a/v1)", "letters (http://b/v1)"]
+    for html in (results.results_html(items, Language.EN), results.records(items, Language.EN)):
+        assert all(name in html for name in names)
+    assert [bar["name"] for bar in results.chart(items).data] == names
+    assert compare_results(*two).model_b == names[1]
+
+
+def test_what_a_run_should_tell_stands_below_its_progress() -> None:
+    notice = Notice("notice_uncached", {"reason": "Read-only file system"})
+    assert "Read-only file system" in form.progress(RunState(1, 1, notices=(notice,)), 0, Language.EN)
+
+
+def test_every_event_reads_and_changes_values_by_component(tmp_path: Path) -> None:
+    """No handler of the tab counts on an order of components."""
+    with gr.Blocks() as page, gr.Tabs() as tabs, gr.Tab() as tab:
+        language, box = gr.Radio(["ko", "en"], value="en"), gr.Textbox()
+        ranking = SimpleNamespace(queries=box, passages=box, layout=box, form=SimpleNamespace(file=box), run_event={})
+        build_benchmark_tab(
+            ReadyHost(),  # type: ignore[arg-type]
+            Settings(data_dir=tmp_path),
+            Words(Language.EN),
+            language,
+            ranking,  # type: ignore[arg-type]
+            tabs=tabs,
+            tab=tab,
+            runs=RunQueue(),
+        )
+    events = [event for event in page.fns.values() if event.fn is not None]
+    assert len(events) > 20
+    assert all(event.inputs_as_dict for event in events)
+    by_name = {event.fn.__name__: event for event in events}
+    values = {component: component.value for event in events for component in event.inputs}
+    values[language] = "en"
+
+    def fire(name: str, **changed: str) -> dict[str, object]:
+        """Run a handler on what the page holds, put what it answers into the page; return that by element id."""
+        event = by_name[name]
+        given = {c: changed.get(str(c.elem_id).removeprefix("bench-"), values[c]) for c in event.inputs}
+        answers = event.fn(given)
+        for answer in [answers] if isinstance(answers, dict) else answers:
+            assert set(answer) <= set(event.outputs), name
+            for component, value in answer.items():
+                update = isinstance(value, dict) and value.get("__type__") == "update"
+                if not update or "value" in value:
+                    values[component] = value["value"] if update else value
+        return {component.elem_id: values.get(component) for component in event.outputs}
+
+    assert fire("refresh")["bench-run"] == SHIPPED
+    shown = fire("show_all")
+    assert "mini" in str(shown["bench-results"])
+    assert str(shown["bench-a"]).startswith("shipped/")
+    assert "p = " in str(shown["bench-comparison"])
+    first = shown["bench-query"]
+    assert fire("next_query")["bench-query"] != first
+    assert fire("previous_query")["bench-query"] == first
+    assert fire("open_in_ranking")[None] is not None
+    assert str(fire("choose_result", a="shipped/bm25/ours")["bench-b"]).startswith("shipped/")
+    assert fire("csv_file")["bench-download-name"] == "koe5-benchmark-shipped.csv"
+    assert "| ours | mini |" in str(fire("markdown_file")["bench-download-text"])
+    assert fire("json_file")["bench-download-name"] == "ours.json"
+    assert " Q0 " in str(fire("trec_file")["bench-download-text"])
+    assert "1 of 52 published" in str(fire("place", **{"published-name": "koe5"})["bench-published"])
+    fire("begin")
+    ran = fire("run")
+    assert "2 results are saved" in str(ran["bench-progress"])
+    assert ran["bench-run"] != SHIPPED
+    assert "letters" in str(ran["bench-results"])
+    assert "letters" in str(fire("show_run")["bench-results"])
+    fire("stop")
+    for name in ("estimate", "look", "explore"):
+        assert fire(name)

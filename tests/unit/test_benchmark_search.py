@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from koe5_demo.benchmark.fusion import reciprocal_rank, weighted_score
 from koe5_demo.benchmark.lexical import Bm25Index, character_bigrams, kiwi_morphemes
 from koe5_demo.benchmark.metrics import average, harmonic_mean, score_queries
-from koe5_demo.benchmark.rankings import Rankings, padded, ranked, tie_priority
+from koe5_demo.benchmark.rankings import Rankings, padded, ranked, reciprocal_rank, tie_priority, weighted_score
 from koe5_demo.benchmark.search import search
 from koe5_demo.errors import MissingExtraError
 from toy_encoder import letter_vectors
@@ -183,3 +182,14 @@ def test_the_search_of_autorag_by_bm25_is_as_good_as_known(shared):
     values = average(score_queries(found, data.query_ids, data.document_ids, data.qrels))
     assert values["ndcg_at_1"] == pytest.approx(0.81, abs=0.02)
     assert values["ndcg_at_10"] == pytest.approx(0.913, abs=0.005)
+
+
+def test_ids_that_trec_eval_cannot_hold_are_measured_like_others():
+    """Half a surrogate pair ended the whole process, and ids that differ behind a NUL were one."""
+    ids = ["a\x00b", "a\x00c", "\ud800", ""]
+    qrels = {"q\ud800": {"a\x00b": 1, "\ud800": 1}}
+    found = rankings_of([(0, 0.9), (1, 0.8), (2, 0.7), (3, 0.6)])
+    scores = score_queries(found, list(qrels), ids, qrels)
+    assert [scores[f"precision_at_{k}"][0] for k in (1, 3)] == pytest.approx([1, 2 / 3])
+    tied = rankings_of([(3, 0.5), (0, 0.5), (1, 0.5), (2, 0.5)])  # the larger id first: \ud800, a\x00c, a\x00b, ""
+    assert score_queries(tied, list(qrels), ids, qrels)["mrr_at_10"].tolist() == [1]

@@ -14,10 +14,10 @@ import pytest
 
 from doubles import WordCountEncoder
 from koe5_demo.benchmark.datasets.registry import read_dataset
-from koe5_demo.benchmark.naming import system_sources
-from koe5_demo.benchmark.results import find_results, load_result
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
-from koe5_demo.benchmark.vector_cache import VectorCache
+from koe5_demo.benchmark.saved_runs import find_results, load_result
+from koe5_demo.benchmark.stored_vectors import DiskVectors
+from koe5_demo.benchmark.systems import system_sources
 from koe5_demo.cli import main
 from koe5_demo.words import Language
 
@@ -34,17 +34,17 @@ from pathlib import Path
 Path.replace = lambda *_: die()
 Path.rename = lambda *_: die()
 from doubles import WordCountEncoder
-from koe5_demo.benchmark.naming import system_sources
+from koe5_demo.benchmark.systems import system_sources
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
-from koe5_demo.benchmark.vector_cache import VectorCache
+from koe5_demo.benchmark.stored_vectors import DiskVectors
 folder = Path({folder!r})
-options = RunOptions(cache=VectorCache(folder / "vectors"), output=folder / "runs")
+options = RunOptions(cache=DiskVectors(folder / "vectors"), output=folder / "runs")
 finished(run_suite(["ours"], system_sources(["words"], lambda _: WordCountEncoder()), options))
 """
 
 
 def suite(folder: Path) -> Any:
-    options = RunOptions(cache=VectorCache(folder / "vectors"), output=folder / "runs")
+    options = RunOptions(cache=DiskVectors(folder / "vectors"), output=folder / "runs")
     return finished(run_suite(["ours"], system_sources(["words"], lambda _: WordCountEncoder()), options))
 
 

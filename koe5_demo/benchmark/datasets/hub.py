@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -128,8 +129,9 @@ def _remember(spec: DatasetSpec, commit: str) -> None:
     if spec.revision == commit:
         return
     ref = _repo_folder(spec) / "refs" / spec.revision
-    ref.parent.mkdir(parents=True, exist_ok=True)
-    ref.write_text(commit)
+    with contextlib.suppress(OSError):  # a cache that is only to be read serves as well
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        ref.write_text(commit)
 
 
 def _is_missing(error: Exception) -> bool:
@@ -175,5 +177,6 @@ def _not_found(spec: DatasetSpec, error: Exception) -> DataError:
 
 
 def _unreachable(spec: DatasetSpec, error: Exception) -> DataError:
-    reason = (" ".join(str(error).split()) or type(error).__name__)[:160]
+    told = error.strerror if isinstance(error, OSError) and error.filename else str(error)  # no path of this machine
+    reason = (" ".join(str(told).split()) or type(error).__name__)[:160]
     return DataError("data_unreachable", name=spec.id, endpoint=_endpoint(), reason=reason)

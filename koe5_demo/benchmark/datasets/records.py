@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from koe5_demo.records import Notice
 
-Layout = Literal["mteb", "question-answer", "belebele"]
+StoredAs = Literal["mteb", "question-answer", "belebele"]
 """How a set is stored: corpus, queries and judgements; question and answer columns; Belebele's passages."""
 
 BYTES_PER_TOKEN: Final = 5.0
@@ -55,7 +55,7 @@ class DatasetSpec:
     source: str
     summary_ko: str
     summary_en: str
-    layout: Layout = "mteb"
+    layout: StoredAs = "mteb"
     default: bool = False
     suite: bool = False
     ours: bool = False

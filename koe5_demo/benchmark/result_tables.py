@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 from koe5_demo.benchmark.compare import PairedComparison
-from koe5_demo.benchmark.datasets.autorag import AUTORAG
-from koe5_demo.benchmark.datasets.registry import SUITE
+from koe5_demo.benchmark.datasets.registry import AUTORAG, SUITE
 from koe5_demo.benchmark.metrics import HEADLINE_METRICS, PAPER_METRICS
 from koe5_demo.benchmark.published import PAPER_NAMES, paper_table, published_by_mteb, recovered
-from koe5_demo.benchmark.results import RunResult
+from koe5_demo.benchmark.results import RunResult, telling_names
+from koe5_demo.exports import defuse
+from koe5_demo.words import Language, message
 
 RowKind = Literal["paper", "recovered", "mteb", "run", "difference"]
 Cells = Mapping[tuple[str, str], float]
@@ -39,6 +41,7 @@ METRIC_LABELS: Final = {
 """Measure -> how a table's head writes it, such as `NDCG@10`."""
 
 _LEFT_COLUMNS: Final = 2
+_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
 
 Table = list[list[str]]
 """Rows of cells, the first one the head."""
@@ -59,6 +62,21 @@ class PaperRow:
     model: str
     cells: Cells
     average: float | None
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """Published numbers of one model on one data set.
+
+    Attributes:
+        kind: Where they come from.
+        metrics: Measures in [0, 1]; only those that were published.
+        origin: Collection and version; empty for the paper.
+    """
+
+    kind: RowKind
+    metrics: Mapping[str, float]
+    origin: str = ""
 
 
 def paper_rows(results: Sequence[RunResult], hub_id: str | None = None) -> list[PaperRow]:
@@ -86,42 +104,49 @@ def paper_rows(results: Sequence[RunResult], hub_id: str | None = None) -> list[
     return [row for row in rows if row.cells]
 
 
-def paper_table_cells(rows: Sequence[PaperRow]) -> Table:
-    """Return the paper's table as text, values times 100."""
-    columns = [(spec.id, metric) for spec in SUITE for metric in PAPER_METRICS]
-    head = ["", *(f"{dataset} {METRIC_LABELS[metric]}" for dataset, metric in columns), "average"]
-    body = [
-        [
-            f"{row.model}, {LABELS[row.kind]}",
-            *(_percent(row.cells.get(column), signed=row.kind == "difference") for column in columns),
-            _percent(row.average, signed=row.kind == "difference"),
-        ]
-        for row in rows
-    ]
-    return [head, *body]
+def paper_view(results: Sequence[RunResult], reference: str) -> list[PaperRow]:
+    """Return the paper's table: published rows of one model, then two rows a system of the run."""
+    names = telling_names(results)
+    rows = [row for row in paper_rows([], reference) if row.kind in ("paper", "recovered", "mteb")]
+    for fingerprint, name in names.items():
+        own = paper_rows([result for result in results if result.fingerprint == fingerprint], reference)
+        rows += [replace(row, model=name) for row in own if row.kind in ("run", "difference")]
+    return rows
 
 
-def results_table(results: Sequence[RunResult], *, published: bool = True) -> Table:
-    """Return one row a result, grouped by data set, values times 100; MTEB's published row below its model's.
+def published_rows(result: RunResult) -> list[PublishedRow]:
+    """Return the published rows of a result's model on its data set; none for fusions and lexical search."""
+    model = result.manifest.model
+    if not model["hub_id"] or ":" in result.model:
+        return []
+    printed = paper_table().get(PAPER_NAMES.get(model["hub_id"], ""), {})
+    own = {metric: value for (dataset, metric), value in printed.items() if dataset == result.dataset}
+    rows = [PublishedRow("paper", own)]
+    found = published_by_mteb(model["hub_id"], result.task, result.manifest.data["split"], model["revision"])
+    if found is not None:
+        rows.append(PublishedRow("mteb", found.metrics, f"{found.source} · MTEB {found.mteb_version}"))
+    return [row for row in rows if any(metric in row.metrics for metric in HEADLINE_METRICS)]
 
-    Args:
-        results: Any results.
-        published: Whether to add published rows.
-    """
-    table: Table = [["data set", "system", *(METRIC_LABELS[metric] for metric in HEADLINE_METRICS)]]
+
+def remarks(result: RunResult, language: Language = Language.EN) -> str:
+    """Return what a reader of a table's row should know: a split that is no test, a model without prefixes."""
+    split = result.manifest.data["split"]
+    parts = [message("bench_split", language, split=split)] if split != "test" else []
+    if result.unprompted:
+        parts.append(message("bench_no_prefix", language))
+    return "; ".join(parts)
+
+
+def results_table(results: Sequence[RunResult]) -> Table:
+    """Return one row a result, grouped by data set, values times 100; published rows below those of their model."""
+    names = telling_names(results)
+    table: Table = [["data set", "system", *(METRIC_LABELS[metric] for metric in HEADLINE_METRICS), "notes"]]
     for result in _grouped(results):
-        table.append([result.dataset, result.model, *(_percent(result.metrics[m]) for m in HEADLINE_METRICS)])
-        model = result.manifest.model
-        if not published or not model["hub_id"] or ":" in result.model:
-            continue
-        paper = paper_table().get(PAPER_NAMES.get(model["hub_id"], ""), {})
-        cells = [_percent(paper.get((result.dataset, metric))) for metric in HEADLINE_METRICS]
-        if any(cells):
-            table.append([result.dataset, f"  {LABELS['paper']}", *cells])
-        found = published_by_mteb(model["hub_id"], result.task, result.manifest.data["split"], model["revision"])
-        if found is not None:
-            cells = [_percent(found.metrics.get(metric)) for metric in HEADLINE_METRICS]
-            table.append([result.dataset, f"  {LABELS['mteb']}", *cells])
+        values = [_percent(result.metrics[metric]) for metric in HEADLINE_METRICS]
+        table.append([result.dataset, names[result.fingerprint], *values, remarks(result)])
+        for row in published_rows(result):
+            values = [_percent(row.metrics.get(metric)) for metric in HEADLINE_METRICS]
+            table.append([result.dataset, f"  {LABELS[row.kind]}", *values, ""])
     return table
 
 
@@ -165,9 +190,11 @@ def to_markdown(table: Table) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Return a table as CSV."""
+    """Return a table as CSV; what a spreadsheet would run as a formula is kept from it, as in every other export."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(table)
+    csv.writer(out, lineterminator="\n").writerows(
+        [cell if _NUMBER.fullmatch(cell) else defuse(cell) for cell in row] for row in table
+    )
     return out.getvalue()
 
 
@@ -186,17 +213,19 @@ def to_text(table: Table) -> str:
 
 def results_csv(results: Sequence[RunResult]) -> str:
     """Return one line a result: model, data, measures in [0, 1], and the main facts of the manifest."""
+    names = telling_names(results)
     facts = ("revision", "engine", "dtype", "device")
-    head = ["dataset", "model", *HEADLINE_METRICS, "data_revision", *facts, "date", "tokens_per_s"]
+    head = ["dataset", "model", *HEADLINE_METRICS, "data_revision", *facts, "date", "tokens_per_s", "notes"]
     rows = [
         [
             result.dataset,
-            result.model,
+            names[result.fingerprint],
             *(repr(round(result.metrics[metric], 8)) for metric in HEADLINE_METRICS),
             result.manifest.data["revision"],
             *(str(result.manifest.model[fact]) for fact in facts),
             result.manifest.date,
             str(result.manifest.tokens_per_s),
+            remarks(result),
         ]
         for result in _grouped(results)
     ]

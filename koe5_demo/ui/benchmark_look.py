@@ -1,0 +1,291 @@
+"""A closer look at one result, in the tab 성능 평가: against another one, top three reversed, query by query."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import gradio as gr
+
+from koe5_demo.benchmark.compare import Mover, PairedComparison
+from koe5_demo.benchmark.datasets.records import RetrievalData
+from koe5_demo.benchmark.explorer import QueryView, data_of, explore, ranking_form
+from koe5_demo.benchmark.published import Reversal, show_reversal
+from koe5_demo.benchmark.result_tables import METRIC_LABELS
+from koe5_demo.benchmark.results import RunResult, telling_names
+from koe5_demo.benchmark.saved_runs import SHIPPED, SavedResult, SavedRuns, compare_saved, file_name
+from koe5_demo.errors import DataError
+from koe5_demo.ui.benchmark_form import Values, heading
+from koe5_demo.ui.benchmark_results import date_of, percent
+from koe5_demo.ui.boundary import PLAIN, Words, choices, label
+from koe5_demo.ui.render import line, render_template
+from koe5_demo.words import Language, message
+
+MOST_CHARS: Final = 1_500
+SIGNIFICANT: Final = 0.05
+QUERY_LABEL_CHARS: Final = 70
+
+Pair = tuple[SavedResult | None, SavedResult | None]
+"""The result that is looked at, and the one on the same data that it is held against."""
+
+
+class CloserLook:
+    """The components of the closer look, empty at first, and what fills them. Must be made inside a gr.Blocks context.
+
+    Args:
+        saved: Whose results can be looked at.
+        run: The component that tells which run is shown.
+        reversal: Where the reversed top three is shown.
+        words: Collects what changes with the language.
+    """
+
+    def __init__(self, saved: SavedRuns, run: gr.Dropdown, reversal: gr.HTML, words: Words) -> None:
+        self._saved = saved
+        self._run = run
+        self._reversal = reversal
+        heading(words, "bench_look")
+        with gr.Row(elem_classes="k-choices"):
+            self.a = words.make(gr.Dropdown, {"label": label("bench_a")}, choices=[], min_width=240, elem_id="bench-a")
+            self.b = words.make(gr.Dropdown, {"label": label("bench_b")}, choices=[], min_width=240, elem_id="bench-b")
+        with gr.Row():
+            self.json = words.make(gr.Button, {"value": label("bench_mteb_json")}, size="sm", elem_id="bench-json")
+            self.trec = words.make(gr.Button, {"value": label("bench_trec")}, size="sm", elem_id="bench-trec")
+        self.comparison = gr.HTML(elem_id="bench-comparison", **PLAIN)
+        heading(words, "bench_explorer")
+        with gr.Row(elem_classes="k-choices"):
+            self.which = words.make(
+                gr.Radio,
+                {
+                    "label": label("bench_which"),
+                    "choices": choices([("bench_which_all", "all"), ("bench_which_wrong", "wrong")]),
+                },
+                value="all",
+                min_width=200,
+                elem_id="bench-which",
+            )
+            self.query = words.make(
+                gr.Dropdown,
+                {"label": label("bench_query_choice")},
+                choices=[],
+                scale=3,
+                min_width=280,
+                elem_id="bench-query",
+            )
+        self.counted = gr.HTML(elem_id="bench-counted", **PLAIN)
+        with gr.Row():
+            self.previous = words.make(
+                gr.Button, {"value": label("bench_previous")}, size="sm", elem_id="bench-previous"
+            )
+            self.next = words.make(gr.Button, {"value": label("bench_next")}, size="sm", elem_id="bench-next")
+            self.open = words.make(gr.Button, {"value": label("bench_open")}, size="sm", elem_id="bench-open")
+        self.view = gr.HTML(elem_id="bench-query-view", **PLAIN)
+        self.inputs = {run, self.a, self.b, self.which, self.query}
+        self.lists = [self.a, self.b]
+        self.explorer_outputs = [self.counted, self.query, self.view]
+        self.outputs = [self.comparison, reversal, *self.explorer_outputs]
+
+    def pair(self, values: Values) -> Pair:
+        """Return the chosen results, or the first ones that fit."""
+        saved = self._saved.results(values[self._run] or SHIPPED)
+        first = next((item for item in saved if item.key == values[self.a]), saved[0] if saved else None)
+        others = self._saved.alike(first) if first else []
+        return first, next((item for item in others if item.key == values[self.b]), others[0] if others else None)
+
+    def offer(self, values: Values, language: Language) -> Values:
+        """Offer the results of the run shown, and those that the chosen one can be held against."""
+        first, _ = self.pair(values)
+        saved = self._saved.results(values[self._run] or SHIPPED)
+        chosen = first.key if first else None
+        return {
+            self.a: gr.update(choices=_labels(saved, values[self._run], language), value=chosen),
+            **self.offer_others(values, language),
+        }
+
+    def offer_others(self, values: Values, language: Language) -> Values:
+        """Offer what the chosen result can be held against."""
+        first, other = self.pair(values)
+        alike = self._saved.alike(first) if first else []
+        chosen = other.key if other else None
+        return {self.b: gr.update(choices=_labels(alike, values[self._run], language), value=chosen)}
+
+    def look(self, values: Values, language: Language) -> Values:
+        """Look at a pair of results: the paired test, the reversal, the queries."""
+        first, other = self.pair(values)
+        return {
+            self.comparison: _comparison_of(first, other, language),
+            self._reversal: _reversal_of(first, language),
+            **self.explore(values, language),
+        }
+
+    def explore(self, values: Values, language: Language, step: int = 0) -> Values:
+        """Show the count of queries, the list of them, and one: the chosen one, or `step` places from it."""
+        pair = self.pair(values)
+        try:
+            views = _views(pair)
+        except DataError as error:
+            told = line(error.text(language), language)
+            return {self.counted: told, self.query: gr.update(choices=[], value=None), self.view: ""}
+        wrong = [view for view in views if view.wrong]
+        offered = wrong if values[self.which] == "wrong" else views
+        ids = [view.query_id for view in offered]
+        place = (ids.index(values[self.query]) + step) % len(ids) if values[self.query] in ids else 0
+        view = offered[place] if offered else None
+        told = message("bench_counted", language, n=len(views), wrong=len(wrong))
+        names = [(query_label(item), item.query_id) for item in offered]
+        return {
+            self.counted: line(told, language),
+            self.query: gr.update(choices=names, value=view.query_id if view else None),
+            self.view: query_html(view, language, with_other=pair[1] is not None) if view else "",
+        }
+
+    def ranking_texts(self, values: Values) -> tuple[str, str] | None:
+        """Return the chosen query and its passages as the ranking tab's boxes hold them; None without one."""
+        views = _views(self.pair(values))
+        return next((ranking_form(view) for view in views if view.query_id == values[self.query]), None)
+
+    def json_file(self, values: Values) -> tuple[str, str]:
+        """Return name and text of a result in MTEB's form."""
+        saved = self._saved.result(values[self.a])
+        return f"{file_name(saved.result.task)}.json", saved.path.read_text(encoding="utf-8", errors="replace")
+
+    def trec_file(self, values: Values) -> tuple[str, str]:
+        """Return name and text of a result as a TREC run."""
+        saved = self._saved.result(values[self.a])
+        name = f"{file_name(saved.result.model)}-{file_name(saved.result.dataset)}.trec"
+        return name, saved.path.with_suffix(".trec").read_text(encoding="utf-8", errors="replace")
+
+
+def comparison(paired: PairedComparison, data: RetrievalData | None, language: Language) -> str:
+    """Return the paired test: a verdict, one row a measure, the queries that moved most."""
+    rows = [
+        {
+            "metric": METRIC_LABELS[row.metric],
+            "a": percent(row.a),
+            "b": percent(row.b),
+            "difference": percent(row.difference, signed=True),
+            "low": percent(row.low, signed=True),
+            "high": percent(row.high, signed=True),
+            "p": p_value(row.p_value),
+            "counts": f"{row.wins:,} / {row.ties:,} / {row.losses:,}",
+        }
+        for row in paired.differences
+    ]
+    names = {"a": paired.model_a, "b": paired.model_b, "dataset": paired.dataset, "n": paired.n_queries}
+    return render_template(
+        "bench_comparison.html",
+        language,
+        lead=message("bench_comparison_of", language, **names),
+        verdict=_verdict(paired, language),
+        rows=rows,
+        movers=[_mover(mover, data) for mover in paired.movers],
+        ndcg=METRIC_LABELS["ndcg_at_10"],
+    )
+
+
+def reversal(result: RunResult, found: Reversal, data: RetrievalData, language: Language) -> str:
+    """Return what reversing the top three does to the measures, and to one query."""
+    first, straight, backwards = map(percent, (found.ndcg_at_1, found.ndcg_at_3, found.reversed_ndcg_at_3))
+    below = found.reversed_ndcg_at_3 < found.ndcg_at_1
+    query, top = "", []
+    if found.example is not None:
+        query_id, ids = found.example
+        texts = dict(zip(data.document_ids, data.documents, strict=True))
+        grades = data.qrels[query_id]
+        query = data.queries[data.query_ids.index(query_id)]
+        top = [{"text": texts[id_][:MOST_CHARS], "relevant": grades.get(id_, 0) >= 1} for id_ in ids]
+    return render_template(
+        "bench_reversal.html",
+        language,
+        model=result.model,
+        dataset=result.dataset,
+        found=found,
+        first=first,
+        straight=straight,
+        backwards=backwards,
+        metrics=[METRIC_LABELS["ndcg_at_1"], METRIC_LABELS["ndcg_at_3"]],
+        verdict=message("bench_below" if below else "bench_not_below", language, reversed=backwards, first=first),
+        query=query,
+        pairs=list(zip(top, reversed(top), strict=True)),
+    )
+
+
+def query_html(view: QueryView, language: Language, *, with_other: bool) -> str:
+    """Return a query with its best documents, right answers marked."""
+    found = {hit.document_id for hit in view.hits}
+    values: dict[str, object] = {"ndcg": f"{100 * view.ndcg_at_10:.2f}"}
+    key = "bench_query_line_plain"
+    if view.tokens is not None:
+        key, values["tokens"] = "bench_query_line", f"{view.tokens:,}"
+    return render_template(
+        "bench_query.html",
+        language,
+        view=view,
+        line=message(key, language, **values),
+        with_other=with_other,
+        missed=[gold for gold in view.gold if gold.document_id not in found],
+        most_chars=MOST_CHARS,
+    )
+
+
+def query_label(view: QueryView) -> str:
+    """Return how a query is named in a list: right or wrong, its NDCG@10, its text."""
+    text = " ".join(view.text.split())
+    short = text if len(text) <= QUERY_LABEL_CHARS else f"{text[: QUERY_LABEL_CHARS - 1]}…"
+    return f"{'✗' if view.wrong else '✓'} {100 * view.ndcg_at_10:.0f} · {short}"
+
+
+def p_value(value: float) -> str:
+    """Return a p-value with as many decimals as 9,999 resamples give."""
+    return f"{value:.4f}" if value >= 1e-4 else "< 0.0001"  # noqa: PLR2004 what is printed
+
+
+def _labels(saved: list[SavedResult], shown_run: str | None, language: Language) -> list[tuple[str, str]]:
+    """Return (label, key) of results; the run's name is added where it is not the one shown."""
+    names = telling_names([item.result for item in saved])
+    labels = []
+    for item in saved:
+        values = {"model": names[item.result.fingerprint], "dataset": item.result.dataset}
+        run = message("bench_shipped", language) if item.run_id == SHIPPED else date_of(item.result)
+        key = "bench_key" if item.run_id == (shown_run or SHIPPED) else "bench_key_other"
+        labels.append((message(key, language, **values, run=run), item.key))
+    return labels
+
+
+def _views(pair: Pair) -> list[QueryView]:
+    """Return the queries of a result with their best documents, and their ranks in another one.
+
+    Raises:
+        DataError: If the texts cannot be had.
+    """
+    first, other = pair
+    return explore(first.result, data_of(first.result), other.result if other else None) if first else []
+
+
+def _comparison_of(a: SavedResult | None, b: SavedResult | None, language: Language) -> str:
+    if a is None or b is None:
+        return line(message("bench_no_other", language), language)
+    try:
+        data = data_of(a.result)
+    except DataError:
+        data = None  # the queries that moved then go by their ids
+    return comparison(compare_saved(a, b), data, language)
+
+
+def _reversal_of(a: SavedResult | None, language: Language) -> str:
+    if a is None:
+        return ""
+    try:
+        data = data_of(a.result)
+    except DataError as error:
+        return line(error.text(language), language)
+    return reversal(a.result, show_reversal(a.result, data.qrels), data, language)
+
+
+def _verdict(paired: PairedComparison, language: Language) -> str:
+    row = next(row for row in paired.differences if row.metric == "ndcg_at_10")
+    key = "bench_verdict_real" if row.p_value < SIGNIFICANT else "bench_verdict_noise"
+    return message(key, language, difference=percent(row.difference, signed=True), p=p_value(row.p_value))
+
+
+def _mover(mover: Mover, data: RetrievalData | None) -> dict[str, Any]:
+    text = data.queries[data.query_ids.index(mover.query_id)] if data is not None else mover.query_id
+    return {"query": text, "a": percent(mover.a), "b": percent(mover.b)}

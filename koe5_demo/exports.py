@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -12,11 +13,13 @@ from koe5_demo.catalog import CATALOG
 from koe5_demo.prompts import with_prompts
 from koe5_demo.ranking import Comparison
 from koe5_demo.records import FloatArray, ModelInfo, Role
+from koe5_demo.tables.delimited import GUARDED
 
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 MODEL_COLUMNS: Final = ("model", "revision", "engine", "dtype", "device")
 RANKING_COLUMNS: Final = ("query", "rank", "index", "score", "tokens", "truncated", "passage", *MODEL_COLUMNS)
 BYTE_ORDER_MARK: Final = "\ufeff"
+FORMULA: Final = re.compile(GUARDED)
+NUMBER: Final = re.compile(r"[+-]?\d[\d,]*(\.\d+)?(e[+-]?\d+)?( ?%)?")
 
 
 def model_json(info: ModelInfo) -> dict[str, Any]:
@@ -52,7 +55,10 @@ def catalog_json() -> list[dict[str, Any]]:
 def ranking_json(comparison: Comparison, info: ModelInfo, top_k: int | None = None) -> dict[str, Any]:
     """Return {"model", "results": [{"query", "hits": [{"rank", "index", "score", "tokens", ...}]}]}."""
     results = [
-        {"query": query, "hits": [vars(hit) for hit in comparison.hits(n, top_k)]}
+        {
+            "query": query,
+            "hits": [{**vars(hit), "index": comparison.place(hit.index)} for hit in comparison.hits(n, top_k)],
+        }
         for n, query in enumerate(comparison.queries)
     ]
     return {"model": model_json(info), "results": results}
@@ -75,7 +81,7 @@ def ranking_csv(comparison: Comparison, info: ModelInfo, top_k: int | None = Non
         [
             defuse(query),
             hit.rank,
-            hit.index,
+            comparison.place(hit.index),
             f"{hit.score:.6f}",
             hit.tokens,
             hit.truncated,
@@ -104,8 +110,17 @@ def to_csv(rows: Iterable[Sequence[object]]) -> str:
 
 
 def defuse(cell: str) -> str:
-    """Return a text cell that no spreadsheet takes for a formula: an apostrophe goes before = + - @ and tabs."""
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+    """Return a text cell that no spreadsheet takes for a formula: an apostrophe goes before = + - @ and tabs.
+
+    So it does before apostrophes that stand there already: whoever reads our files takes one off, see
+    `koe5_demo.tables.delimited.unguarded`.
+    """
+    return f"'{cell}" if FORMULA.match(cell) else cell
+
+
+def defuse_texts(rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    """Return rows with every cell defused that is no number."""
+    return [[cell if NUMBER.fullmatch(cell) else defuse(cell) for cell in row] for row in rows]
 
 
 def snippet(comparison: Comparison, info: ModelInfo) -> str:

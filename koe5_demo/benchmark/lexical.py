@@ -17,6 +17,7 @@ import numpy as np
 from koe5_demo.benchmark.rankings import Rankings, padded, ranked
 from koe5_demo.errors import MissingExtraError
 from koe5_demo.records import IntArray
+from koe5_demo.tables import compared
 
 K1: Final = 1.5
 B: Final = 0.75
@@ -36,7 +37,7 @@ def character_bigrams(texts: Sequence[str]) -> list[list[str]]:
     >>> character_bigrams(["학교에서"])
     [['학교', '교에', '에서']]
     """
-    return [[gram for word in text.lower().split() for gram in _bigrams(word)] for text in texts]
+    return [[gram for word in compared(text).lower().split() for gram in _bigrams(word)] for text in texts]
 
 
 def kiwi_morphemes(texts: Sequence[str]) -> list[list[str]]:
@@ -49,7 +50,7 @@ def kiwi_morphemes(texts: Sequence[str]) -> list[list[str]]:
         kiwi = importlib.import_module("kiwipiepy").Kiwi()
     except ImportError as error:
         raise MissingExtraError("missing_extra", package="kiwipiepy", requirements="requirements-kiwi.txt") from error
-    tokenized: Any = kiwi.tokenize(list(texts))
+    tokenized: Any = kiwi.tokenize([compared(text) for text in texts])
     return [
         [f"{token.form.lower()}/{token.tag[0]}" for token in tokens if token.tag.startswith(_CONTENT_TAGS)]
         for tokens in tokenized

@@ -15,6 +15,7 @@ from koe5_demo.benchmark.datasets.registry import SUITE
 from koe5_demo.benchmark.metrics import HEADLINE_METRICS, PAPER_METRICS
 from koe5_demo.benchmark.published import PAPER_NAMES, paper_table, published_by_mteb, recovered
 from koe5_demo.benchmark.results import RunResult
+from koe5_demo.exports import defuse_texts
 
 RowKind = Literal["paper", "recovered", "mteb", "run", "difference"]
 Cells = Mapping[tuple[str, str], float]
@@ -165,9 +166,9 @@ def to_markdown(table: Table) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Return a table as CSV."""
+    """Return a table as CSV, its texts defused."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(table)
+    csv.writer(out, lineterminator="\n").writerows(defuse_texts(table))
     return out.getvalue()
 
 

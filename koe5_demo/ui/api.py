@@ -70,7 +70,8 @@ class Api:
         if top_k is not None and not isinstance(top_k, int):
             raise InputError("bad_top_k", value=type(top_k).__name__)
         require_top_k(top_k)
-        asked, given = inputs.clean(_strings(queries)), inputs.clean(_strings(passages))
+        asked = inputs.clean_each(_strings(queries), "blank_query")
+        given = inputs.clean_each(_strings(passages), "blank_passage")
         inputs.check(asked, given, self._settings.limits)
         encoder = self._encoder(model)
         return exports.ranking_json(
@@ -183,7 +184,7 @@ class Api:
         return self._host.encoder(name)
 
     def _texts(self, texts: list[str]) -> tuple[str, ...]:
-        clean = inputs.clean(_strings(texts))
+        clean = inputs.clean_each(_strings(texts))
         inputs.check_texts(clean, self._settings.limits)
         return clean.texts
 

@@ -140,11 +140,7 @@ def open_table(path: Path, limits: Limits) -> Table:
     Raises:
         InputError: If it cannot be read; the message says why.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError("file_missing", name=path.name, reason=error.strerror or str(error)) from error
-    return inputs.read_table(content, path.name, limits)
+    return inputs.read_file(path, limits)
 
 
 def read_form(form: Form, limits: Limits) -> tuple[Parsed, Parsed]:
@@ -158,9 +154,9 @@ def read_form(form: Form, limits: Limits) -> tuple[Parsed, Parsed]:
         passages = inputs.parse_text(form.passages, form.layout)
         return queries, replace(passages, notices=(*_lines_in_one(passages, form.layout), *passages.notices))
     table = open_table(form.file, limits)
-    passages = table.texts(form.column)
-    told = Notice("notice_encoding", {"name": table.name, "encoding": table.encoding})
-    return queries, replace(passages, notices=(told, *passages.notices))
+    passages = table.texts(form.column, limits)
+    told = (Notice("notice_encoding", {"name": table.name, "encoding": table.encoding}),) if table.encoding else ()
+    return queries, replace(passages, notices=(*told, *passages.notices))
 
 
 def _lines_in_one(passages: Parsed, layout: Layout) -> tuple[Notice, ...]:
@@ -224,7 +220,7 @@ def run(
     compared = compare(queries.texts, passages.texts, encoder, on_progress=on_progress)
     windowed = compare_windows(queries.texts, passages.texts, encoder) if chosen.windows else None
     milliseconds = (perf_counter() - start) * 1_000
-    comparison = compared if windowed is None else windowed.comparison
+    comparison = replace(compared if windowed is None else windowed.comparison, places=passages.places)
     drawn = best_passages(comparison.scores, MOST_DRAWN - len(queries.texts))
     pairs, points = _drawn(compared, drawn)
     if windowed is not None:  # every view of a query and a passage shows the one score that is explained

@@ -17,7 +17,7 @@ from koe5_demo.edge.headers import SecurityHeaders, inline_scripts
 from koe5_demo.edge.health import Health
 from koe5_demo.edge.uploads import make_folder
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.inputs import READERS
+from koe5_demo.inputs import UPLOADED
 from koe5_demo.settings import Settings
 from koe5_demo.ui.api import ENDPOINTS
 from koe5_demo.ui.fair_queue import share_places
@@ -122,7 +122,7 @@ def _gate_rules(settings: Settings, uploads: Path) -> GateRules:
         behind_proxy=settings.behind_proxy,
         language=settings.language,
         body_bytes=largest + SLACK_BYTES,
-        kinds=(*READERS, "json"),  # a saved state is json
+        kinds=(*UPLOADED, "json"),  # a saved state is json
         uploads=uploads,
         uploads_bytes=settings.uploads_mb * 1_000_000,
         readable=(ASSETS / "fonts", uploads),

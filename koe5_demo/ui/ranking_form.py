@@ -9,7 +9,7 @@ from typing import Any, Final
 import gradio as gr
 
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.inputs import READERS, Layout
+from koe5_demo.inputs import UPLOADED, Layout
 from koe5_demo.settings import Limits
 from koe5_demo.share import SharedState
 from koe5_demo.ui import handlers, render
@@ -148,7 +148,7 @@ def _file(limits: Limits, words: Words) -> tuple[gr.File, gr.Dropdown]:
             gr.File,
             {"label": label("file", mb=limits.file_mb)},
             show_label=False,
-            file_types=[f".{kind}" for kind in READERS],
+            file_types=[f".{kind}" for kind in UPLOADED],
             file_count="single",
             type="filepath",
             height=120,

@@ -20,9 +20,10 @@ from koe5_demo.edge.uploads import UploadCheck
 from koe5_demo.edge.visitors import language_of, visitor_key
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError
-from koe5_demo.inputs import READERS, Layout
+from koe5_demo.inputs import Layout
 from koe5_demo.ranking import compare
 from koe5_demo.settings import Limits, Settings
+from koe5_demo.tables import KINDS
 from koe5_demo.ui.api import Api
 from koe5_demo.words import Language
 
@@ -71,7 +72,7 @@ def test_text_boxes_are_read(text: str, layout: Layout) -> None:
 @runs(10_000)
 @given(
     st.one_of(st.binary(max_size=200), WORDS.map(lambda text: text.encode("utf-8", "replace"))),
-    st.sampled_from([*READERS, "exe", ""]),
+    st.sampled_from([*KINDS, "exe", ""]),
 )
 def test_files_are_read_or_refused_in_words(content: bytes, ending: str) -> None:
     try:

@@ -229,6 +229,20 @@ def test_a_workbook_that_unpacks_to_more_than_it_may_is_refused_before_it_is_unp
     assert told(out.getvalue(), "a.xlsx") == "file_unpacks"
 
 
+def test_a_workbook_whose_entities_grow_without_end_is_refused() -> None:
+    entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
+    bomb = f'<!DOCTYPE x [<!ENTITY e0 "{"x" * 1_000}">{entities}]>'
+    whole, out = io.BytesIO(workbook([["본문"], ["가"]])), io.BytesIO()
+    with zipfile.ZipFile(whole) as held, zipfile.ZipFile(out, "w") as parts:
+        for name in held.namelist():
+            content = held.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                content = bomb.encode() + content[content.index(b"<worksheet") :].replace("가".encode(), b"&e9;")
+                assert b"&e9;</t>" in content
+            parts.writestr(name, content)
+    assert told(out.getvalue(), "a.xlsx") == "data_broken_file"
+
+
 def test_gzip_is_not_unpacked_beyond_the_limit() -> None:
     assert told(gzip.compress(bytes(30_000_000)), "a.txt.gz") == "file_too_big"
 
@@ -371,7 +385,7 @@ def test_a_grade_that_is_no_whole_number_is_refused(tmp_path: Path, grade: str) 
 def test_a_composed_query_finds_a_document_in_parts() -> None:
     index = Bm25Index([NFD_TEXT, "다른 글"])
     (found,) = index.rankings(["본\u00ad문"], np.array([0, 1]), 2)
-    assert found[1].tolist() == [0]
+    assert found[0].tolist() == [0]
 
 
 @pytest.mark.parametrize(
@@ -382,6 +396,7 @@ def test_a_composed_query_finds_a_document_in_parts() -> None:
         "configs:\n- config_name: corpus\n  data_files:\n  - path: 7",
         "date: 2024-13-45",
         "a: " + "[" * 700,
+        "# " + "]" * 700 + "\na: " + "[" * 700,
         "a: " + "[" * 700 + "]" * 700,
         "a: &a [*a]",
     ],

@@ -97,13 +97,22 @@ def read_card(path: Path) -> Mapping[str, Any]:
     if not lines or lines[0].strip() != "---" or "---" not in (rest := [line.strip() for line in lines[1:]]):
         return {}
     block = "\n".join(lines[1 : 1 + rest.index("---")])
-    if re.search(rf"(?:[\[{{][^\]}}]*){{{_CARD_DEPTH}}}", block):
+    if _depth(block) > _CARD_DEPTH:
         return {}
     try:
         card = yaml.safe_load(block)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError):  # ValueError: a date that no calendar has
         return {}
     return card if isinstance(card, dict) else {}
+
+
+def _depth(block: str) -> int:
+    """Return how many brackets are open at once, at most."""
+    depth = deepest = 0
+    for char in block:
+        depth = depth + 1 if char in "[{" else max(depth - 1, 0) if char in "]}" else depth
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _delimited_judgements(path: Path) -> Iterator[Row]:

@@ -87,7 +87,7 @@ def test_files_are_read_or_refused_in_words(content: bytes, ending: str) -> None
 CELLS = st.one_of(WORDS, st.sampled_from(['"', '""', '"a" b', "a, b", ";", "\t", "'=x", "\r\n"]))
 
 
-@runs(1_000)
+@runs(400)
 @given(st.lists(st.lists(CELLS, min_size=1, max_size=4), min_size=1, max_size=5), st.sampled_from(",;\t|"))
 def test_delimited_files_are_read_row_by_row_or_refused_in_words(rows: list[list[str]], separator: str) -> None:
     content = "\n".join(separator.join(cells) for cells in rows).encode("utf-8", "replace")
@@ -101,7 +101,7 @@ def test_delimited_files_are_read_row_by_row_or_refused_in_words(rows: list[list
         assert list(table.lines) == sorted(set(table.lines))
 
 
-@runs(1_000)
+@runs(400)
 @given(st.lists(ANYTHING | st.dictionaries(WORDS, ANYTHING, max_size=3), max_size=4), st.booleans())
 def test_json_of_any_shape_is_read_as_text_or_refused_in_words(values: list[Any], listed: bool) -> None:
     content = json.dumps(values) if listed else "\n".join(map(json.dumps, values))

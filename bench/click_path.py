@@ -19,9 +19,9 @@ from types import CodeType, FrameType
 from typing import Any
 
 import koe5_demo
-from koe5_demo.benchmark.systems import system_sources
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
 from koe5_demo.benchmark.stored_vectors import DiskVectors as DiskCache
+from koe5_demo.benchmark.systems import system_sources
 from koe5_demo.encoding.cache import VectorCache
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.ranking.examples import rank_first_example

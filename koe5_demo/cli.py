@@ -8,7 +8,6 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -39,6 +38,7 @@ FORMATS: Final = ("json", "csv", "table")
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
 SHOWN_PASSAGE: Final = 60
+FILE_HELP: Final = ".txt (one text a line), .csv, .tsv, .jsonl, .parquet or .xlsx"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,8 +106,9 @@ def _add_rank(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--query", action="append", required=True, help="may be given more than once")
     passages = parser.add_mutually_exclusive_group(required=True)
     passages.add_argument("--passage", action="append", help="may be given more than once")
-    passages.add_argument("--passages-file", type=Path, help=".txt (one a line), .csv, .tsv or .jsonl")
+    passages.add_argument("--passages-file", type=Path, help=FILE_HELP)
     parser.add_argument("--column", help="column of the file that holds the passages")
+    parser.add_argument("--sheet", help="sheet of an .xlsx file (default: the first)")
     parser.add_argument("--top-k", type=int, help="how many passages to return for a query")
     parser.add_argument("--windows", action="store_true", help="score too long passages by their best window")
     parser.add_argument("--compare", default="", metavar="NAME", help=f"a second ranking beside it: {BM25}, or a model")
@@ -129,8 +130,9 @@ def _add_similarity(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _add_encode(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser("encode", help="write the vectors of a file's texts")
-    parser.add_argument("--input", type=Path, required=True, help=".txt (one text a line), .csv, .tsv or .jsonl")
+    parser.add_argument("--input", type=Path, required=True, help=FILE_HELP)
     parser.add_argument("--column", help="column of the file that holds the texts")
+    parser.add_argument("--sheet", help="sheet of an .xlsx file (default: the first)")
     parser.add_argument("--role", choices=[role.value for role in Role], required=True)
     parser.add_argument("--output", type=Path, required=True, help="a .npy file: (n, dimensions) float32")
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="ray: folders of parquet files")
@@ -156,7 +158,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 def run_rank(options: argparse.Namespace, settings: Settings) -> int:
     """Print a ranking for each query, with what was asked for beside."""
     top_k = checked_top_k(options.top_k)
-    queries, passages = inputs.clean(options.query), _passages(options, settings)
+    queries, passages = inputs.clean_each(options.query, "blank_query"), _passages(options, settings)
     notices = inputs.check(queries, passages, settings.limits)
     request = RankingRequest(
         queries=queries.texts,
@@ -168,6 +170,7 @@ def run_rank(options: argparse.Namespace, settings: Settings) -> int:
         calibration=options.calibration,
         text_map=options.map,
         notices=tuple(notices),
+        places=passages.places,
     )
     encoder = open_model(options, settings)
     named = {"model": request.second_model, "query_prompt": None, "passage_prompt": None}
@@ -191,7 +194,7 @@ def run_rank(options: argparse.Namespace, settings: Settings) -> int:
 
 def run_similarity(options: argparse.Namespace, settings: Settings) -> int:
     """Print the matrix of cosines."""
-    texts = inputs.clean(options.text)
+    texts = inputs.clean_each(options.text)
     inputs.check_texts(texts, settings.limits)
     encoder = open_model(options, settings)
     role = Role(options.role)
@@ -209,7 +212,7 @@ def run_similarity(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def run_encode(options: argparse.Namespace, settings: Settings) -> int:
-    """Write the vectors of a file; row n belongs to text n of the file."""
+    """Write the vectors of a file; row n belongs to row n of the file, and is all zeros where that is blank."""
     if options.engine == "ray":
         return run_encode_ray(options, settings)
     for option, value in (("--workers", options.workers), ("--id-column", options.id_column)):
@@ -219,26 +222,20 @@ def run_encode(options: argparse.Namespace, settings: Settings) -> int:
         raise InputError("output_kind", name=str(options.output))
     if not options.output.parent.is_dir():  # before the work, not after it
         raise DataError("output_failed", name=str(options.output), reason=os.strerror(errno.ENOENT))
-    unlimited = replace(settings, limits=replace(settings.limits, file_mb=1e9))
-    table = _table(options.input, unlimited)
-    column = options.column or table.suggested_column
-    if column not in table.columns:
-        raise InputError("file_no_column", name=table.name, column=column, valid=", ".join(table.columns))
-    texts = inputs.clean_each([row[table.columns.index(column)] for row in table.rows])
-    if not texts.texts:
-        raise InputError("file_no_text", name=table.name, column=column)
+    texts = inputs.read_file(options.input, sheet=options.sheet).texts(options.column)
     encoder = open_model(options, settings)
     encoded = encoder.encode(texts.texts, Role(options.role), on_progress=_bar("encode"))
+    vectors = _in_places(encoded.vectors, texts)
     try:
         with whole_file(options.output) as file:
             # As np.save, which tells a full disk as "4096 requested and 1218 written".
-            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(encoded.vectors))
-            file.write(np.ascontiguousarray(encoded.vectors).data)
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(vectors))
+            file.write(np.ascontiguousarray(vectors).data)
     except OSError as error:
         raise DataError("output_failed", name=str(options.output), reason=error.strerror or str(error)) from error
     _tell_all(texts.notices, settings)
     _tell_cut(int(encoded.truncated.sum()), encoder.info, settings)
-    n, dimensions = encoded.vectors.shape
+    n, dimensions = vectors.shape
     _tell(f"{options.output}: {n:,} x {dimensions:,} float32, {made_by(encoder.info)}")
     return 0
 
@@ -361,18 +358,21 @@ def _shown(text: str) -> str:
 
 def _passages(options: argparse.Namespace, settings: Settings) -> inputs.Parsed:
     if options.passages_file is not None:
-        return _table(options.passages_file, settings).texts(options.column)
-    if options.column is not None:
-        raise InputError("column_without_file", column=options.column)
-    return inputs.clean(options.passage)
+        table = inputs.read_file(options.passages_file, settings.limits, sheet=options.sheet)
+        return table.texts(options.column, settings.limits)
+    for option, value in (("--column", options.column), ("--sheet", options.sheet)):
+        if value is not None:
+            raise InputError("column_without_file", option=option, value=value)
+    return inputs.clean_each(options.passage, "blank_passage")
 
 
-def _table(path: Path, settings: Settings) -> inputs.Table:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError("file_missing", name=str(path), reason=error.strerror or str(error)) from error
-    return inputs.read_table(content, path.name, settings.limits)
+def _in_places(vectors: FloatArray, texts: inputs.Parsed) -> FloatArray:
+    """Return (n_given, dimensions) float32: each vector in the place of its text, zeros where there was none."""
+    if texts.places is None or texts.n_given is None:
+        return vectors
+    placed = np.zeros((texts.n_given, vectors.shape[1]), dtype=np.float32)
+    placed[list(texts.places)] = vectors
+    return placed
 
 
 def _prompts(options: argparse.Namespace, settings: Settings) -> GivenPrompts:

@@ -43,6 +43,10 @@ class DataError(DemoError):
     """A data set or file that cannot be had or is broken."""
 
 
+class TableError(InputError, DataError):
+    """A file that cannot be read as a table: what a visitor uploads is input, what a benchmark reads is data."""
+
+
 class MissingExtraError(DemoError):
     """An optional package is not installed; the message prints its pip line."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -17,13 +18,15 @@ from koe5_demo.ranking.explain import Explanation, Unit
 from koe5_demo.ranking.map2d import TextMap
 from koe5_demo.ranking.result import RankingResult, TextRef
 from koe5_demo.records import ENDPOINT_ENGINE, DoubleArray, Encoded, FloatArray, Hit, ModelInfo, Role
+from koe5_demo.tables.delimited import GUARDED
 from koe5_demo.words import Language, message
 
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 MODEL_COLUMNS: Final = ("model", "revision", "engine", "dtype", "device")
 RANKING_COLUMNS: Final = ("query", "rank", "index", "score", "tokens", "truncated", "passage", *MODEL_COLUMNS)
 SHOWN_WORDS: Final = 5
 BYTE_ORDER_MARK: Final = "\ufeff"
+FORMULA: Final = re.compile(GUARDED)
+NUMBER: Final = re.compile(r"[+-]?\d[\d,]*(\.\d+)?(e[+-]?\d+)?( ?%)?")
 
 
 def model_json(info: ModelInfo, role: Role | None = None) -> dict[str, Any]:
@@ -116,15 +119,15 @@ def _query_json(result: RankingResult, query: int, top_k: int | None) -> dict[st
         "hits": [vars(hit) | _hit_json(result, query, hit) for hit in result.hits(query, top_k)],
     }
     if result.without_prompts is not None:
-        answer["agreement_without_prompts"] = _agreement_json(result.without_prompts.queries[query])
+        answer["agreement_without_prompts"] = _agreement_json(result, result.without_prompts.queries[query])
     if result.second is not None:
-        answer["agreement"] = _agreement_json(result.second.report.queries[query])
+        answer["agreement"] = _agreement_json(result, result.second.report.queries[query])
     return answer
 
 
 def _hit_json(result: RankingResult, query: int, hit: Hit) -> dict[str, Any]:
-    """Return what was asked for beside the ranking itself."""
-    extra: dict[str, Any] = {}
+    """Return where the passage stood among all that were given, and what was asked for beside the ranking itself."""
+    extra: dict[str, Any] = {"index": result.comparison.place(hit.index)}
     left, right = TextRef(Role.QUERY, query), TextRef(Role.PASSAGE, hit.index)
     window = result.best_window(right, left)
     if result.windowed is not None:
@@ -172,20 +175,24 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _agreement_json(found: Agreement) -> dict[str, Any]:
-    return {"kendall_tau": found.kendall_tau, "most_different": found.most_different.index}
+def _agreement_json(result: RankingResult, found: Agreement) -> dict[str, Any]:
+    return {"kendall_tau": found.kendall_tau, "most_different": result.comparison.place(found.most_different.index)}
 
 
 def _map_json(result: RankingResult, found: TextMap) -> dict[str, Any]:
     texts = result.drawn_texts
+
+    def place(ref: TextRef) -> int:
+        return result.comparison.place(ref.index) if ref.role is Role.PASSAGE else ref.index
+
     points = [
         {
             "role": ref.role.value,
-            "index": ref.index,
+            "index": place(ref),
             "x": float(x),
             "y": float(y),
             "nearest": [
-                {"role": texts[n].role.value, "index": texts[n].index, "cosine": float(cosine)}
+                {"role": texts[n].role.value, "index": place(texts[n]), "cosine": float(cosine)}
                 for n, cosine in zip(near, cosines, strict=True)
             ],
         }
@@ -230,7 +237,14 @@ def ranking_csv(result: RankingResult, top_k: int | None = None) -> str:
     rows, extra = [], extra_columns(result)
     for query, text in enumerate(result.comparison.queries):
         for hit in result.hits(query, top_k):
-            own = [defuse(text), hit.rank, hit.index, f"{hit.score:.6f}", hit.tokens, hit.truncated]
+            own = [
+                defuse(text),
+                hit.rank,
+                result.comparison.place(hit.index),
+                f"{hit.score:.6f}",
+                hit.tokens,
+                hit.truncated,
+            ]
             beside = [cell(query, hit) for cell in extra.values()]
             rows.append([*own, defuse(hit.passage), *made_by, *beside])
     return to_csv([[*RANKING_COLUMNS, *extra], *rows])
@@ -309,8 +323,17 @@ def to_csv(rows: Iterable[Sequence[object]]) -> str:
 
 
 def defuse(cell: str) -> str:
-    """Return a text cell that no spreadsheet takes for a formula: an apostrophe goes before = + - @ and tabs."""
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+    """Return a text cell that no spreadsheet takes for a formula: an apostrophe goes before = + - @ and tabs.
+
+    So it does before apostrophes that stand there already: whoever reads our files takes one off, see
+    `koe5_demo.tables.delimited.unguarded`.
+    """
+    return f"'{cell}" if FORMULA.match(cell) else cell
+
+
+def defuse_texts(rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    """Return rows with every cell defused that is no number."""
+    return [[cell if NUMBER.fullmatch(cell) else defuse(cell) for cell in row] for row in rows]
 
 
 def snippet(result: RankingResult) -> str:

@@ -35,6 +35,14 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{n}번째 글이 비어 있습니다. 지우거나 내용을 적어 주세요.",
         "Text {n} is blank. Remove it or fill it in.",
     ),
+    "blank_query": (
+        "{n}번째 질의가 비어 있습니다. 지우거나 내용을 적어 주세요.",
+        "Query {n} is blank. Remove it or fill it in.",
+    ),
+    "blank_passage": (
+        "{n}번째 문단이 비어 있습니다. 지우거나 내용을 적어 주세요.",
+        "Passage {n} is blank. Remove it or fill it in.",
+    ),
     "too_many_queries": (
         "질의가 {n:,}개입니다. 한 번에 {limit:,}개까지 받습니다. 나누어 실행해 주세요.",
         "There are {n:,} queries; the limit is {limit:,}. Split them up.",
@@ -93,8 +101,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "Vectors are written to a .npy file (got {name}).",
     ),
     "column_without_file": (
-        "--column {column!r}은 --passages-file과 함께 씁니다.",
-        "--column {column!r} goes with --passages-file.",
+        "{option} {value!r}: --passages-file과 함께 쓰는 옵션입니다.",
+        "{option} {value!r} goes with --passages-file.",
     ),
     "no_device": (
         "이 컴퓨터의 torch는 {device} 장치를 쓸 수 없습니다. --device(KOE5_DEVICE)를 auto나 cpu로 두세요.",
@@ -109,8 +117,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "The file {name} is of a kind that cannot be read. Valid: {valid}.",
     ),
     "file_encoding": (
-        "{name} 파일의 문자 인코딩을 알 수 없습니다. UTF-8이나 CP949(EUC-KR)로 저장해 주세요.",
-        "The encoding of {name} is unknown. Save it as UTF-8 or CP949 (EUC-KR).",
+        "{name} 파일의 문자 인코딩을 알 수 없습니다({line:,}번째 줄부터 읽히지 않습니다). UTF-8이나 CP949(EUC-KR)로 저장해 주세요.",
+        "The encoding of {name} is unknown (line {line:,} cannot be read). Save it as UTF-8 or CP949 (EUC-KR).",
     ),
     "file_broken_csv": (
         "{name} 파일을 CSV로 읽을 수 없습니다({line}번째 줄: {reason}). 쉼표나 줄바꿈이 든 글은 큰따옴표로 싸거나, 한 줄에 하나씩 .txt로 저장해 주세요.",
@@ -127,6 +135,14 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "file_no_column": (
         "{name} 파일에 {column!r} 열이 없습니다. 있는 열: {valid}.",
         "The file {name} has no column {column!r}. Columns: {valid}.",
+    ),
+    "file_no_sheet": (
+        "{name} 파일에 {sheet!r} 시트가 없습니다. 있는 시트: {valid}.",
+        "The file {name} has no sheet {sheet!r}. Sheets: {valid}.",
+    ),
+    "file_unpacks": (
+        "{name} 파일은 압축을 풀면 {mb:,.1f} MB입니다. {limit:g} MB까지 받습니다. 나누거나 CSV로 저장해 주세요.",
+        "The file {name} unpacks to {mb:,.1f} MB; the limit is {limit:g} MB. Split it up, or save it as CSV.",
     ),
     "file_no_text": (
         "{name} 파일의 {column!r} 열에 글이 없습니다. 다른 열을 고르세요.",
@@ -192,6 +208,18 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "notice_blank_skipped": (
         "빈 줄 {n}개를 건너뛰었습니다.",
         "{n} blank lines were skipped.",
+    ),
+    "notice_blank_rows": (
+        "{name}: 빈 행 {n:,}개(행 {rows})는 자리만 남기고 계산하지 않았습니다. 다른 행의 번호는 파일 그대로입니다.",
+        "{name}: {n:,} blank rows (row {rows}) keep their places and are not computed; the other rows keep their numbers.",
+    ),
+    "notice_invisible_removed": (
+        "보이지 않는 글자(폭 없는 공백, 소프트 하이픈 등) {n:,}개를 뺐습니다. 두면 점수가 달라집니다.",
+        "{n:,} characters that nobody sees (zero-width spaces, soft hyphens) were removed: they would change the scores.",
+    ),
+    "notice_sheet": (
+        "{name}: 시트 {n:,}개 가운데 {sheet!r} 시트를 읽었습니다.",
+        "{name}: read the sheet {sheet!r} of {n:,}.",
     ),
     "notice_controls_removed": (
         "보이지 않는 제어 문자(NUL 등) {n}개를 뺐습니다.",
@@ -326,6 +354,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "부정 예가 있는 행이 적어({n:,}/{of:,}) 쌍으로만 학습합니다. 그 행만 쓰려면 --negatives require.",
         "Hard negatives of {n:,} of {of:,} rows are not used: too few. --negatives require uses only these rows.",
     ),
+    "train_notice_further_negatives": (
+        "한 행에 부정 예를 하나만 씁니다. 나머지 부정 예 {n:,}개(열 {columns})는 쓰지 않습니다.",
+        "One hard negative a row is trained on: {n:,} further ones (columns {columns}) are left out.",
+    ),
     "train_notice_prefixed": (
         "주의: 글에 접두사가 이미 적힌 행이 {n:,}개입니다(전체 {of:,}). 학습에서 한 번 더 붙습니다.",
         "Caution: {n:,} of {of:,} rows carry a prefix already; training adds it a second time.",
@@ -450,6 +482,14 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{name}의 질의 {n:,}개 가운데 판정이 있는 것이 없어 정답 문서를 가진 질의가 없습니다. qrels의 질의 id를 확인하세요.",
         "None of the {n:,} queries of {name} is judged, so there is no query with a relevant document. Check the query ids of the qrels.",
     ),
+    "data_no_judged_document": (
+        "{name}의 판정이 가리키는 정답 문서 {n:,}개가 모두 말뭉치에 없습니다(예: {value!r}, 말뭉치의 id: {valid}). qrels와 corpus의 id를 맞춰 주세요.",
+        "None of the {n:,} relevant documents that the judgements of {name} name is in the corpus (such as {value!r}; ids of the corpus: {valid}). Make the ids of qrels and corpus agree.",
+    ),
+    "data_blank_id": (
+        "{name}: {n:,}번째 행에 id가 없습니다. id를 적거나 그 행을 지워 주세요.",
+        "{name}: row {n:,} has no id. Give it one, or remove the row.",
+    ),
     "data_no_document": (
         "{name}에 문서가 하나도 없습니다.",
         "{name} has no document.",
@@ -527,6 +567,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "data_unanswerable_queries": (
         "정답 문서가 없는 질의 {n:,}개: 0점으로 셉니다.",
         "{n:,} queries have no relevant document: they count as 0.",
+    ),
+    "data_blank_rows": (
+        "빈 행 {n:,}개: 뺐습니다.",
+        "{n:,} rows are blank: left out.",
     ),
     "data_empty_documents": (
         "빈 문서 {n:,}개.",

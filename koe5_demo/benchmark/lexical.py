@@ -12,6 +12,7 @@ from koe5_demo.benchmark.rankings import Rankings, padded, ranked
 from koe5_demo.errors import MissingExtraError
 from koe5_demo.ranking.lexical import Bm25Scores, Tokenizer, character_bigrams
 from koe5_demo.records import FloatArray, IntArray
+from koe5_demo.tables import compared
 
 _CONTENT_TAGS: Final = ("N", "V", "M", "XR", "XPN", "SL", "SN", "SH")
 """First letters of Kiwi's tags for words that carry meaning: nouns, verbs, modifiers, roots, foreign words, numbers."""
@@ -27,7 +28,7 @@ def kiwi_morphemes(texts: Sequence[str]) -> list[list[str]]:
         kiwi = importlib.import_module("kiwipiepy").Kiwi()
     except ImportError as error:
         raise MissingExtraError("missing_extra", package="kiwipiepy", requirements="requirements-kiwi.txt") from error
-    tokenized: Any = kiwi.tokenize(list(texts))
+    tokenized: Any = kiwi.tokenize([compared(text) for text in texts])
     return [
         [f"{token.form.lower()}/{token.tag[0]}" for token in tokens if token.tag.startswith(_CONTENT_TAGS)]
         for tokens in tokenized

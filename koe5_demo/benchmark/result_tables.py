@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +14,7 @@ from koe5_demo.benchmark.datasets.registry import AUTORAG, SUITE
 from koe5_demo.benchmark.metrics import HEADLINE_METRICS, PAPER_METRICS
 from koe5_demo.benchmark.published import PAPER_NAMES, paper_table, published_by_mteb, recovered
 from koe5_demo.benchmark.results import RunResult, telling_names
-from koe5_demo.exports import defuse
+from koe5_demo.exports import defuse_texts
 from koe5_demo.words import Language, message
 
 RowKind = Literal["paper", "recovered", "mteb", "run", "difference"]
@@ -41,7 +40,6 @@ METRIC_LABELS: Final = {
 """Measure -> how a table's head writes it, such as `NDCG@10`."""
 
 _LEFT_COLUMNS: Final = 2
-_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?")
 
 Table = list[list[str]]
 """Rows of cells, the first one the head."""
@@ -192,9 +190,7 @@ def to_markdown(table: Table) -> str:
 def to_csv(table: Table) -> str:
     """Return a table as CSV; what a spreadsheet would run as a formula is kept from it, as in every other export."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(
-        [cell if _NUMBER.fullmatch(cell) else defuse(cell) for cell in row] for row in table
-    )
+    csv.writer(out, lineterminator="\n").writerows(defuse_texts(table))
     return out.getvalue()
 
 

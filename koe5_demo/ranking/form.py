@@ -8,8 +8,7 @@ from typing import Final
 
 from koe5_demo import inputs, share
 from koe5_demo.catalog import CATALOG
-from koe5_demo.errors import InputError
-from koe5_demo.inputs import Layout, Parsed, Table
+from koe5_demo.inputs import Layout, Parsed
 from koe5_demo.ranking.lexical import BM25
 from koe5_demo.ranking.result import RankingRequest
 from koe5_demo.records import Encoder, Notice, Role
@@ -61,6 +60,7 @@ def ranking_request(form: FilledForm, limits: Limits) -> RankingRequest:
         text_map=True,
         model=form.model,
         notices=tuple(inputs.check(queries, passages, limits)),
+        places=passages.places,
     )
 
 
@@ -74,23 +74,10 @@ def read_texts(form: FilledForm, limits: Limits) -> tuple[Parsed, Parsed]:
     if form.file is None:
         passages = inputs.parse_text(form.passages, form.layout)
         return queries, replace(passages, notices=(*_lines_in_one(passages, form.layout), *passages.notices))
-    table = open_table(form.file, limits)
-    passages = table.texts(form.column)
-    told = Notice("notice_encoding", {"name": table.name, "encoding": table.encoding})
-    return queries, replace(passages, notices=(told, *passages.notices))
-
-
-def open_table(path: Path, limits: Limits) -> Table:
-    """Read an uploaded file.
-
-    Raises:
-        InputError: If it cannot be read; the message says why.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError("file_missing", name=path.name, reason=error.strerror or str(error)) from error
-    return inputs.read_table(content, path.name, limits)
+    table = inputs.read_file(form.file, limits)
+    passages = table.texts(form.column, limits)
+    told = (Notice("notice_encoding", {"name": table.name, "encoding": table.encoding}),) if table.encoding else ()
+    return queries, replace(passages, notices=(*told, *passages.notices))
 
 
 def told_of_reading(form: FilledForm, limits: Limits, encoder: Encoder | None, language: Language) -> list[str]:

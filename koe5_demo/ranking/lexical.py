@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from koe5_demo.records import FloatArray
+from koe5_demo.tables import compared
 
 BM25: Final = "bm25"
 """What it is called where a second model can be named."""
@@ -30,7 +31,7 @@ def character_bigrams(texts: Sequence[str]) -> list[list[str]]:
     >>> character_bigrams(["학교에서"])
     [['학교', '교에', '에서']]
     """
-    return [[gram for word in text.lower().split() for gram in _bigrams(word)] for text in texts]
+    return [[gram for word in compared(text).lower().split() for gram in _bigrams(word)] for text in texts]
 
 
 def lexical_scores(queries: Sequence[str], passages: Sequence[str]) -> FloatArray:

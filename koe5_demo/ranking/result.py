@@ -48,6 +48,7 @@ class RankingRequest:
         text_map: Lay the texts out in two dimensions, from 8 texts on.
         model: The name that the model was asked for by.
         notices: What is to be known about how the texts were read.
+        places: Where each passage stood in its file, from 0, if blank rows of it were left out; else None.
     """
 
     queries: Sequence[str]
@@ -60,6 +61,7 @@ class RankingRequest:
     text_map: bool = False
     model: str = ""
     notices: tuple[Notice, ...] = ()
+    places: tuple[int, ...] | None = None
 
     @property
     def second_model(self) -> str:
@@ -247,7 +249,10 @@ def rank_all(
     result = RankingResult(
         request=request,
         comparison=replace(
-            comparison, query_encoded=encoded[0].without_vectors(), passage_encoded=encoded[1].without_vectors()
+            comparison,
+            query_encoded=encoded[0].without_vectors(),
+            passage_encoded=encoded[1].without_vectors(),
+            places=request.places,
         ),
         info=encoder.info,
         notices=(*request.notices, *_notices(comparison, windowed, encoder.info)),

@@ -25,6 +25,7 @@ class Comparison:
         queries, passages: The texts as given.
         scores: (n_queries, n_passages) float32 cosines in [-1, 1].
         query_encoded, passage_encoded: Vectors and token counts behind the scores.
+        places: Where each passage stood in its file, from 0, if blank rows of it were left out; else None.
     """
 
     queries: tuple[str, ...]
@@ -32,6 +33,11 @@ class Comparison:
     scores: FloatArray
     query_encoded: Encoded
     passage_encoded: Encoded
+    places: tuple[int, ...] | None = None
+
+    def place(self, index: int) -> int:
+        """Return where passage number `index` stood among all that were given, from 0."""
+        return index if self.places is None else self.places[index]
 
     def hits(self, query: int, top_k: int | None = None) -> list[Hit]:
         """Return the ranking of query number `query` (from 0), best first.

@@ -87,7 +87,8 @@ class Api:
             as "compared_with", "calibration" and "map".
         """
         most = checked_top_k(top_k)
-        asked, given = inputs.clean(_strings(queries)), inputs.clean(_strings(passages))
+        asked = inputs.clean_each(_strings(queries), "blank_query")
+        given = inputs.clean_each(_strings(passages), "blank_passage")
         notices = inputs.check(asked, given, self._settings.limits)
         request = RankingRequest(
             queries=asked.texts,
@@ -207,7 +208,7 @@ class Api:
         return self._host.encoder(name)
 
     def _texts(self, texts: list[str]) -> tuple[str, ...]:
-        clean = inputs.clean(_strings(texts))
+        clean = inputs.clean_each(_strings(texts))
         inputs.check_texts(clean, self._settings.limits)
         return clean.texts
 

@@ -21,7 +21,7 @@ from koe5_demo.edge.health import Health, Metrics
 from koe5_demo.edge.uploads import make_folder
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import SettingError
-from koe5_demo.inputs import READERS
+from koe5_demo.inputs import UPLOADED
 from koe5_demo.settings import Settings
 from koe5_demo.ui import gradio_seams
 from koe5_demo.ui.api import ENDPOINTS
@@ -156,7 +156,7 @@ def _gate_rules(settings: Settings, uploads: Path) -> GateRules:
         language=settings.language,
         body=BodyBounds(n_chars * BYTES_PER_CHAR + SLACK_BYTES, n_chars + SLACK_TEXTS, limits.passages + SLACK_TEXTS),
         upload_bytes=int(limits.file_mb * 1_000_000) + SLACK_BYTES,
-        kinds=(*READERS, "json"),  # a saved state is json
+        kinds=(*UPLOADED, "json"),  # a saved state is json
         uploads=uploads,
         uploads_bytes=settings.uploads_mb * 1_000_000,
         uploads_kept_s=UPLOADS_KEPT_S + DELETE_EVERY_S,

@@ -10,9 +10,9 @@ from typing import Any
 import gradio as gr
 
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.inputs import READERS, Layout
+from koe5_demo.inputs import UPLOADED, Layout, read_file
 from koe5_demo.ranking.examples import Example, example_note, examples
-from koe5_demo.ranking.form import FilledForm, open_table, told_of_reading
+from koe5_demo.ranking.form import FilledForm, told_of_reading
 from koe5_demo.ranking.lexical import BM25
 from koe5_demo.settings import Limits
 from koe5_demo.ui import render
@@ -101,7 +101,7 @@ class RankingForm:
         if path is None:
             typing = gr.update(interactive=True, placeholder="")
             return {self.column: gr.update(visible=False, choices=[], value=None), self.passages: typing}
-        table = open_table(Path(path), limits)
+        table = read_file(Path(path), limits)
         several = len(table.columns) > 1
         return {
             self.column: gr.update(visible=several, choices=list(table.columns), value=table.suggested_column),
@@ -182,7 +182,7 @@ def _file(limits: Limits, words: Words) -> tuple[gr.File, gr.Dropdown]:
             gr.File,
             {"label": label("file", mb=limits.file_mb)},
             show_label=False,
-            file_types=[f".{kind}" for kind in READERS],
+            file_types=[f".{kind}" for kind in UPLOADED],
             file_count="single",
             type="filepath",
             height=120,

@@ -103,7 +103,7 @@ def test_encode_writes_one_unit_row_a_line(
     assert "3 x 32" in captured.err
 
 
-def test_encode_cleans_texts_and_refuses_a_blank_one(
+def test_encode_cleans_texts_and_keeps_the_places_of_blank_ones(
     tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, target = tmp_path / "texts.jsonl", tmp_path / "vectors.npy"
@@ -114,8 +114,10 @@ def test_encode_cleans_texts_and_refuses_a_blank_one(
     np.testing.assert_array_equal(np.load(target), clean)
     source.write_text('{"text": "서울"}\n{"text": "\\u200b"}\n', "utf-8")
     capsys.readouterr()
-    assert main(command) == 2
-    assert "2번째 글이 비어 있습니다" in capsys.readouterr().err
+    assert main(command) == 0
+    seoul = load_encoder("mini").encode(["서울"], Role.PASSAGE).vectors[0]
+    np.testing.assert_array_equal(np.load(target), [seoul, np.zeros_like(seoul)])
+    assert "빈 행 1개(행 2)" in capsys.readouterr().err
 
 
 def test_a_device_that_is_not_there_is_told_in_one_line(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,5 @@
-"""Whatever comes in, what comes out is a result or an error of the documented kinds. Over 10,000 random inputs
-to the parsers of text boxes and files, to ranking and to the endpoints, each.
+"""Whatever comes in, what comes out is a result or an error of the documented kinds. Random inputs to the
+parsers of text boxes and files, to ranking and to the endpoints.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from koe5_demo.edge.uploads import UploadCheck
 from koe5_demo.edge.visitors import language_of, visitor_key
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError
-from koe5_demo.inputs import READERS, Layout
+from koe5_demo.inputs import Layout
 from koe5_demo.ranking import RankingRequest, rank_all
 from koe5_demo.settings import Limits, Settings
+from koe5_demo.tables import KINDS
 from koe5_demo.ui.api import Api
 from koe5_demo.words import Language
 
@@ -59,7 +60,7 @@ class OneModel:
 API = Api(cast("ModelHost", OneModel()), Settings(limits=LIMITS))
 
 
-@runs(10_000)
+@runs(2_000)
 @given(WORDS, st.sampled_from(Layout))
 def test_text_boxes_are_read(text: str, layout: Layout) -> None:
     parsed = inputs.parse_text(text, layout)
@@ -68,10 +69,10 @@ def test_text_boxes_are_read(text: str, layout: Layout) -> None:
     "".join(parsed.texts).encode("utf-8")
 
 
-@runs(10_000)
+@runs(1_500)
 @given(
     st.one_of(st.binary(max_size=200), WORDS.map(lambda text: text.encode("utf-8", "replace"))),
-    st.sampled_from([*READERS, "exe", ""]),
+    st.sampled_from([*KINDS, "exe", ""]),
 )
 def test_files_are_read_or_refused_in_words(content: bytes, ending: str) -> None:
     try:
@@ -83,7 +84,36 @@ def test_files_are_read_or_refused_in_words(content: bytes, ending: str) -> None
     assert all(len(row) == len(table.columns) for row in table.rows)
 
 
-@runs(10_000)
+CELLS = st.one_of(WORDS, st.sampled_from(['"', '""', '"a" b', "a, b", ";", "\t", "'=x", "\r\n"]))
+
+
+@runs(400)
+@given(st.lists(st.lists(CELLS, min_size=1, max_size=4), min_size=1, max_size=5), st.sampled_from(",;\t|"))
+def test_delimited_files_are_read_row_by_row_or_refused_in_words(rows: list[list[str]], separator: str) -> None:
+    content = "\n".join(separator.join(cells) for cells in rows).encode("utf-8", "replace")
+    for ending in ("csv", "tsv"):
+        try:
+            table = inputs.read_table(content, f"a.{ending}", LIMITS)
+        except DemoError as error:
+            assert all(error.text(language) for language in Language)
+            continue
+        assert all(len(row) == len(table.columns) for row in table.rows)
+        assert list(table.lines) == sorted(set(table.lines))
+
+
+@runs(400)
+@given(st.lists(ANYTHING | st.dictionaries(WORDS, ANYTHING, max_size=3), max_size=4), st.booleans())
+def test_json_of_any_shape_is_read_as_text_or_refused_in_words(values: list[Any], listed: bool) -> None:
+    content = json.dumps(values) if listed else "\n".join(map(json.dumps, values))
+    try:
+        table = inputs.read_table(content.encode(), "a.jsonl", LIMITS)
+    except DemoError as error:
+        assert all(error.text(language) for language in Language)
+        return
+    assert all(type(cell) is str for row in table.rows for cell in row)
+
+
+@runs(1_500)
 @given(st.lists(WORDS, max_size=8), st.lists(WORDS, max_size=8), st.one_of(st.none(), st.integers(-2, 9)))
 def test_rankings_are_in_order_or_refused(queries: list[str], passages: list[str], top_k: int | None) -> None:
     try:
@@ -99,7 +129,7 @@ def test_rankings_are_in_order_or_refused(queries: list[str], passages: list[str
         assert [hit["rank"] for hit in result["hits"]] == [n + 1 for n in better]
 
 
-@runs(2_500)  # times five endpoints
+@runs(500)  # times five endpoints
 @given(ANYTHING, ANYTHING, st.sampled_from(["words", "", "else", "../x"]))
 def test_endpoints_answer_anything_with_a_result_or_a_documented_error(first: Any, second: Any, model: str) -> None:
     calls = (
@@ -111,6 +141,21 @@ def test_endpoints_answer_anything_with_a_result_or_a_documented_error(first: An
     )
     for call in calls:
         assert answered(call)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: API.embed(["서울", "", "부산"]), "Text 2 is blank"),
+        (lambda: API.similarity(["서울", "\u200b"]), "Text 2 is blank"),
+        (lambda: API.rank(["수도"], ["", "서울", "부산"]), "Passage 1 is blank"),
+        (lambda: API.rank(["", "수도"], ["서울"]), "Query 1 is blank"),
+        (lambda: API.rank([""], ["서울"]), "There is no query"),
+    ],
+)
+def test_a_blank_text_among_others_is_refused_by_its_place(call: Callable[[], Any], told: str) -> None:
+    with pytest.raises(DemoError, match=told):
+        call()
 
 
 def answered(call: Callable[[], Any]) -> str:

@@ -145,8 +145,11 @@ def test_every_kind_of_broken_data_is_counted():
         (lambda folder: (folder / "corpus.jsonl").unlink(), "corpus"),
         (lambda folder: (folder / "corpus.jsonl").write_text("{oops"), "Line 1"),
         (lambda folder: (folder / "corpus.jsonl").write_text('{"_id": "d1"}'), "text"),
-        (lambda folder: (folder / "corpus.jsonl").write_text(""), "no document"),
-        (lambda folder: (folder / "corpus.jsonl").write_bytes(b'{"_id": "d1", "text": "\xff"}'), "broken"),
+        (lambda folder: (folder / "corpus.jsonl").write_text(""), "corpus.jsonl is empty"),
+        (
+            lambda folder: (folder / "corpus.jsonl").write_bytes(b'{"_id": "d1", "text": "\xff"}'),
+            r"encoding of corpus.jsonl is unknown \(line 1",
+        ),
         (lambda folder: (folder / "qrels" / "test.tsv").write_text("q1\td1\tmany\nq1\td1\t1\n"), "lacks the column"),
         (lambda folder: (folder / "qrels" / "test.tsv").write_text("q1\td1\t1\nq1\td1\tmany\n"), "'many'"),
         (lambda folder: (folder / "qrels" / "test.tsv").write_text("q1\td1\t1\nq1\td1\n"), "line 2"),

@@ -165,7 +165,7 @@ def test_a_broken_file_is_told_with_its_line(tmp_path):
     with pytest.raises(DataError, match=r"Line 2 of t\.jsonl"):
         load_triplets(str(path))
     (tmp_path / "t.parquet").write_bytes(b"no parquet at all")
-    with pytest.raises(DataError, match=r"Cannot open the file t\.parquet"):
+    with pytest.raises(DataError, match=r"The file t\.parquet is broken"):
         load_triplets(str(tmp_path / "t.parquet"))
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from koe5_demo.benchmark.datasets.records import Problems, RetrievalData
 from koe5_demo.errors import DataError
+from koe5_demo.tables import compared, text_of
 
 Row = Mapping[str, Any]
+SHOWN_IDS: Final = 3
 
 
 def document_text(title: str | None, text: str | None) -> str:
@@ -38,17 +41,19 @@ def assemble(
         name, task, subset, split, revision, source, licence: See `RetrievalData`.
 
     Raises:
-        DataError: If a column is missing, a grade is no whole number, or no judged query is left.
+        DataError: If a column or an id is missing, a grade is no whole number, no judged query is left, or none of
+            the relevant documents is in the corpus.
     """
-    documents, n_documents = _texts(corpus, f"{name}: corpus", titled=True)
-    query_texts, n_queries = _texts(queries, f"{name}: queries", titled=False)
-    qrels, n_rows = _qrels(judgements, f"{name}: qrels")
+    documents, n_documents, n_blank = _texts(corpus, f"{name}: corpus", titled=True)
+    query_texts, n_queries, n_blank_queries = _texts(queries, f"{name}: queries", titled=False)
+    qrels, n_rows = _qrels(judgements, f"{name}: qrels", _known(query_texts), _known(documents))
     kept = {query_id: text for query_id, text in query_texts.items() if query_id in qrels}
     if not kept:
         raise DataError("data_no_judged_query", name=name, n=len(query_texts))
     if not documents:
         raise DataError("data_no_document", name=name)
     used = {query_id: qrels[query_id] for query_id in kept}
+    _require_answers(name, used, documents)
     problems = Problems(
         duplicate_documents=n_documents - len(documents),
         duplicate_queries=n_queries - len(query_texts),
@@ -57,6 +62,7 @@ def assemble(
         missing_queries=sum(query_id not in query_texts for query_id in qrels),
         unjudged_queries=len(query_texts) - len(kept),
         unanswerable_queries=sum(all(grade < 1 for grade in grades.values()) for grades in used.values()),
+        blank_rows=n_blank + n_blank_queries,
         empty_documents=sum(not text for text in documents.values()),
         empty_queries=sum(not text.strip() for text in kept.values()),
     )
@@ -77,35 +83,66 @@ def assemble(
     )
 
 
-def _texts(rows: Iterable[Row], where: str, *, titled: bool) -> tuple[dict[str, str], int]:
-    """Return texts by id, the last one of equal ids, and the number of rows."""
+def _texts(rows: Iterable[Row], where: str, *, titled: bool) -> tuple[dict[str, str], int, int]:
+    """Return texts by id, the last one of equal ids, the number of rows with an id, and that of blank rows."""
     texts: dict[str, str] = {}
-    n = 0
+    n = n_blank = 0
     for row in rows:
-        id_ = row.get("_id", row.get("id"))
-        if id_ is None or "text" not in row:
+        if ("_id" not in row and "id" not in row) or "text" not in row:
             raise DataError("data_no_column", name=where, column="_id, text", valid=", ".join(map(str, row)))
-        text = row["text"]
-        texts[str(id_)] = document_text(row.get("title"), text) if titled else str(text or "")
+        id_, text, title = (text_of(row.get(name)) for name in ("_id" if "_id" in row else "id", "text", "title"))
+        if not id_.strip():
+            if text.strip() or title.strip():
+                raise DataError("data_blank_id", name=where, n=n + n_blank + 1)
+            n_blank += 1
+            continue
+        texts[id_] = document_text(title, text) if titled else text
         n += 1
-    return texts, n
+    return texts, n, n_blank
 
 
-def _qrels(rows: Iterable[Row], where: str) -> tuple[dict[str, dict[str, int]], int]:
+def _known(ids: Iterable[str]) -> Callable[[str], str]:
+    """Return what finds the id that is meant: as it is written, else as it is compared, else the id itself."""
+    exact = set(ids)
+    alike = {_alike(id_): id_ for id_ in exact}
+    return lambda id_: id_ if id_ in exact else alike.get(_alike(id_), id_)
+
+
+def _alike(id_: str) -> str:
+    return compared(id_).strip()
+
+
+def _qrels(
+    rows: Iterable[Row], where: str, query_of: Callable[[str], str], document_of: Callable[[str], str]
+) -> tuple[dict[str, dict[str, int]], int]:
     """Return grades by query and document, the last one of equal pairs, and the number of rows."""
     qrels: dict[str, dict[str, int]] = {}
     n = 0
     for row in rows:
-        try:
-            query_id, document_id = str(row["query-id"]), str(row["corpus-id"])
-            score = float(row["score"])
-        except KeyError as error:
-            valid = ", ".join(map(str, row))
-            raise DataError("data_no_column", name=where, column=error.args[0], valid=valid) from error
-        except (TypeError, ValueError) as error:
-            raise DataError("data_bad_grade", name=where, value=row["score"]) from error
-        if score != int(score):
-            raise DataError("data_bad_grade", name=where, value=row["score"])
-        qrels.setdefault(query_id, {})[document_id] = int(score)
+        missing = [name for name in ("query-id", "corpus-id", "score") if name not in row]
+        if missing:
+            raise DataError("data_no_column", name=where, column=missing[0], valid=", ".join(map(str, row)))
+        query_id, document_id, grade = (text_of(row[name]) for name in ("query-id", "corpus-id", "score"))
+        if not (query_id + document_id + grade).strip():
+            continue
+        qrels.setdefault(query_of(query_id), {})[document_of(document_id)] = _grade(grade, where)
         n += 1
     return qrels, n
+
+
+def _grade(text: str, where: str) -> int:
+    try:
+        score = float(text)
+    except ValueError as error:
+        raise DataError("data_bad_grade", name=where, value=text[:40]) from error
+    if not math.isfinite(score) or score != int(score):
+        raise DataError("data_bad_grade", name=where, value=text[:40])
+    return int(score)
+
+
+def _require_answers(name: str, qrels: Mapping[str, Mapping[str, int]], documents: Mapping[str, str]) -> None:
+    """Refuse a set that can only score 0.00 because its ids do not meet."""
+    relevant = [document for grades in qrels.values() for document, grade in grades.items() if grade >= 1]
+    if relevant and not any(document in documents for document in relevant):
+        valid = ", ".join(repr(id_) for id_ in list(documents)[:SHOWN_IDS])
+        raise DataError("data_no_judged_document", name=name, n=len(relevant), value=relevant[0], valid=valid)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from koe5_demo.benchmark.datasets.assembly import Row, assemble
 from koe5_demo.benchmark.datasets.layout import choose_split, table_files
 from koe5_demo.benchmark.datasets.records import RetrievalData
-from koe5_demo.benchmark.datasets.tables import read_rows
 from koe5_demo.errors import DataError
+from koe5_demo.tables import file_kind, folded, read_cells, read_file
+
+_BEIR: Final = ("query-id", "corpus-id", "score")
+_COLUMNS: Final = {3: _BEIR, 4: ("query-id", "iteration", "corpus-id", "score")}
+"""Columns of judgements by their number: BEIR's and TREC's."""
+_GRADE: Final = re.compile("score|rel|grade|label|judg", re.IGNORECASE)
+"""Names that the last column goes by; any other word there is a broken grade."""
+_NUMBER: Final = re.compile(r"\s*[+-]?\d+(\.\d*)?\s*")
+_DELIMITED: Final = ("tsv", "txt", "csv")
+_CARD_CHARS: Final = 200_000
+_CARD_DEPTH: Final = 50
+"""Brackets in brackets that a card may have: reading deeper ones takes the cube of their number."""
 
 
 def read_folder(
@@ -21,7 +33,7 @@ def read_folder(
     """Read a data set from a folder.
 
     Args:
-        folder: With `corpus`, `queries` and `qrels` as files or folders (parquet, JSON lines; judgements also TSV).
+        folder: With `corpus`, `queries` and `qrels` as files or folders of any kind that `koe5_demo.tables` reads.
         name: What to call it; the folder's name when None.
         split: Which judgements; test, dev, validation or train, whichever comes first, when None.
         subset: Prefix of MTEB-style multilingual tables.
@@ -41,7 +53,7 @@ def read_folder(
     return assemble(
         rows_of(folder, parts["corpus"]),
         rows_of(folder, parts["queries"]),
-        rows_of(folder, judgement_files),
+        judgements_of(folder, judgement_files),
         name=name or folder.resolve().name,
         subset=subset,
         split=wanted,
@@ -51,20 +63,72 @@ def read_folder(
 
 
 def rows_of(folder: Path, files: list[str]) -> Iterator[Row]:
-    """Yield the rows of several files, in order."""
+    """Yield the rows of several files, in order, their columns named as `koe5_demo.tables.folded` writes them.
+
+    Raises:
+        DataError: If a file is broken; the message says where.
+    """
     for file in files:
-        yield from read_rows(folder / file)
+        yield from read_file(folder / file).records()
+
+
+def judgements_of(folder: Path, files: list[str]) -> Iterator[Row]:
+    """Yield judgements with or without a header: BEIR's three columns, or TREC's four (query, 0, document, grade).
+
+    Columns are taken by name where the header has MTEB's names, and by place, as BEIR takes them, where it has others.
+
+    Raises:
+        DataError: If a file is broken, or a row has more or fewer cells than the first one.
+    """
+    for file in files:
+        if file_kind(file) in _DELIMITED:
+            yield from _delimited_judgements(folder / file)
+        else:
+            yield from rows_of(folder, [file])
 
 
 def read_card(path: Path) -> Mapping[str, Any]:
     """Return the YAML block at the head of a data card; empty if there is no card, no block, or a broken one."""
-    if not path.is_file():
+    try:
+        head = path.read_text(encoding="utf-8-sig", errors="replace")[:_CARD_CHARS]
+    except OSError:
         return {}
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = head.splitlines()
     if not lines or lines[0].strip() != "---" or "---" not in (rest := [line.strip() for line in lines[1:]]):
         return {}
+    block = "\n".join(lines[1 : 1 + rest.index("---")])
+    if _depth(block) > _CARD_DEPTH:
+        return {}
     try:
-        card = yaml.safe_load("\n".join(lines[1 : 1 + rest.index("---")]))
-    except yaml.YAMLError:
+        card = yaml.safe_load(block)
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):  # ValueError: a date that no calendar has
         return {}
     return card if isinstance(card, dict) else {}
+
+
+def _depth(block: str) -> int:
+    """Return how many brackets are open at once, at most."""
+    depth = deepest = 0
+    for char in block:
+        depth = depth + 1 if char in "[{" else max(depth - 1, 0) if char in "]}" else depth
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _delimited_judgements(path: Path) -> Iterator[Row]:
+    columns: tuple[str, ...] | None = None
+    for line, cells in read_cells(path):
+        if columns is None:
+            columns = _judgement_columns([folded(cell) for cell in cells])
+            if _NUMBER.fullmatch(cells[-1]) is None:
+                continue
+        if len(cells) != len(columns):
+            raise DataError("data_broken_file", name=path.name, reason=f"line {line}: {len(cells)} columns")
+        yield dict(zip(columns, cells, strict=True))
+
+
+def _judgement_columns(first: list[str]) -> tuple[str, ...]:
+    """Return the names of the columns, given the first line."""
+    by_place = _NUMBER.fullmatch(first[-1]) or _GRADE.search(first[-1])
+    named = set(_BEIR) <= set(first)
+    return tuple(first) if named or not by_place else _COLUMNS.get(len(first), tuple(first))

@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
 )
 
 from koe5_demo.benchmark.datasets.assembly import assemble
-from koe5_demo.benchmark.datasets.folder import read_card, rows_of
+from koe5_demo.benchmark.datasets.folder import judgements_of, read_card, rows_of
 from koe5_demo.benchmark.datasets.layout import choose_split, config_files, table_files
 from koe5_demo.benchmark.datasets.question_answer import from_belebele, from_question_answer
 from koe5_demo.benchmark.datasets.records import DatasetSpec, RetrievalData
@@ -45,8 +45,8 @@ def read_hub(spec: DatasetSpec) -> RetrievalData:
         found = {table: table_files(files, card, table, spec.subset) for table in ("corpus", "queries", "qrels")}
         parts = {table: choose_split(splits, spec.split, spec.id)[1] for table, splits in found.items()}
         folder = _fetch(spec, commit, [file for part in parts.values() for file in part])
-        corpus, queries, judgements = (rows_of(folder, parts[table]) for table in ("corpus", "queries", "qrels"))
-        return _assembled(spec, commit, (corpus, queries, judgements))
+        corpus, queries = (rows_of(folder, parts[table]) for table in ("corpus", "queries"))
+        return _assembled(spec, commit, (corpus, queries, judgements_of(folder, parts["qrels"])))
     config = spec.subset.split("-")[0] if spec.layout == "belebele" else spec.subset
     splits = config_files(files, card, config) or _named_file(files, config)
     if not splits:

@@ -12,8 +12,8 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from koe5_demo.benchmark.datasets.tables import READERS, table_kind
 from koe5_demo.errors import DataError
+from koe5_demo.tables import KINDS, file_kind
 
 Splits = dict[str, list[str]]
 """Split name -> files, in order."""
@@ -72,8 +72,9 @@ def _config_names(table: str, subset: str) -> list[str]:
 
 
 def _declared(files: Sequence[str], card: Mapping[str, Any], config: str) -> Splits:
-    for entry in card.get("configs") or []:
-        if entry.get("config_name", "default") == config:
+    entries = card.get("configs")
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and entry.get("config_name", "default") == config:
             patterns = _patterns(entry.get("data_files"))
             splits = {split: _matching(files, globs) for split, globs in patterns.items()}
             return {split: found for split, found in splits.items() if found}
@@ -82,12 +83,11 @@ def _declared(files: Sequence[str], card: Mapping[str, Any], config: str) -> Spl
 
 def _patterns(data_files: Any) -> dict[str, list[str]]:
     """Read the three ways a card writes `data_files`: a path, a list of paths, a list of splits with paths."""
-    if isinstance(data_files, str):
-        return {"train": [data_files]}
     patterns: dict[str, list[str]] = {}
-    for item in data_files or []:
-        split, path = ("train", item) if isinstance(item, str) else (item.get("split", "train"), item.get("path", []))
-        patterns.setdefault(str(split), []).extend([path] if isinstance(path, str) else path)
+    for item in data_files if isinstance(data_files, list) else [data_files]:
+        split, path = (item.get("split", "train"), item.get("path")) if isinstance(item, dict) else ("train", item)
+        found = path if isinstance(path, list) else [path]
+        patterns.setdefault(str(split), []).extend(glob for glob in found if isinstance(glob, str))
     return patterns
 
 
@@ -100,10 +100,10 @@ def _conventional(files: Sequence[str], config: str) -> Splits:
     splits: Splits = {}
     for file in sorted(files):
         path = PurePosixPath(file)
-        kind = table_kind(path.name)
-        if kind not in READERS:
+        kind = file_kind(path.name)
+        if kind not in KINDS:
             continue
-        stem = _SHARD.sub("", path.name[: path.name.lower().rindex(kind)])
+        stem = _SHARD.sub("", path.name[: path.name.lower().rindex(f".{kind}")])
         inside = len(path.parts) > 1 and path.parts[0] in folders
         if inside or (len(path.parts) == 1 and stem in folders):
             splits.setdefault(stem, []).append(file)
@@ -112,5 +112,5 @@ def _conventional(files: Sequence[str], config: str) -> Splits:
 
 def _one_kind(files: list[str]) -> list[str]:
     """Keep one file kind where the same table is stored twice (`qrels/dev.tsv` beside `qrels/dev.jsonl`)."""
-    kinds = [suffix for suffix in READERS if any(table_kind(file) == suffix for file in files)]
-    return [file for file in files if table_kind(file) == kinds[0]]
+    kind = next(kind for kind in KINDS if any(file_kind(file) == kind for file in files))
+    return [file for file in files if file_kind(file) == kind]

@@ -82,6 +82,7 @@ class Problems:
         missing_queries: Judged query ids without a text; they are left out.
         unjudged_queries: Queries without a judgement; they are left out.
         unanswerable_queries: Judged queries without one relevant document; they count as 0, as in the peers.
+        blank_rows: Rows without id and text; they are left out.
         empty_documents, empty_queries: Texts that are blank; they stay.
     """
 
@@ -92,6 +93,7 @@ class Problems:
     missing_queries: int = 0
     unjudged_queries: int = 0
     unanswerable_queries: int = 0
+    blank_rows: int = 0
     empty_documents: int = 0
     empty_queries: int = 0
 

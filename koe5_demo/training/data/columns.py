@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,11 +10,15 @@ from typing import Final
 import pyarrow as pa
 
 from koe5_demo.errors import DataError
+from koe5_demo.tables import folded
+from koe5_demo.tables.record import find_name
 from koe5_demo.training.recipe import NEGATIVE, POSITIVE, QUERY
 
 QUERY_NAMES: Final = (QUERY,)
 POSITIVE_NAMES: Final = (POSITIVE, "passage", "positive")
 NEGATIVE_NAMES: Final = (NEGATIVE, "negative")
+_NUMBERED: Final = re.compile(rf"({'|'.join(NEGATIVE_NAMES)})s?[ _-]?(\d*)")
+"""Negatives of a file with several a row: negative_1, negative_2, ..."""
 
 
 @dataclass(frozen=True)
@@ -36,23 +41,45 @@ def find_columns(source: str, names: Sequence[str]) -> Columns:
     Raises:
         DataError: If there is no query or no positive; the message lists what there is.
     """
-    found = [next((name for name in accepted if name in names), None) for accepted in (QUERY_NAMES, POSITIVE_NAMES)]
+    found = [_first(accepted, names) for accepted in (QUERY_NAMES, POSITIVE_NAMES)]
     for name, accepted in zip(found, (QUERY_NAMES, POSITIVE_NAMES), strict=True):
         if name is None:
             raise DataError("train_no_column", name=source, column=" | ".join(accepted), valid=listed(names))
-    negative = next((name for name in NEGATIVE_NAMES if name in names), None)
+    negative = _first(NEGATIVE_NAMES, names) or next(iter(_negatives(names)), None)
     return Columns(str(found[0]), str(found[1]), negative)
 
 
-def require_columns(source: str, columns: Columns, names: Sequence[str]) -> None:
-    """Check that the columns are among the names that a source has.
+def further_negatives(columns: Columns, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of negatives beside the one that is trained on; none where there is not even one."""
+    if columns.negative is None:
+        return ()
+    return tuple(name for name in _negatives(names) if name not in columns.names)
+
+
+def require_columns(source: str, columns: Columns, names: Sequence[str]) -> Columns:
+    """Return the columns as a source writes their names.
 
     Raises:
-        DataError: If one is not; the message lists what there is.
+        DataError: If it lacks one; the message lists what there is.
     """
+    found: list[str] = []
     for name in columns.names:
-        if name not in names:
+        place = find_name(name, names)
+        if place is None:
             raise DataError("train_no_column", name=source, column=name, valid=listed(names))
+        found.append(names[place])
+    return Columns(found[0], found[1], found[2] if columns.negative is not None else None)
+
+
+def _first(accepted: Sequence[str], names: Sequence[str]) -> str | None:
+    places = (find_name(name, names) for name in accepted)
+    return next((names[place] for place in places if place is not None), None)
+
+
+def _negatives(names: Sequence[str]) -> list[str]:
+    """Return the columns of negatives in order of their numbers."""
+    numbered = [(match, name) for name in names if (match := _NUMBERED.fullmatch(folded(name)))]
+    return [name for match, name in sorted(numbered, key=lambda pair: (len(pair[0][2]), pair[0][2]))]
 
 
 def as_text(source: str, table: pa.Table, columns: Columns) -> pa.Table:

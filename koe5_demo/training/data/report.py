@@ -25,6 +25,7 @@ class DataReport:
         n_duplicates: Rows left out because an equal row came before.
         n_kept: Rows to train on.
         n_negatives_unused: Hard negatives that a set used as pairs leaves aside.
+        n_negatives_further, further_columns: Hard negatives beyond the one of a row that is trained on.
         n_prefixed: Kept rows with a text that carries a training prefix already: it would be added twice.
         n_in_evaluation: Kept rows whose query is also a query of the evaluation set.
         has_negatives: Whether triplets are trained on, or pairs.
@@ -42,6 +43,8 @@ class DataReport:
     n_duplicates: int
     n_kept: int
     n_negatives_unused: int
+    n_negatives_further: int
+    further_columns: tuple[str, ...]
     n_prefixed: int
     n_in_evaluation: int
     has_negatives: bool
@@ -59,6 +62,9 @@ class DataReport:
             ("train_notice_in_evaluation", self.n_in_evaluation),
         )
         found = tuple(Notice(key, {"n": n, "of": self.n_read}) for key, n in counted if n)
+        if self.n_negatives_further:
+            values = {"n": self.n_negatives_further, "columns": ", ".join(self.further_columns)}
+            found = (*found, Notice("train_notice_further_negatives", values))
         kind = "train_notice_triplets" if self.has_negatives else "train_notice_pairs"
         return (*found, Notice(kind, {"n": self.n_kept, "columns": ", ".join(self.columns.names)}))
 

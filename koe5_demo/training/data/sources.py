@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import pyarrow as pa
 
 from koe5_demo.errors import DataError
-from koe5_demo.training.data.columns import is_text
-from koe5_demo.training.data.files import FILE_KINDS, column_names, read_columns
+from koe5_demo.tables import Table, read_file
+from koe5_demo.tables.record import find_name
+from koe5_demo.tables.typed import parquet_names
+
+FILE_KINDS: Final = (".parquet", ".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx")
 
 
 @dataclass(frozen=True)
@@ -57,29 +60,37 @@ def _files_in(folder: Path) -> list[Path]:
 def _open_files(source: str, files: Sequence[Path]) -> Opened:
     if not files or any(path.suffix.lower() not in FILE_KINDS for path in files):
         raise DataError("train_no_data", name=source, valid=", ".join(FILE_KINDS))
-    names = [_guarded(path, column_names) for path in files]
-    shared = tuple(name for name in names[0] if all(name in others for others in names))
+    # A parquet file tells its names without being read: the columns that are not asked for never are.
+    whole = {path: read_file(path) for path in files if path.suffix.lower() != ".parquet"}
+    names = [whole[path].columns if path in whole else parquet_names(path) for path in files]
+    shared = tuple(name for name in names[0] if all(find_name(name, others) is not None for others in names))
 
     def read(columns: Sequence[str]) -> pa.Table:
-        tables = [_guarded(path, lambda path: read_columns(path, columns)) for path in files]
-        return pa.concat_tables([_loosened(table) for table in tables])
+        tables = (whole[path] if path in whole else read_file(path, columns=columns) for path in files)
+        return pa.concat_tables([_as_arrow(table, columns) for table in tables])
 
     return Opened(shared, read, tuple(path.name for path in files))
 
 
-def _loosened(table: pa.Table) -> pa.Table:
-    """Return the table with text columns of one type: files of a folder may differ in string or large_string."""
-    fields = [field.with_type(pa.large_string()) if is_text(field.type) else field for field in table.schema]
-    return table.cast(pa.schema([field.with_nullable(nullable=True) for field in fields])).replace_schema_metadata()
+def _as_arrow(table: Table, columns: Sequence[str]) -> pa.Table:
+    """Return columns of a file as text.
 
-
-def _guarded(path: Path, work: Callable[[Path], Any]) -> Any:
-    """Run a reader and turn what a broken file makes it raise into one message."""
-    try:
-        return work(path)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeDecodeError, OSError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise DataError("file_missing", name=path.name, reason=reason) from error
+    Raises:
+        DataError: If one holds something else where the file tells text from numbers and lists.
+    """
+    arrays: dict[str, pa.Array] = {}
+    for column in columns:
+        place = find_name(column, table.columns)
+        if place is None:
+            raise DataError("train_no_column", name=table.name, column=column, valid=", ".join(table.columns))
+        line, kind = table.kinds.get(table.columns[place], (0, ""))
+        if kind:
+            name = f"{table.name}:{line}" if line else table.name
+            raise DataError("train_not_text", name=name, column=column, kind=kind)
+        # Unpaired surrogates are legal in JSON and not in Arrow.
+        texts = (row[place].encode("utf-16", "surrogatepass").decode("utf-16", "replace") for row in table.rows)
+        arrays[column] = pa.array(texts, pa.large_string(), size=len(table.rows))
+    return pa.table(arrays)
 
 
 def _open_hub(hub_id: str) -> Opened:

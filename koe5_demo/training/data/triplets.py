@@ -18,13 +18,15 @@ from koe5_demo.training.data.columns import (
     Columns,
     as_text,
     find_columns,
+    further_negatives,
+    is_text,
     listed,
     require_columns,
 )
 from koe5_demo.training.data.report import DataReport
 from koe5_demo.training.data.retrieval_set import RetrievalSet
 from koe5_demo.training.data.sieve import Sieve
-from koe5_demo.training.data.sources import open_source
+from koe5_demo.training.data.sources import Opened, open_source
 from koe5_demo.training.recipe import NEGATIVE, SOURCE, Run
 
 
@@ -75,10 +77,11 @@ def load_triplets(
     """
     opened = open_source(source)
     chosen = find_columns(source, opened.names) if columns is None else columns
-    require_columns(source, chosen, opened.names)
+    chosen = require_columns(source, chosen, opened.names)
     if negatives is Negatives.REQUIRE and chosen.negative is None:
         raise DataError("train_no_column", name=source, column=" | ".join(NEGATIVE_NAMES), valid=listed(opened.names))
     table = as_text(source, opened.read(chosen.names), chosen)
+    further = further_negatives(chosen, opened.names)
     with_negatives, n_negatives = _choose_negatives(table, negatives)
     if not with_negatives and NEGATIVE in table.column_names:
         table = table.drop_columns([NEGATIVE])
@@ -98,6 +101,8 @@ def load_triplets(
         n_duplicates=sieve.counts["duplicate"],
         n_kept=kept.num_rows,
         n_negatives_unused=0 if with_negatives else n_negatives,
+        n_negatives_further=_n_filled(opened, further),
+        further_columns=further,
         n_prefixed=sieve.counts["prefixed"],
         n_in_evaluation=sieve.counts["in_evaluation"],
         has_negatives=with_negatives,
@@ -120,11 +125,21 @@ def _choose_negatives(table: pa.Table, wish: Negatives) -> tuple[bool, int]:
     """Return whether to train on triplets, and how many rows have a hard negative."""
     if NEGATIVE not in table.column_names:
         return False, 0
-    filled = pc.not_equal(pc.utf8_trim_whitespace(pc.fill_null(table[NEGATIVE], "")), "")
-    n_negatives = int(pc.sum(filled).as_py() or 0)
+    n_negatives = _n_texts(table[NEGATIVE])
     if wish is Negatives.AUTO:
         return 2 * n_negatives >= max(table.num_rows, 1), n_negatives
     return wish in {Negatives.REQUIRE, Negatives.PARTS}, n_negatives
+
+
+def _n_filled(opened: Opened, columns: tuple[str, ...]) -> int:
+    return sum(map(_n_texts, opened.read(columns).columns)) if columns else 0
+
+
+def _n_texts(column: pa.ChunkedArray) -> int:
+    if not is_text(column.type):
+        return len(column) - int(column.null_count)
+    filled = pc.not_equal(pc.utf8_trim_whitespace(pc.fill_null(column, "")), "")
+    return int(pc.sum(filled).as_py() or 0)
 
 
 def _lost(report: DataReport) -> dict[str, int]:

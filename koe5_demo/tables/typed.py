@@ -1,0 +1,153 @@
+"""Kinds of file whose cells have types: parquet and XLSX, every cell written as a person would see it."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from koe5_demo.errors import TableError
+from koe5_demo.records import Notice
+from koe5_demo.settings import Limits
+from koe5_demo.tables.record import Table, check_size, find_name, text_of, unique_names
+
+BATCH_ROWS: Final = 8_192
+UNPACKED_TIMES: Final = 10
+"""How much larger than the largest file its unpacked parts may be: a zip of zeros holds a thousand times its size."""
+SHEET_ROWS: Final = 1_048_576
+_ZERO_FILLED: Final = re.compile("0+")
+
+
+def parquet_names(path: Path) -> tuple[str, ...]:
+    """Return the column names of a parquet file, without reading its rows.
+
+    Raises:
+        TableError: If it is broken.
+    """
+    return unique_names(_open_parquet(path, path.name).schema_arrow.names)
+
+
+def read_parquet(source: Path | bytes, name: str, limits: Limits | None, columns: Sequence[str] | None = None) -> Table:
+    """Read a parquet file, or some of its columns."""
+    import pyarrow as pa
+
+    file = _open_parquet(source, name)
+    stored = file.schema_arrow.names
+    wanted = list(stored) if columns is None else _found(columns, stored)
+    check_size(name, len(stored), file.metadata.num_rows, limits)
+    rows: list[tuple[str, ...]] = []
+    try:
+        for batch in file.iter_batches(BATCH_ROWS, columns=wanted):
+            cells = {column: map(text_of, batch.column(column).to_pylist()) for column in wanted}
+            rows.extend(zip(*(cells[column] for column in wanted), strict=True))
+        kinds = {
+            column: (0, str(kind)) for column in wanted if not _is_text(kind := file.schema_arrow.field(column).type)
+        }
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, pa.ArrowException) as error:
+        raise _broken(name, error) from error
+    return Table(name, "", unique_names(wanted), tuple(rows), tuple(range(1, len(rows) + 1)), kinds)
+
+
+def read_xlsx(content: bytes, name: str, limits: Limits | None, sheet: str | None = None) -> Table:
+    """Read one sheet of a workbook, the first one when None; the first row that is not blank names the columns."""
+    _require_unpacked(content, name, limits)
+    title, n_sheets, found = _open_sheet(content, name, sheet)
+    rows: list[list[str]] = []
+    width = 0
+    for cells in _sheet_rows(found, name):
+        rows.append(cells)
+        width = max(width, len(cells))
+        check_size(name, width, len(rows), limits)
+    while rows and not rows[-1]:
+        rows.pop()
+    begin = next((place for place, cells in enumerate(rows) if cells), None)
+    if begin is None:
+        raise TableError("file_empty", name=name)
+    header, *body = (tuple(cells + [""] * (width - len(cells))) for cells in rows[begin:])
+    told = (Notice("notice_sheet", {"name": name, "sheet": title, "n": n_sheets}),) if n_sheets > 1 else ()
+    lines = tuple(range(begin + 2, len(rows) + 1))
+    return Table(name, "", unique_names(header), tuple(body), lines, notices=told)
+
+
+def _open_parquet(source: Path | bytes, name: str) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    try:
+        return pyarrow.parquet.ParquetFile(source if isinstance(source, Path) else pa.BufferReader(source))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _broken(name, error) from error
+
+
+def _found(columns: Sequence[str], stored: Sequence[str]) -> list[str]:
+    places = (find_name(column, stored) for column in columns)
+    return [stored[place] for place in dict.fromkeys(places) if place is not None]
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    value = kind.value_type if pa.types.is_dictionary(kind) else kind
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
+    return any(test(value) for test in tests)
+
+
+def _require_unpacked(content: bytes, name: str, limits: Limits | None) -> None:
+    """Refuse a workbook by what its parts say they unpack to; no more than that is ever unpacked."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            megabytes = sum(part.file_size for part in parts.infolist()) / 1e6
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise _broken(name, error) from error
+    if limits is not None and megabytes > UNPACKED_TIMES * limits.file_mb:
+        raise TableError("file_unpacks", name=name, mb=megabytes, limit=UNPACKED_TIMES * limits.file_mb)
+
+
+def _open_sheet(content: bytes, name: str, wanted: str | None) -> tuple[str, int, Any]:
+    """Return the title of a sheet, the number of sheets, and the sheet."""
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
+        titles = [sheet.title for sheet in book.worksheets]
+    except Exception as error:  # what a broken workbook makes this reader raise is of any kind
+        raise _broken(name, error) from error
+    place = 0 if wanted is None and titles else find_name(wanted or "", titles)
+    if place is None:
+        raise TableError("file_no_sheet", name=name, sheet=wanted or "", valid=", ".join(titles) or "-")
+    return titles[place], len(titles), book.worksheets[place]
+
+
+def _sheet_rows(sheet: Any, name: str) -> Iterator[list[str]]:
+    """Yield the cells of each row, without the blank ones at its end."""
+    try:
+        sheet.reset_dimensions()  # what a file says of its own size is often wrong
+        for number, row in enumerate(sheet.iter_rows(), start=1):
+            cells = [_shown(cell) for cell in row]
+            while cells and not cells[-1].strip():
+                cells.pop()
+            yield cells
+            if number == SHEET_ROWS:  # no sheet has more; a file may say so
+                return
+    except Exception as error:  # as above
+        raise _broken(name, error) from error
+
+
+def _shown(cell: Any) -> str:
+    """Return a cell as its sheet shows it: 007 where its format fills up with zeros, 0.3 for the sum of 0.1 and 0.2."""
+    value = cell.value
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int) and _ZERO_FILLED.fullmatch(cell.number_format):
+        return str(value).zfill(len(cell.number_format))
+    if isinstance(value, float) and not value.is_integer():
+        return f"{value:.15g}"
+    return text_of(value)
+
+
+def _broken(name: str, error: Exception) -> TableError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return TableError("data_broken_file", name=name, reason=reason)

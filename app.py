@@ -13,7 +13,7 @@ from koe5_demo.ui.launch import QUEUE_OPTIONS, launch_options
 
 
 def main() -> None:
-    """Load the settings and the embedded model, and serve until interrupted."""
+    """Load the settings and serve until interrupted."""
     try:
         serve(load_settings())
     except DemoError as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from koe5_demo.ranking import rank, similarity
 
 if TYPE_CHECKING:
-    from koe5_demo.encoding.loading import load_encoder
+    from koe5_demo.encoding.opening import load_encoder
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "load_encoder", "rank", "similarity"]
@@ -20,7 +20,7 @@ __all__ = ["__version__", "load_encoder", "rank", "similarity"]
 def __getattr__(name: str) -> Any:
     """Import the loader, and the hub's client with it, only when it is asked for."""
     if name == "load_encoder":
-        from koe5_demo.encoding.loading import load_encoder
+        from koe5_demo.encoding.opening import load_encoder
 
         return load_encoder
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from koe5_demo import calibration
 from koe5_demo.benchmark.datasets.registry import DATASETS, read_dataset
 from koe5_demo.benchmark.naming import LoadEncoder
+from koe5_demo.encoding.opening import ModelOptions, add_model_options, open_model
 from koe5_demo.records import Encoder, Notice
-from koe5_demo.settings import DEVICES, DTYPES, Settings
+from koe5_demo.settings import Settings
 from koe5_demo.words import Language
 
 SHOWN_LEVELS = (1.0, 25.0, 50.0, 75.0, 99.0)
@@ -25,8 +25,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[Any]) -> None:
     names = ", ".join(DATASETS)
     parser.add_argument("--dataset", default="ours", metavar="NAME_OR_FOLDER", help=f"{names}, or a folder")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: where the page looks, in KOE5_DATA_DIR")
-    parser.add_argument("--device", choices=DEVICES)
-    parser.add_argument("--dtype", choices=DTYPES)
+    add_model_options(parser)
     parser.set_defaults(func=run_calibrate)
 
 
@@ -64,13 +63,7 @@ def summary(measured: calibration.Calibration, language: Language) -> str:
 
 def _loader(options: argparse.Namespace, settings: Settings) -> LoadEncoder:
     def load(name: str) -> Encoder:
-        encoder: Encoder = import_module("koe5_demo").load_encoder(  # by name: torch only when a model is needed
-            name,
-            device=options.device or settings.device,
-            dtype=options.dtype or settings.exact_dtype,
-            hub_timeout=settings.hub_timeout,
-        )
-        return encoder
+        return open_model(name, settings, ModelOptions.of(options))
 
     return load
 

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,9 +19,10 @@ from koe5_demo.benchmark.progress import Phase, Progress
 from koe5_demo.benchmark.results import RunResult, find_results, load_result
 from koe5_demo.benchmark.run import Event, Failure, Finished, ResultReady, RunOptions, run_suite
 from koe5_demo.benchmark.vector_cache import VectorCache
+from koe5_demo.encoding.opening import ModelOptions, add_model_options, open_model
 from koe5_demo.errors import InputError
 from koe5_demo.records import Encoder
-from koe5_demo.settings import DEVICES, DTYPES, Settings
+from koe5_demo.settings import Settings
 from koe5_demo.words import Language
 
 FORMATS: Final = ("table", "json", "csv", "md")
@@ -59,8 +59,7 @@ def _add_benchmark(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--output", type=Path, metavar="DIR", help="keep results as DIR/<model>/<dataset>.json")
     parser.add_argument("--resume", action="store_true", help="take results that DIR already has")
-    parser.add_argument("--dtype", choices=DTYPES)
-    parser.add_argument("--device", choices=DEVICES)
+    add_model_options(parser)
     parser.add_argument("--format", choices=FORMATS, default="table")
     parser.set_defaults(func=run_benchmark)
 
@@ -114,13 +113,7 @@ def run_compare(options: argparse.Namespace, _settings: Settings) -> int:
 
 def _loader(options: argparse.Namespace, settings: Settings) -> LoadEncoder:
     def load(name: str) -> Encoder:
-        encoder: Encoder = import_module("koe5_demo").load_encoder(  # by name: this package never imports torch
-            name,
-            device=options.device or settings.device,
-            dtype=options.dtype or settings.exact_dtype,
-            hub_timeout=settings.hub_timeout,
-        )
-        return encoder
+        return open_model(name, settings, ModelOptions.of(options))
 
     return load
 

@@ -11,7 +11,6 @@ from koe5_demo import __version__
 from koe5_demo.edge.metrics import Metrics
 from koe5_demo.edge.visitors import is_private_peer
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.errors import DemoError
 
 
 class Health:
@@ -46,8 +45,9 @@ class Health:
             "wanted_phase": host.state(host.wanted).phase.value,
             "version": __version__,
         }
-        try:
-            info = host.encoder(host.serving).info
-        except DemoError as error:
-            return {"ready": False, **known, "error": error.key}
+        encoder = host.ready_encoder(host.serving)
+        if encoder is None:
+            error = host.state(host.serving).error
+            return {"ready": False, **known, "error": "model_not_ready" if error is None else error.key}
+        info = encoder.info
         return {"ready": True, **known, "engine": info.engine, "dtype": info.dtype, "device": info.device}

@@ -47,8 +47,10 @@ def pack(weight: FloatArray, bits: int) -> tuple[npt.NDArray[np.uint8], npt.NDAr
     wide = scales.astype(np.float32)[..., None]
     with np.errstate(divide="ignore", invalid="ignore"):
         steps = np.where(wide == 0, 0, np.rint(blocks / wide))
-    codes = (np.clip(steps, -half, half - 1) + half).astype(np.uint8).reshape(weight.shape)
-    return (codes[:, 0::2] | codes[:, 1::2] << HALF_BYTE if bits == HALF_BYTE else codes), scales
+    codes: npt.NDArray[np.uint8] = (np.clip(steps, -half, half - 1) + half).astype(np.uint8).reshape(weight.shape)
+    if bits == HALF_BYTE:
+        codes = codes[:, 0::2] | np.left_shift(codes[:, 1::2], HALF_BYTE)
+    return codes, scales
 
 
 def unpack(codes: npt.NDArray[np.uint8], scales: npt.NDArray[np.float16]) -> FloatArray:

@@ -176,7 +176,7 @@ class Api:
 
     def _encoder(self, name: str) -> Encoder:
         if not name:
-            return self._host.encoder(self._host.serving)
+            return self._host.answering()
         if not isinstance(name, str):
             raise InputError("bad_option", name="model", value=type(name).__name__, valid=", ".join(CATALOG))
         self._host.request(name)

@@ -23,7 +23,7 @@ from koe5_demo.catalog import CATALOG
 from koe5_demo.encoding import hub
 from koe5_demo.encoding.endpoint import EndpointEncoder, Options, open_endpoint, parse_address, shown_name
 from koe5_demo.encoding.endpoint.server import retry_after
-from koe5_demo.encoding.loading import load_encoder
+from koe5_demo.encoding.opening import load_encoder
 from koe5_demo.errors import EndpointError, MissingExtraError
 from koe5_demo.ranking import compare
 from koe5_demo.records import Encoder, Prompts, Role

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from koe5_demo.agreement import lexical_scores, ranks
-from koe5_demo.encoding.loading import load_encoder
+from koe5_demo.encoding.opening import load_encoder
 from koe5_demo.ranking import compare
 from koe5_demo.ui import handlers
 from koe5_demo.words import Language

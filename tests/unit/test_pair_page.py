@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from koe5_demo import calibration
-from koe5_demo.encoding.loading import load_encoder
+from koe5_demo.encoding.opening import load_encoder
 from koe5_demo.inputs import Layout
 from koe5_demo.records import Encoder, Role
 from koe5_demo.settings import Limits, Settings

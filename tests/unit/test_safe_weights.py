@@ -10,7 +10,7 @@ import pytest
 from hub_stand_in import HubStandIn
 from koe5_demo.catalog import BGE_M3, CATALOG, KOE5
 from koe5_demo.encoding import hub as hub_files
-from koe5_demo.encoding.loading import Files, Source, refuse_pickles
+from koe5_demo.encoding.opening import Files, Source, refuse_pickles
 from koe5_demo.errors import HubError, ModelLoadError
 
 

@@ -492,10 +492,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{name} 데이터는 약관에 동의한 계정만 받을 수 있습니다({endpoint}). 동의한 뒤 HF_TOKEN을 설정하세요.",
         "The data of {name} is for accounts that accepted its terms ({endpoint}). Accept, then set HF_TOKEN.",
     ),
-    "data_hub_broken": (
-        "허브({endpoint})가 {name}의 커밋을 알려 주지 않았습니다. 나중에 다시 시도하세요.",
-        "The hub ({endpoint}) did not tell the commit of {name}. Try again later.",
-    ),
     "data_not_a_run": (
         "{name}은(는) 이 프로젝트가 저장한 실행 결과가 아닙니다. benchmark --output이 쓴 폴더나 JSON을 주세요.",
         "{name} is no run saved by this project. Give a folder or JSON that benchmark --output wrote.",

@@ -127,7 +127,8 @@ def _write_settings(model: ModelFolder, info: ModelInfo, folder: Path) -> None:
     config = json.loads((model.path / "config.json").read_text("utf-8"))
     # The weights may lie in float16; that this is also computed in on a CPU nobody asked for.
     config |= {"architectures": [ARCHITECTURES[config["model_type"]]], "dtype": "float32", "torch_dtype": "float32"}
-    tokenizer = {"model_max_length": info.max_tokens}
+    # By this class transformers takes tokenizer.json as it is; by some others it builds a like one anew.
+    tokenizer = {"model_max_length": info.max_tokens, "tokenizer_class": "PreTrainedTokenizerFast"}
     if (model.path / "tokenizer_config.json").is_file():
         tokenizer = json.loads((model.path / "tokenizer_config.json").read_text("utf-8")) | tokenizer
     modules = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL, ModelSpec
-from koe5_demo.encoding import embedded, hub, zero_gpu
+from koe5_demo.encoding import hub, zero_gpu
 from koe5_demo.encoding.endpoint import is_endpoint, open_endpoint, parse_address
 from koe5_demo.encoding.fingerprint import folder_hash, with_fingerprint
 from koe5_demo.errors import ModelLoadError, SettingError, UnknownModelError
@@ -265,7 +265,8 @@ def _open_files(files: Files, device: str, dtype: str, prompts: Prompts | None) 
     refuse_foreign_code(files)
     refuse_pickles(files)
     try:
-        if embedded.holds_embedded_model(files.folder):
+        modules = files.folder / "modules.json"
+        if modules.is_file() and "NgramEmbedding" in modules.read_text("utf-8"):
             return _open_embedded(files, prompts)
         from koe5_demo.encoding.fast.choice import ModelFiles, open_fast  # brings in torch, which takes seconds
 
@@ -282,6 +283,8 @@ def _open_files(files: Files, device: str, dtype: str, prompts: Prompts | None) 
 
 
 def _open_embedded(files: Files, prompts: Prompts | None) -> Encoder:
+    from koe5_demo.encoding import embedded
+
     model = embedded.load_model(files.folder)
     info = describe(files, model.dimensions, model.max_words, model.config.prompts, prompts=prompts)
     model.max_words = info.max_tokens

@@ -18,10 +18,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from transformers.utils import logging as transformers_logging
 
-from koe5_demo.encoding.embedded import ngram_token_vectors
 from koe5_demo.encoding.fast.choice import ModelFiles, first_that_passes, probe_vectors
 from koe5_demo.encoding.fast.precision import STORED_AS, Precision
-from koe5_demo.encoding.ngram import NgramEmbedding
 from koe5_demo.encoding.text_tokens import TextTokenizer
 from koe5_demo.errors import InputError
 from koe5_demo.prompts import split_prompt, with_prompts
@@ -192,8 +190,10 @@ def model_token_vectors(model: SentenceTransformer, info: ModelInfo, text: str, 
         InputError: If the model has no token vectors, or no tokenizer that tells where a token stands.
     """
     prompt, body = split_prompt(text, role, info.prompts)
-    first = model[0]
-    if isinstance(first, NgramEmbedding):
+    first: Any = model[0]
+    if type(first).__name__ == "NgramEmbedding":
+        from koe5_demo.encoding.embedded import ngram_token_vectors
+
         return ngram_token_vectors(first.core, prompt + body)
     if not isinstance(first, Transformer) or not getattr(model.tokenizer, "is_fast", False):
         raise InputError("explain_unsupported", name=info.id)

@@ -50,7 +50,7 @@ def test_the_environments_prompts_hold_for_ranking_and_benchmark_alike(
     code = main(["benchmark", "--dataset", "ours", "--model", str(tiny_folder), "--output", str(tmp_path / "runs")])
     assert code == 0
     result = json.loads(next((tmp_path / "runs").rglob("ours.json")).read_text("utf-8"))
-    assert "'ask: '" in str(result["manifest"]) or '"ask: "' in json.dumps(result["manifest"])
+    assert result["koe5_demo"]["manifest"]["model"]["prompts"] == {"query": "ask: ", "passage": "doc: "}
 
 
 @pytest.mark.parametrize("command", ["benchmark", "calibrate", "rank", "similarity", "encode", "export"])

@@ -177,10 +177,15 @@ def _float32_probes(
 
 
 def give_back_memory() -> None:
-    """Return freed memory to the system; glibc by itself keeps the gaps that packing weights leaves behind."""
+    """Return all freed memory to the system, that of a GPU and of cycles too."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    close_gaps()
+
+
+def close_gaps() -> None:
+    """Return freed memory to the system; glibc by itself keeps the gaps that packing weights leaves behind."""
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -215,7 +220,7 @@ class _Opening:
         info = self.files.stamp(replace(self.base, dtype=precision.label, notices=(*self.base.notices, *notices)))
         source = self.weights.all(STORED_AS[precision])
         encoder = PaddingFreeEncoder.from_weights(source, self.folder, info, self.device, precision=precision)
-        give_back_memory()
+        close_gaps()
         return encoder
 
     def float32_probes(self) -> FloatArray:

@@ -89,12 +89,15 @@ class TorchCheckpoint:
 class FewBitsCheckpoint:
     """The same for the two files of a model in few bits.
 
+    They are small and stay open. Read through numpy: torch would wake its threads for every little copy.
+
     Args:
         paths: Files in the form of `koe5_demo.encoding.few_bits`; a weight lies in one of them.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        self._files = {name: file for file in map(Checkpoint, paths) for name in file.names()}
+        files = [safe_open(path, framework="np") for path in paths]
+        self._files: dict[str, Any] = {name: file for file in files for name in file.keys()}  # type: ignore[no-untyped-call] # noqa: SIM118
 
     def names(self) -> list[str]:
         """Return the names of all weights."""
@@ -102,19 +105,22 @@ class FewBitsCheckpoint:
 
     def weight(self, name: str) -> Tensor:
         """Return one weight; float32 if it is in few bits, else in the dtype it is stored in."""
-        return self.rows(name, 0, self.n_rows(name)) if name + CODES in self._files else self._files[name].weight(name)
+        if name + CODES in self._files:
+            return torch.from_numpy(
+                unpack(*(self._files[name + kind].get_tensor(name + kind) for kind in (CODES, SCALES)))
+            )
+        return torch.from_numpy(self._files[name].get_tensor(name))
 
     def n_rows(self, name: str) -> int:
         """Return the rows of one weight."""
         stored = name + CODES if name + CODES in self._files else name
-        return self._files[stored].n_rows(stored)
+        return int(self._files[stored].get_slice(stored).get_shape()[0])
 
     def rows(self, name: str, start: int, stop: int) -> Tensor:
         """Return some rows of one weight, as `weight` does."""
-        if name + CODES not in self._files:
-            return self._files[name].rows(name, start, stop)
-        parts = [self._files[name + kind].rows(name + kind, start, stop).numpy() for kind in (CODES, SCALES)]
-        return torch.from_numpy(unpack(*parts))
+        kinds = (CODES, SCALES) if name + CODES in self._files else ("",)
+        parts = [self._files[name + kind].get_slice(name + kind)[start:stop] for kind in kinds]
+        return torch.from_numpy(unpack(*parts) if len(parts) > 1 else parts[0])
 
 
 class FileWeights:

@@ -33,6 +33,7 @@ FORMATS: Final = ("json", "csv", "table")
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
 SHOWN_PASSAGE: Final = 60
+BRIEF: Final = ("rank", "similarity")
 QUICK: Final = ("rank", "similarity", "encode", "models", "export")
 
 
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings()
         language = settings.language
         given = sys.argv[1:] if arguments is None else arguments
+        if given and given[0] in BRIEF:
+            # Read when torch is imported. Threads that wait by counting cost a few texts more than they save.
+            os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         options = build_parser(given[0] if given else None).parse_args(given)
         run: Callable[[argparse.Namespace, Settings], int] = options.func
         return run(options, settings)

@@ -47,9 +47,14 @@ def test_the_environments_prompts_hold_for_ranking_and_benchmark_alike(
     ranked = open_model(str(tiny_folder), load_settings()).info
     assert measured.prompts == ASK
     assert measured.fingerprint == ranked.fingerprint
-    code = main(["benchmark", "--dataset", "ours", "--model", str(tiny_folder), "--output", str(tmp_path / "runs")])
+    data, runs = tmp_path / "few", tmp_path / "runs"
+    (data / "qrels").mkdir(parents=True)
+    (data / "corpus.jsonl").write_text('{"_id": "d1", "text": "서울"}\n{"_id": "d2", "text": "부산"}\n', "utf-8")
+    (data / "queries.jsonl").write_text('{"_id": "q1", "text": "수도"}\n', "utf-8")
+    (data / "qrels/test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\n", "utf-8")
+    code = main(["benchmark", "--dataset", str(data), "--model", str(tiny_folder), "--output", str(runs)])
     assert code == 0
-    result = json.loads(next((tmp_path / "runs").rglob("ours.json")).read_text("utf-8"))
+    result = json.loads(next(runs.glob("*/*.json")).read_text("utf-8"))
     assert result["koe5_demo"]["manifest"]["model"]["prompts"] == {"query": "ask: ", "passage": "doc: "}
 
 

@@ -17,13 +17,12 @@ from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict
 from koe5_demo.encoding.fast.weights import SAFETENSORS
 from koe5_demo.records import ModelInfo, Prompts, Role
 from koe5_demo.words import Language
-from tiny_models import build_tiny_bert, build_tiny_mini, build_tiny_roberta, build_tiny_xlmr, fast_encoder
+from tiny_models import build_tiny_bert, build_tiny_roberta, build_tiny_xlmr, fast_encoder
 
 SHAPES = {
     "e5": lambda path: build_tiny_xlmr(path, pooling="mean"),
     "bge-m3": lambda path: build_tiny_xlmr(path, pooling="cls", hidden=64, layers=3, normalize=False),
     "small-e5": lambda path: build_tiny_bert(path, pooling="mean", hidden=48),
-    "mini": build_tiny_mini,
     "roberta": lambda path: build_tiny_roberta(path, pooling="cls"),
 }
 # Lengths in characters: a token each, so up to 512 tokens and beyond, with many short ones.

@@ -6,7 +6,7 @@ from koe5_demo.edge.logs import configure_logging
 from koe5_demo.encoding.cache import VectorCache
 from koe5_demo.encoding.endpoint import is_endpoint
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.encoding.loading import find_source
+from koe5_demo.encoding.opening import find_source
 from koe5_demo.errors import DemoError
 from koe5_demo.ranking.examples import rank_first_example
 from koe5_demo.settings import Settings, load_settings
@@ -18,7 +18,7 @@ BAD_INPUT = 2
 
 
 def main() -> int:
-    """Load the settings and the embedded model, and serve until interrupted; return the exit code."""
+    """Load the settings and serve until interrupted; return the exit code."""
     language = Language.KO
     try:
         settings = load_settings()

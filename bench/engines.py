@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from koe5_demo.encoding.threads import set_threads
+from koe5_demo.encoding.fast.threads import set_threads
 from koe5_demo.records import Encoder, ModelInfo, Prompts, Role
 
 MAX_TOKENS = 512
@@ -158,18 +158,17 @@ def _load(engine: Engine, folder: Path, device: str) -> tuple[Encode, str]:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
-    from koe5_demo.encoding import precision
-    from koe5_demo.encoding.choice import STORED_AS, ModelFiles, open_fast
     from koe5_demo.encoding.embedded import EmbeddedEncoder, load_model
-    from koe5_demo.encoding.precision import Precision, Verdict
+    from koe5_demo.encoding.fast import precision
+    from koe5_demo.encoding.fast.choice import ModelFiles, open_fast
+    from koe5_demo.encoding.fast.precision import STORED_AS, Precision, Verdict
 
     logging.disable_progress_bar()
 
     def load(dtype: torch.dtype = torch.float32) -> SentenceTransformer:
         return SentenceTransformer(str(folder), device=device, local_files_only=True, model_kwargs={"dtype": dtype})
 
-    def describe(model: SentenceTransformer) -> ModelInfo:
-        dimensions = model.get_embedding_dimension() or 0
+    def describe(dimensions: int, *_: object) -> ModelInfo:
         return ModelInfo("bench", None, "", "", engine.dtype, device, dimensions, MAX_TOKENS, Prompts(), "")
 
     def peer(model: SentenceTransformer) -> Encode:
@@ -181,7 +180,7 @@ def _load(engine: Engine, folder: Path, device: str) -> tuple[Encode, str]:
     if engine.name in ("auto", "padding-free"):
         if engine.name == "padding-free":
             precision.judge = lambda *_: Verdict(0.0, 0)  # a row for each dtype, whatever the guard would say
-        files = ModelFiles(load, describe, lambda info: info, folder)
+        files = ModelFiles(folder, describe, lambda info: info)
         chosen = open_fast(files, device, dtype=engine.dtype)
         return ours(chosen), chosen.info.dtype
     if engine.name == "embedded":

@@ -13,15 +13,13 @@ import json
 import time
 from pathlib import Path
 
-from sentence_transformers import SentenceTransformer
-
 from bench.encode import machine
 from bench.random_model import random_koe5
 from bench.texts import texts_of_lengths
 from koe5_demo.catalog import KOE5
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
-from koe5_demo.encoding.choice import ModelFiles, open_fast
-from koe5_demo.encoding.threads import set_threads
+from koe5_demo.encoding.fast.choice import ModelFiles, open_fast
+from koe5_demo.encoding.fast.threads import set_threads
 from koe5_demo.ranking import rank
 from koe5_demo.records import Encoder, ModelInfo, Role
 from koe5_demo.words import Language
@@ -56,16 +54,10 @@ def main(argv: list[str] | None = None) -> None:
 def open_model(folder: Path, device: str, dtype: str) -> Encoder:
     """Open a model of KoE5's shape as the page does."""
 
-    def load(torch_dtype: object) -> SentenceTransformer:
-        return SentenceTransformer(
-            str(folder), device=device, local_files_only=True, model_kwargs={"dtype": torch_dtype}
-        )
-
-    def describe(model: SentenceTransformer) -> ModelInfo:
-        dimensions = model.get_embedding_dimension() or 0
+    def describe(dimensions: int, *_: object) -> ModelInfo:
         return ModelInfo("bench", None, "", "", "", device, dimensions, KOE5.max_tokens, KOE5.prompts, "bench")
 
-    return open_fast(ModelFiles(load, describe, lambda info: info, folder), device, dtype=dtype)
+    return open_fast(ModelFiles(folder, describe, lambda info: info), device, dtype=dtype)
 
 
 def measure(encoder: Encoder, seed: int) -> tuple[float, float]:

@@ -7,7 +7,14 @@ from collections.abc import Callable
 
 import torch
 
-from koe5_demo.encoding.dense import DenseMaker, Int8Dense, PlainDense, PrepackedDense, int8_works, prepacking_works
+from koe5_demo.encoding.fast.dense import (
+    DenseMaker,
+    Int8Dense,
+    PlainDense,
+    PrepackedDense,
+    int8_works,
+    prepacking_works,
+)
 
 SHAPES = ((1024, 4096), (4096, 1024))
 ROWS = (512, 2048)

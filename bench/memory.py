@@ -20,7 +20,7 @@ from bench.interactive import open_model
 from bench.random_model import random_koe5
 from bench.texts import korean_documents
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
-from koe5_demo.encoding.threads import set_threads
+from koe5_demo.encoding.fast.threads import set_threads
 from koe5_demo.records import Encoder, Role
 from tests.tiny_models import build_tiny_xlmr
 

@@ -32,11 +32,11 @@ ENGINES = ("sentence-transformers", "load_encoder")
 PASSAGE_CHARS = (350, 450)
 LOAD = """
 import sys, time, torch, sentence_transformers
-import koe5_demo.encoding.loading
+import koe5_demo.encoding.opening
 from koe5_demo.records import Role
 wall, cpu = time.perf_counter(), time.process_time()
 if sys.argv[1] == "load_encoder":
-    koe5_demo.encoding.loading.load_encoder(sys.argv[2]).encode(["서울의 인구"], Role.QUERY)
+    koe5_demo.encoding.opening.load_encoder(sys.argv[2]).encode(["서울의 인구"], Role.QUERY)
 else:
     sentence_transformers.SentenceTransformer(sys.argv[2], device="cpu").encode(["서울의 인구"], prompt_name="query")
 print(time.perf_counter() - wall, time.process_time() - cpu)
@@ -79,7 +79,7 @@ def speed(model_folder: str, texts: list[str], *, threads: int, repeats: int) ->
     """Return texts a second of both ways to run the model, best of some repeats, each on texts of its own."""
     from sentence_transformers import SentenceTransformer
 
-    from koe5_demo.encoding.loading import load_encoder
+    from koe5_demo.encoding.opening import load_encoder
 
     torch.set_num_threads(threads)
     encoder = load_encoder(model_folder)

@@ -2,15 +2,17 @@
 
     python -m bench.start
     python -m bench.start --model FOLDER --repeats 5
+    python -m bench.start --command                    # one `rank` on the command line, without a browser
 
 The browser is open before the page is started, and loads it as soon as it answers. With a model that has to be loaded,
-the click falls into the time in which that happens.
+the click falls into the time in which that happens. CPU seconds are those of the process and of all its threads.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -18,11 +20,15 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Page, expect, sync_playwright
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 60
+N_PACKAGES = 12
+HEAVY = ("torch", "transformers", "sentence_transformers", "scipy", "sklearn", "pandas", "pyarrow", "huggingface_hub")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 QUERY, PASSAGES = (
     "대한민국의 수도는 어디인가요?",
@@ -34,7 +40,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="mini")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--command", action="store_true", help="measure a command and what it imports")
     options = parser.parse_args()
+    if options.command:
+        measure_command(options.model, options.repeats)
+        return
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         path = os.environ.get("CHROMIUM") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
@@ -44,7 +56,47 @@ def main() -> None:
             print("  ".join(f"{name} {seconds:.2f} s" for name, seconds in times.items()), flush=True)
 
 
+def measure_command(model: str, repeats: int) -> None:
+    """Print CPU seconds of a ranking, of importing torch alone, and in words what the ranking imports."""
+    rank = ["-m", "koe5_demo", "rank", "--model", model, "--query", QUERY]
+    rank += [part for passage in PASSAGES.splitlines() for part in ("--passage", passage)]
+    programs = {"rank": rank, "import torch": ["-c", "import torch"], "bare python": ["-c", ""]}
+    for _ in range(repeats):
+        print("  ".join(f"{name} {cpu_seconds(program):.2f} CPU s" for name, program in programs.items()), flush=True)
+    print(imports_in_words(rank))
+
+
+def cpu_seconds(program: list[str]) -> float:
+    with subprocess.Popen([sys.executable, *program], cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{program} failed")
+    return usage.ru_utime + usage.ru_stime
+
+
+def imports_in_words(program: list[str]) -> str:
+    """Return the packages that a program imports, each with its own seconds, and which of the heavy ones it does not.
+
+    `-X importtime` writes a line a module: its own microseconds, those with what it imports, and its name.
+    """
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", *program], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stderr
+    own: dict[str, int] = {}
+    for microseconds, module in re.findall(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)", told):
+        package = module.split(".")[0]
+        own[package] = own.get(package, 0) + int(microseconds)
+    largest = sorted(own.items(), key=lambda item: -item[1])[:N_PACKAGES]
+    lines = [f"  {package}: {microseconds / 1e6:.2f} s" for package, microseconds in largest]
+    absent = ", ".join(name for name in HEAVY if name not in own) or "none"
+    present = ", ".join(name for name in HEAVY if name in own) or "none"
+    return "\n".join(["imports, by package:", *lines, f"heavy ones imported: {present}; not imported: {absent}"])
+
+
 def measure(page: Page, model: str) -> dict[str, float]:
+    from playwright.sync_api import expect
+
     port = free_port()
     env = os.environ | {"KOE5_MODEL": model, "KOE5_PORT": str(port), "HF_HUB_OFFLINE": "1"}
     start = time.monotonic()

@@ -24,9 +24,8 @@ from bench.interactive import open_model
 from bench.limits import flops_of, limit_gflops
 from bench.random_model import random_koe5
 from bench.texts import CORPUS_DECILES, texts_of_lengths, within
-from koe5_demo.encoding.choice import STORED_AS
-from koe5_demo.encoding.precision import Precision
-from koe5_demo.encoding.threads import set_threads
+from koe5_demo.encoding.fast.precision import STORED_AS, Precision
+from koe5_demo.encoding.fast.threads import set_threads
 from koe5_demo.records import Role
 
 PEER_BATCH = 32

@@ -14,7 +14,7 @@ from koe5_demo.ranking import RankingRequest, RankingResult, rank, rank_all, sim
 from koe5_demo.records import Prompts, Role
 
 if TYPE_CHECKING:
-    from koe5_demo.encoding.loading import load_encoder
+    from koe5_demo.encoding.opening import load_encoder
 
 __version__ = "0.1.0"
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import the loader, and the hub's client with it, only when it is asked for."""
     if name == "load_encoder":
-        from koe5_demo.encoding.loading import load_encoder
+        from koe5_demo.encoding.opening import load_encoder
 
         return load_encoder
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -15,19 +16,17 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import numpy as np
 
 from koe5_demo import exports, inputs
-from koe5_demo.benchmark.calibrating import add_parsers as add_calibration
-from koe5_demo.benchmark.commands import add_parsers as add_benchmark
 from koe5_demo.catalog import EMBEDDED_MODEL
+from koe5_demo.encoding.opening import ModelOptions, add_model_options
+from koe5_demo.encoding.opening import open_model as open_named
 from koe5_demo.errors import DataError, DemoError, HubError, InputError
-from koe5_demo.prompts import GivenPrompts
 from koe5_demo.ranking.calibration import load_calibration
 from koe5_demo.ranking.lexical import BM25
 from koe5_demo.ranking.map2d import LEAST_TEXTS
 from koe5_demo.ranking.result import RankingRequest, RankingResult, rank_all
 from koe5_demo.ranking.scores import checked_top_k, similarity
 from koe5_demo.records import FloatArray, ModelInfo, Notice, Role
-from koe5_demo.settings import DEVICES, DTYPES, Settings, load_settings
-from koe5_demo.training.commands import add_parsers as add_training
+from koe5_demo.settings import Settings, load_settings
 from koe5_demo.whole_files import whole_file
 from koe5_demo.words import Language
 
@@ -39,6 +38,8 @@ BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
 SHOWN_PASSAGE: Final = 60
 FILE_HELP: Final = ".txt (one text a line), .csv, .tsv, .jsonl, .parquet or .xlsx"
+BRIEF: Final = ("rank", "similarity")
+QUICK: Final = ("rank", "similarity", "encode", "models", "export")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,8 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings()
         language = _printable(settings.language)
-        _require_readable(sys.argv[1:] if arguments is None else arguments)
-        options = build_parser().parse_args(arguments)
+        given = sys.argv[1:] if arguments is None else arguments
+        _require_readable(given)
+        if given and given[0] in BRIEF:
+            # Read when torch is imported. Threads that wait by counting cost a few texts more than they save.
+            os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        options = build_parser(given[0] if given else None).parse_args(given)
         run: Callable[[argparse.Namespace, Settings], int] = options.func
         return run(options, settings)
     except DemoError as error:
@@ -85,8 +90,12 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands; each sets `func`, called with (options, settings)."""
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser; each command sets `func`, called with (options, settings).
+
+    Args:
+        command: The first argument, if there is one. A quick command is not kept waiting for what the others import.
+    """
     parser = OneLineParser(prog="python -m koe5_demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_rank(commands)
@@ -95,9 +104,14 @@ def build_parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list the models of the catalog")
     models.add_argument("--format", choices=FORMATS, default="table")
     models.set_defaults(func=run_models)
-    add_benchmark(commands)
-    add_training(commands)
-    add_calibration(commands)
+    _add_export(commands)
+    if command not in QUICK:
+        from koe5_demo.benchmark.calibrating import add_parsers as add_calibration
+        from koe5_demo.benchmark.commands import add_parsers as add_benchmark
+        from koe5_demo.training.commands import add_parsers as add_training
+
+        for add in (add_benchmark, add_training, add_calibration):
+            add(commands)
     return parser
 
 
@@ -142,17 +156,26 @@ def _add_encode(commands: argparse._SubParsersAction[Any]) -> None:
     parser.set_defaults(func=run_encode)
 
 
+def _add_export(commands: argparse._SubParsersAction[Any]) -> None:
+    parser = commands.add_parser("export", help="write a model as a plain sentence-transformers folder")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder that is new or empty")
+    _add_name(parser)
+    add_model_options(parser, ("float16", "float32"))
+    parser.set_defaults(func=run_export)
+
+
 def _add_common(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
     parser.add_argument("--format", choices=FORMATS, default="table")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
+    _add_name(parser)
+    add_model_options(parser)
+
+
+def _add_name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="catalog id, hub id, folder or endpoint:URL#name (default: KOE5_MODEL or koe5)")
-    parser.add_argument("--device", choices=DEVICES)
-    parser.add_argument("--dtype", choices=DTYPES)
-    parser.add_argument("--query-prompt", help="in place of the model's own")
-    parser.add_argument("--passage-prompt", help="in place of the model's own")
 
 
 def run_rank(options: argparse.Namespace, settings: Settings) -> int:
@@ -243,7 +266,6 @@ def run_encode(options: argparse.Namespace, settings: Settings) -> int:
 def run_encode_ray(options: argparse.Namespace, settings: Settings) -> int:
     """Write the vectors of a folder of parquet files through Ray; parts that are there already are kept."""
     from koe5_demo.encoding import ray_corpus
-    from koe5_demo.encoding.loading import load_encoder
 
     column = options.column
     if column is None:
@@ -251,20 +273,27 @@ def run_encode_ray(options: argparse.Namespace, settings: Settings) -> int:
         column = inputs.Table(options.input.name, "utf-8", columns, rows).suggested_column
     job = ray_corpus.CorpusJob(options.input, options.output, column, Role(options.role), options.id_column)
     device = options.device or settings.device
-    opener = partial(
-        load_encoder,
-        options.model or settings.model,
-        device=device,
-        dtype=options.dtype or settings.exact_dtype,
-        prompts=_prompts(options, settings),
-        hub_timeout=settings.hub_timeout,
-    )
+    opener = partial(open_named, options.model or settings.model, settings, ModelOptions.of(options))
     workers = ray_corpus.Workers(count=options.workers, gpus=1 if device == "cuda" else 0)
     report = ray_corpus.encode_corpus(job, opener, workers=workers, on_progress=_bar("encode"))
     _tell(
         f"{options.output}: {report.n_rows:,} x {report.dimensions:,} float32, {report.n_blank:,} blank, "
         f"{report.n_truncated:,} cut, {report.n_skipped:,} of {report.n_parts:,} parts kept, {report.model}"
     )
+    return 0
+
+
+def run_export(options: argparse.Namespace, settings: Settings) -> int:
+    """Write a model's folder and say what it is."""
+    from koe5_demo.encoding.export import export_model  # brings in torch
+
+    name, how = options.model or settings.model, replace(ModelOptions.of(options), dtype=None)
+    dtype = options.dtype or "float16"
+    done = export_model(name, options.output, settings, how, dtype=dtype, on_progress=_bar(name))
+    told = {"path": str(options.output), "id": done.info.id, "revision": done.info.revision, "dtype": dtype}
+    _tell(Notice("export_done", told).text(settings.language))
+    if done.largest_move is not None:
+        _tell(Notice("export_compared", {"move": done.largest_move}).text(settings.language))
     return 0
 
 
@@ -287,25 +316,15 @@ def open_model(options: argparse.Namespace, settings: Settings) -> Encoder:
     A model that was named is loaded or the command fails; only the unnamed default gives way to the embedded model
     when the hub cannot be reached, and says so.
     """
-    from koe5_demo.encoding.loading import load_encoder  # brings in torch: only when a model is needed
-
     name = options.model or settings.model
-    device, dtype = options.device or settings.device, options.dtype or settings.exact_dtype
     try:
-        return load_encoder(
-            name,
-            device=device,
-            dtype=dtype,
-            prompts=_prompts(options, settings),
-            hub_timeout=settings.hub_timeout,
-            on_progress=_bar(name),
-        )
+        return open_named(name, settings, ModelOptions.of(options), on_progress=_bar(name))
     except HubError as error:
         if options.model or settings.model_named:
             raise
         _tell(error.text(settings.language))
         _tell(f"--model {EMBEDDED_MODEL} (KoE5가 아닙니다 / not KoE5)")
-        return load_encoder(EMBEDDED_MODEL, device=device, dtype=dtype)
+        return open_named(EMBEDDED_MODEL, settings, ModelOptions(options.device, options.dtype))
 
 
 def ranking_table(result: RankingResult, top_k: int | None) -> str:
@@ -373,10 +392,6 @@ def _in_places(vectors: FloatArray, texts: inputs.Parsed) -> FloatArray:
     placed = np.zeros((texts.n_given, vectors.shape[1]), dtype=np.float32)
     placed[list(texts.places)] = vectors
     return placed
-
-
-def _prompts(options: argparse.Namespace, settings: Settings) -> GivenPrompts:
-    return GivenPrompts(options.query_prompt, options.passage_prompt, settings.query_prompt, settings.passage_prompt)
 
 
 def _tell_all(notices: Sequence[Notice], settings: Settings) -> None:

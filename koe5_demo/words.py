@@ -183,6 +183,26 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{name} 모델을 받다가 끊겼습니다: {reason}. 다시 시도하면 이어서 받습니다.",
         "The download of {name} broke off: {reason}. Try again; it continues where it stopped.",
     ),
+    "export_endpoint": (
+        "원격 서버의 모델은 가중치를 내주지 않으므로 내보낼 수 없습니다. 목록의 이름, 허브 id, 폴더를 --model에 주세요.",
+        "A server shows no weights, so its model cannot be exported. Give --model a catalog id, a hub id or a folder.",
+    ),
+    "export_not_empty": (
+        "{path}에 이미 무언가 있습니다. 없는 폴더나 빈 폴더를 --output에 주세요.",
+        "There is something in {path} already. Give --output a new or empty folder.",
+    ),
+    "export_done": (
+        "{path}: {id} @ {revision}, {dtype}로 적었습니다.",
+        "{path}: {id} @ {revision}, stored in {dtype}.",
+    ),
+    "export_compared": (
+        "시험 글끼리의 유사도는 원본과 가장 많이 다른 곳에서 {move:.1e} 다릅니다.",
+        "Cosines between the probe texts differ from the original's by {move:.1e} at most.",
+    ),
+    "notice_stand_in": (
+        "{wanted} 모델이 아직 준비되지 않아 {name}로 계산했습니다.",
+        "{wanted} is not ready, so {name} computed this.",
+    ),
     "model_not_ready": (
         "{name} 모델이 아직 준비되지 않았습니다. 잠시 뒤 다시 시도하거나 다른 모델을 고르세요.",
         "The model {name} is not ready yet. Try again shortly, or choose another model.",
@@ -507,10 +527,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "data_gated": (
         "{name} 데이터는 약관에 동의한 계정만 받을 수 있습니다({endpoint}). 동의한 뒤 HF_TOKEN을 설정하세요.",
         "The data of {name} is for accounts that accepted its terms ({endpoint}). Accept, then set HF_TOKEN.",
-    ),
-    "data_hub_broken": (
-        "허브({endpoint})가 {name}의 커밋을 알려 주지 않았습니다. 나중에 다시 시도하세요.",
-        "The hub ({endpoint}) did not tell the commit of {name}. Try again later.",
     ),
     "data_not_a_run": (
         "{name}은(는) 이 프로젝트가 저장한 실행 결과가 아닙니다. benchmark --output이 쓴 폴더나 JSON을 주세요.",

@@ -73,6 +73,13 @@ class _Handler(BaseHTTPRequestHandler):
         listing = re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path)
         if listing:
             return self._listing(listing[1], listing[2], body=body)
+        tree = re.fullmatch(r"/api/models/([^/]+/[^/]+)/tree/([^/]+)", path)
+        if tree and hub.revisions.get(tree[1]) == tree[2]:
+            entries = [
+                {"type": "file", "path": sibling["rfilename"], "size": sibling["size"], "oid": sibling["blobId"]}
+                for sibling in hub.listing(tree[1])["siblings"]
+            ]
+            return self._send(200, json.dumps(entries).encode(), body=body)
         file = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
         if file:
             return self._file(*file.groups(), body=body)

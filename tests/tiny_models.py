@@ -8,11 +8,13 @@ at the start of each word, and two around the text).
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any, Final
 
 import torch
+from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
@@ -26,6 +28,13 @@ from transformers import (
     XLMRobertaConfig,
     XLMRobertaModel,
 )
+
+from koe5_demo.encoding.fast.model_folder import read_model_folder
+from koe5_demo.encoding.fast.padding_free import PaddingFreeEncoder
+from koe5_demo.encoding.fast.precision import STORED_AS, Precision
+from koe5_demo.encoding.fast.weights import FEW_BITS, FileWeights
+from koe5_demo.encoding.few_bits import BLOCK, CODES, SCALES, pack
+from koe5_demo.records import ModelInfo
 
 XLMR_SPECIAL: Final = ("<s>", "<pad>", "</s>", "<unk>")
 BERT_SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -152,6 +161,51 @@ def build_tiny_bert(
         vocab_size=len(tokenizer), max_position_embeddings=max_tokens, pad_token_id=0, **_shape(hidden, layers)
     )
     return save_model(path, BertModel, config, tokenizer, pooling, normalize, None, seed)
+
+
+def build_tiny_mini(path: Path, *, bits: int = 4, tokenizer_class: str | None = None) -> Path:
+    """Write a model shaped like the embedded one: BERT with XLM-RoBERTa's tokens, mean pooling, weights in few bits.
+
+    Args:
+        path: Folder to write; made anew.
+        bits: Of each weight of a matrix, 4 or 8.
+        tokenizer_class: What tokenizer_config.json names; what transformers wrote there when None.
+    """
+    tokenizer = xlmr_tokenizer(512)
+    size = _shape(64, 2) | {"vocab_size": len(tokenizer), "pad_token_id": 0}
+    config = BertConfig(max_position_embeddings=512, **size)
+    save_model(path, BertModel, config, tokenizer, prompts={"query": "query: ", "passage": "passage: "})
+    if tokenizer_class is not None:
+        named = json.loads((path / "tokenizer_config.json").read_text("utf-8")) | {"tokenizer_class": tokenizer_class}
+        (path / "tokenizer_config.json").write_text(json.dumps(named), "utf-8")
+    pack_folder(path, bits)
+    return path
+
+
+def pack_folder(path: Path, bits: int) -> None:
+    """Put the weights of a folder in few bits, in two files: word vectors, and all else."""
+    files: dict[str, dict[str, torch.Tensor]] = {name: {} for name in FEW_BITS}
+    for name, weight in load_file(path / "model.safetensors").items():
+        file = files[FEW_BITS[0] if "word_embeddings" in name else FEW_BITS[1]]
+        if weight.dim() == 2 and weight.shape[1] % BLOCK == 0:
+            codes, scales = pack(weight.numpy(), bits)
+            file[name + CODES], file[name + SCALES] = torch.from_numpy(codes), torch.from_numpy(scales)
+        else:
+            file[name] = weight
+    for name, weights in files.items():
+        save_file(weights, path / name)
+    (path / "model.safetensors").unlink()
+
+
+def fast_encoder(
+    folder: Path, info: ModelInfo, *, precision: Precision = Precision.FP32, tokens_per_batch: int | None = None
+) -> PaddingFreeEncoder:
+    """Open a folder in the padding-free engine, whatever the guard would say."""
+    model, cpu = read_model_folder(folder), torch.device("cpu")
+    source = FileWeights.find(model.path, cpu).all(STORED_AS[precision])
+    return PaddingFreeEncoder.from_weights(
+        source, model, info, cpu, precision=precision, tokens_per_batch=tokens_per_batch
+    )
 
 
 def _shape(hidden: int, layers: int) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import datetime
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from koe5_demo.benchmark.results import describe_data, describe_model, installed
 from koe5_demo.benchmark.run import ResultReady, RunEvent
 from koe5_demo.benchmark.stored_vectors import DiskVectors, StoredVectors, VanishedError, store_vectors
 from koe5_demo.benchmark.systems import LoadEncoder
+from koe5_demo.encoding.opening import ModelOptions, add_model_options, open_model
 from koe5_demo.errors import DataError, DemoError
 from koe5_demo.ranking.calibration import (
     Calibration,
@@ -30,7 +30,7 @@ from koe5_demo.ranking.calibration import (
 )
 from koe5_demo.ranking.scores import cosines
 from koe5_demo.records import Encoder, FloatArray, IntArray, ModelInfo, Notice, OnProgress, Role
-from koe5_demo.settings import DEVICES, DTYPES, Settings
+from koe5_demo.settings import Settings
 from koe5_demo.words import Language
 
 LEAST_PAIRS: Final = 20
@@ -184,8 +184,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[Any]) -> None:
     names = ", ".join(DATASETS)
     parser.add_argument("--dataset", default="ours", metavar="NAME_OR_FOLDER", help=f"{names}, or a folder")
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: where the page looks, in KOE5_DATA_DIR")
-    parser.add_argument("--device", choices=DEVICES)
-    parser.add_argument("--dtype", choices=DTYPES)
+    add_model_options(parser)
     parser.set_defaults(func=run_calibrate)
 
 
@@ -223,13 +222,7 @@ def summary(measured: Calibration, language: Language) -> str:
 
 def _loader(options: argparse.Namespace, settings: Settings) -> LoadEncoder:
     def load(name: str) -> Encoder:
-        encoder: Encoder = import_module("koe5_demo").load_encoder(  # by name: torch only when a model is needed
-            name,
-            device=options.device or settings.device,
-            dtype=options.dtype or settings.exact_dtype,
-            hub_timeout=settings.hub_timeout,
-        )
-        return encoder
+        return open_model(name, settings, ModelOptions.of(options))
 
     return load
 

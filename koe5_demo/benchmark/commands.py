@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,9 +20,10 @@ from koe5_demo.benchmark.run import Failure, Finished, ResultReady, RunEvent, Ru
 from koe5_demo.benchmark.saved_runs import find_results, load_result
 from koe5_demo.benchmark.stored_vectors import DiskVectors
 from koe5_demo.benchmark.systems import FUSIONS, LEXICAL_NAMES, LoadEncoder, system_sources
+from koe5_demo.encoding.opening import ModelOptions, add_model_options, open_model
 from koe5_demo.errors import InputError
 from koe5_demo.records import Encoder, Notice
-from koe5_demo.settings import DEVICES, DTYPES, Settings
+from koe5_demo.settings import Settings
 from koe5_demo.words import Language
 
 FORMATS: Final = ("table", "json", "csv", "md")
@@ -65,8 +65,7 @@ def _add_benchmark(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="keep results as DIR/<model>/<dataset>.json; another model of that name gets DIR/<model>~<digits>",
     )
     parser.add_argument("--resume", action="store_true", help="take results that DIR already has")
-    parser.add_argument("--dtype", choices=DTYPES)
-    parser.add_argument("--device", choices=DEVICES)
+    add_model_options(parser)
     parser.add_argument("--format", choices=FORMATS, default="table")
     parser.set_defaults(func=run_benchmark)
 
@@ -120,13 +119,7 @@ def run_compare(options: argparse.Namespace, _settings: Settings) -> int:
 
 def _loader(options: argparse.Namespace, settings: Settings) -> LoadEncoder:
     def load(name: str) -> Encoder:
-        encoder: Encoder = import_module("koe5_demo").load_encoder(  # by name: this package never imports torch
-            name,
-            device=options.device or settings.device,
-            dtype=options.dtype or settings.exact_dtype,
-            hub_timeout=settings.hub_timeout,
-        )
-        return encoder
+        return open_model(name, settings, ModelOptions.of(options))
 
     return load
 

@@ -14,7 +14,6 @@ from koe5_demo import __version__
 from koe5_demo.edge.requests_log import FIELD, REQUESTS, RequestRecord
 from koe5_demo.edge.visitors import is_private_peer
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.errors import DemoError
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0, 600.0)
 
@@ -88,8 +87,9 @@ class Health:
             "wanted_phase": host.state(host.wanted).phase.value,
             "version": __version__,
         }
-        try:
-            info = host.encoder(host.serving).info
-        except DemoError as error:
-            return {"ready": False, **known, "error": error.key}
+        encoder = host.ready_encoder(host.serving)
+        if encoder is None:
+            error = host.state(host.serving).error
+            return {"ready": False, **known, "error": "model_not_ready" if error is None else error.key}
+        info = encoder.info
         return {"ready": True, **known, "engine": info.engine, "dtype": info.dtype, "device": info.device}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from threading import Lock
 
@@ -18,6 +18,7 @@ from koe5_demo.records import (
     FloatArray,
     IntArray,
     ModelInfo,
+    Notice,
     OnProgress,
     Role,
     TokenEncoder,
@@ -93,16 +94,18 @@ class CachingEncoder:
     Args:
         inner: The encoder that computes.
         cache: Where vectors are kept; several encoders may share one.
+        notices: What else is to be told beside every result.
     """
 
-    def __init__(self, inner: Encoder, cache: VectorCache) -> None:
+    def __init__(self, inner: Encoder, cache: VectorCache, notices: Sequence[Notice] = ()) -> None:
         self._inner = inner
         self._cache = cache
+        self._info = replace(inner.info, notices=(*inner.info.notices, *notices))
 
     @property
     def info(self) -> ModelInfo:
         """Return what the inner encoder is."""
-        return self._inner.info
+        return self._info
 
     @property
     def inner(self) -> Encoder:

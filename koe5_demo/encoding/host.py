@@ -1,6 +1,7 @@
-"""The models of a running page: the embedded one at once, others loaded or downloaded in the background.
+"""The models of a running page: the embedded one, the operator's, and those that visitors ask for.
 
-Holds no visitor's data. One host is made in `app.py` and passed in.
+Every model is opened in the background, once, and whoever waits for it waits for the same event. Holds no visitor's
+data. One host is made in `app.py` and passed in.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -16,12 +18,11 @@ from threading import Event, Lock, Thread
 from typing import Final
 
 from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
-from koe5_demo.encoding import loading, zero_gpu
+from koe5_demo.encoding import opening, zero_gpu
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
-from koe5_demo.encoding.endpoint import is_endpoint, open_endpoint, shown_name
+from koe5_demo.encoding.endpoint import is_endpoint, shown_name
 from koe5_demo.errors import DemoError, ModelLoadError, UnknownModelError
-from koe5_demo.prompts import GivenPrompts
-from koe5_demo.records import Encoder
+from koe5_demo.records import Encoded, Encoder, Notice, OnProgress, Role, TokenVectors
 from koe5_demo.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,8 @@ class ModelState:
 class ModelHost:
     """Loads models on request, keeps a bounded number of them, and tells how far each is. Safe with threads.
 
+    The embedded model and the wanted one, once loaded, stay: visitors only push out what visitors asked for.
+
     Args:
         settings: Device, dtype, limits and the model that should serve.
         cache: Shared by all models; keys carry the model's fingerprint.
@@ -79,7 +82,9 @@ class ModelHost:
         self._lock = Lock()
         self._load_lock = Lock()
         self._states: dict[str, ModelState] = {}
-        self._encoders: OrderedDict[str, CachingEncoder] = OrderedDict()
+        self._under_way: dict[str, Event] = {}
+        self._encoders: OrderedDict[str, _Counted] = OrderedDict()
+        self._n_running = 0
 
     @property
     def wanted(self) -> str:
@@ -91,21 +96,26 @@ class ModelHost:
         """Return the models a visitor may choose: the operator's first, then the catalog."""
         return list(dict.fromkeys([self.wanted, *CATALOG]))
 
-    def start(self) -> None:
-        """Load what has to be there before the page is: the embedded model, and on ZeroGPU the wanted one.
+    @property
+    def n_running(self) -> int:
+        """Return how many calls of this host's encoders are under way; long runs let them go first."""
+        return self._n_running
 
-        A ZeroGPU Space packs what is on cuda when the page starts. Everywhere else the wanted model waits for
-        `open_wanted`: importing what it needs takes seconds that would be the page's.
+    def start(self) -> None:
+        """Say that the embedded and the wanted model are coming; on ZeroGPU, load them.
+
+        A ZeroGPU Space packs what is on cuda when the page starts. Everywhere else models wait for `open_wanted`:
+        importing what they need takes seconds that would be the page's.
         """
-        self._load(EMBEDDED_MODEL)
-        if self.wanted != EMBEDDED_MODEL:
-            self._set(ModelState(self.wanted, Phase.LOADING))
+        for name in (EMBEDDED_MODEL, self.wanted):
+            self._set(ModelState(name, Phase.LOADING))
         if zero_gpu.ACTIVE:
             self.open_wanted().wait(zero_gpu.LOAD_WAIT_S)
 
     def open_wanted(self) -> Event:
-        """Begin to load or download the wanted model; the event is set when that is over. Call it once."""
-        return Event() if self.wanted == EMBEDDED_MODEL else self._begin(self.wanted)
+        """Begin to load the embedded model and then the wanted one; the event is set when the latter is over."""
+        self._begin(EMBEDDED_MODEL)
+        return self._begin(self.wanted)
 
     def request(self, name: str) -> Event:
         """Begin to load a model unless it is ready or under way; the event is set when that is over.
@@ -114,13 +124,6 @@ class ModelHost:
             UnknownModelError: If visitors may not open such a model.
         """
         self.require_allowed(name)
-        with self._lock:
-            state = self._states.get(name)
-            if state is not None and state.phase in (Phase.READY, Phase.LOADING, Phase.DOWNLOADING):
-                finished = Event()
-                finished.set()
-                return finished
-            self._states[name] = ModelState(name, Phase.LOADING)
         return self._begin(name)
 
     def require_allowed(self, name: str) -> None:
@@ -145,12 +148,27 @@ class ModelHost:
         """Return the name of the model that answers now: the wanted one when it is ready, else the embedded one."""
         return self.wanted if self.state(self.wanted).phase is Phase.READY else EMBEDDED_MODEL
 
-    def encoder(self, name: str) -> Encoder:
-        """Return a model that is ready, and mark it as used.
+    def answering(self) -> Encoder:
+        """Return the model that answers who names none; where it is not the wanted one, its `info` says so.
+
+        Raises:
+            ModelLoadError: If none is ready.
+        """
+        name = self.serving
+        encoder = self.encoder(name)
+        if name == self.wanted:
+            return encoder
+        told = Notice("notice_stand_in", {"wanted": shown_name(self.wanted), "name": name})
+        return _Counted(self, encoder.inner, self._cache, notices=(told,))
+
+    def encoder(self, name: str) -> CachingEncoder:
+        """Return a model that is ready, and mark it as used. The embedded one is waited for: it is there in seconds.
 
         Raises:
             ModelLoadError: If it is not ready; its state says why.
         """
+        if name == EMBEDDED_MODEL and self.state(name).phase is not Phase.FAILED:
+            self._begin(name).wait()
         with self._lock:
             encoder = self._encoders.get(name)
             if encoder is not None:
@@ -174,26 +192,51 @@ class ModelHost:
         serving = self.encoder(name)
         wanted = dtype or self._settings.exact_dtype
         same = wanted == self._settings.page_dtype or _is_arithmetic(wanted, serving.info.dtype)
-        files = None if same or is_endpoint(name) else loading.local_files(loading.find_source(name))
-        if files is None or zero_gpu.ACTIVE:  # there no model can be opened once the page has started
+        # On ZeroGPU no model can be opened once the page has started.
+        if same or is_endpoint(name) or zero_gpu.ACTIVE or not opening.is_here(name):
             return serving
         with self._load_lock:
-            return self._open(name, files, wanted)
+            return opening.open_model(name, self._settings, opening.ModelOptions(dtype=wanted))
 
     def ready_encoder(self, name: str) -> Encoder | None:
         """Return a model if it is ready, else None; it does not count as used."""
         return self._encoders.get(name)
 
-    def _begin(self, name: str) -> Event:
-        finished, on_disk = Event(), Event()
-        thread = Thread(target=self._run, args=(name, on_disk, finished), daemon=True, name=f"load-{name}")
-        thread.start()
-        on_disk.wait(2.0)
-        return finished
-
-    def _run(self, name: str, on_disk: Event, finished: Event) -> None:
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count what happens inside as work under way."""
+        with self._lock:
+            self._n_running += 1
         try:
-            self._load(name, on_disk)
+            yield
+        finally:
+            with self._lock:
+                self._n_running -= 1
+
+    def _begin(self, name: str) -> Event:
+        """Return the event of a model that is under way, a new one for a model that is not, a set one if it is ready.
+
+        A model that lies on the disk is said to be loading, or one to be fetched to be downloading, before this
+        returns: what the page shows next is right at once.
+        """
+        with self._lock:
+            over = self._under_way.get(name)
+            if over is not None:
+                return over
+            over = Event()
+            if name in self._encoders:
+                over.set()
+                return over
+            self._under_way[name] = over
+            self._states[name] = ModelState(name, Phase.LOADING)
+        known = Event()
+        Thread(target=self._run, args=(name, known, over), daemon=True, name=f"load-{name}").start()
+        known.wait(2.0)
+        return over
+
+    def _run(self, name: str, known: Event, over: Event) -> None:
+        try:
+            self._load(name, known)
         except DemoError as error:
             logger.warning("model %s: %s", shown_name(name), error)
             self._set(ModelState(name, Phase.FAILED, error=error))
@@ -201,51 +244,44 @@ class ModelHost:
             logger.exception("model %s", shown_name(name))
             self._set(ModelState(name, Phase.FAILED, error=ModelLoadError("model_load_failed", name=name, reason="?")))
         finally:
-            on_disk.set()
-            finished.set()
+            with self._lock:
+                del self._under_way[name]
+            known.set()
+            over.set()
 
-    def _load(self, name: str, on_disk: Event | None = None) -> None:
-        if is_endpoint(name):
-            self._keep(name, open_endpoint(name, prompts=self._prompts()))
-            return
-        source = loading.find_source(name)
-        files = loading.local_files(source)
-        if files is None:
-            self._set(ModelState(name, Phase.DOWNLOADING))
-            if on_disk is not None:
-                on_disk.set()
-            files = loading.fetch_files(source, timeout=self._settings.hub_timeout, on_progress=self._progress(name))
-        self._set(ModelState(name, Phase.LOADING))
-        if on_disk is not None:
-            on_disk.set()
+    def _load(self, name: str, known: Event | None = None) -> None:
+        phase = Phase.LOADING if opening.is_here(name) else Phase.DOWNLOADING
+        self._set(ModelState(name, phase))
+        if known is not None:
+            known.set()
+        if name != EMBEDDED_MODEL:
+            self._begin(EMBEDDED_MODEL).wait()  # first the one that answers meanwhile
+        if phase is Phase.DOWNLOADING:
+            source, timeout = opening.find_source(name), self._settings.hub_timeout
+            opening.fetch_files(source, timeout=timeout, on_progress=self._progress(name))
+            self._set(ModelState(name, Phase.LOADING))
         with self._load_lock:
-            inner = self._open(name, files, self._settings.page_dtype)
+            options = opening.ModelOptions(dtype=self._settings.page_dtype)
+            inner = opening.open_model(name, self._settings, options)
         self._keep(name, inner)
 
-    def _open(self, name: str, files: loading.Files, wanted_dtype: str) -> Encoder:
-        device, dtype = zero_gpu.placement(self._settings.device, wanted_dtype, small=name == EMBEDDED_MODEL)
-        opened = loading.open_encoder(files, device=device, dtype=dtype, prompts=self._prompts())
-        return zero_gpu.lend_gpu(opened)
-
-    def _progress(self, name: str) -> Callable[[int, int], None]:
+    def _progress(self, name: str) -> OnProgress:
         def report(done: int, total: int) -> None:
             self._set(ModelState(name, Phase.DOWNLOADING, done, total))
 
         return report
 
-    def _prompts(self) -> GivenPrompts:
-        given = (self._settings.query_prompt, self._settings.passage_prompt)
-        return GivenPrompts(query_outside=given[0], passage_outside=given[1])
-
     def _keep(self, name: str, inner: Encoder) -> None:
-        encoder = CachingEncoder(inner, self._cache)
+        encoder = _Counted(self, inner, self._cache)
         if not zero_gpu.ACTIVE:
             self._warm_up(encoder)
         with self._lock:
             self._encoders[name] = encoder
             self._states[name] = ModelState(name, Phase.READY)
-            others = [kept for kept in self._encoders if kept not in (EMBEDDED_MODEL, name)]
-            for oldest in others[: max(0, len(others) + 1 - self._settings.models_in_memory)]:
+            staying = {EMBEDDED_MODEL, self.wanted}
+            visitors = [kept for kept in self._encoders if kept not in staying]
+            places = max(1, self._settings.models_in_memory - len(staying - {EMBEDDED_MODEL}))
+            for oldest in visitors[: max(0, len(visitors) - places)]:
                 del self._encoders[oldest]
                 self._states[oldest] = ModelState(oldest, Phase.ABSENT)
 
@@ -254,7 +290,25 @@ class ModelHost:
             self._states[state.id] = state
 
 
+class _Counted(CachingEncoder):
+    """A host's encoder: what runs in it is counted."""
+
+    def __init__(self, host: ModelHost, inner: Encoder, cache: VectorCache, notices: Sequence[Notice] = ()) -> None:
+        super().__init__(inner, cache, notices)
+        self._host = host
+
+    def encode(self, texts: Sequence[str], role: Role, *, on_progress: OnProgress | None = None) -> Encoded:
+        """Encode through the cache."""
+        with self._host.running():
+            return super().encode(texts, role, on_progress=on_progress)
+
+    def encode_tokens(self, text: str, role: Role) -> TokenVectors:
+        """Take a vector apart."""
+        with self._host.running():
+            return super().encode_tokens(text, role)
+
+
 def _is_arithmetic(wanted: str, label: str) -> bool:
-    from koe5_demo.encoding.precision import Precision  # torch
+    from koe5_demo.encoding.fast.precision import Precision  # torch
 
     return wanted != "auto" and Precision(wanted).label == label

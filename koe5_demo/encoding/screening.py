@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from koe5_demo.encoding.precision import detect
+from koe5_demo.encoding.fast.precision import detect
 from koe5_demo.records import FloatArray, IntArray
 
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")

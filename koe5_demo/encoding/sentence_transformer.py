@@ -1,21 +1,80 @@
-"""The reference engine: sentence-transformers' own `encode`, with prompts passed explicitly."""
+"""The reference engine: sentence-transformers' own `encode`, with prompts passed explicitly.
+
+Opens models that the padding-free engine does not fit, and is what that engine is measured against.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import torch
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+from transformers.utils import logging as transformers_logging
 
-from koe5_demo.encoding.token_vectors import model_token_vectors
+from koe5_demo.encoding.fast.choice import ModelFiles, first_that_passes, probe_vectors
+from koe5_demo.encoding.fast.precision import STORED_AS, Precision
+from koe5_demo.encoding.text_tokens import TextTokenizer
+from koe5_demo.errors import InputError
 from koe5_demo.prompts import split_prompt, with_prompts
-from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Role, TokenVectors
+from koe5_demo.records import Encoded, Encoder, FloatArray, IntArray, ModelInfo, Notice, OnProgress, Role, TokenVectors
 
 ENGINE_NAME: Final = "sentence-transformers"
 TEXTS_PER_STEP: Final = 64
+SUMMED_POOLINGS: Final = ("mean", "mean_sqrt_len_tokens")
+"""Poolings whose result has the direction of the plain sum of token vectors."""
+
+
+def open_reference(files: ModelFiles, device: torch.device, dtype: str, reason: str) -> Encoder:
+    """Open a model that the fast engine does not fit: in float32, or in the 16-bit dtype asked for by name.
+
+    Args:
+        files: The model.
+        device: Where it runs.
+        dtype: auto, fp32, bf16, fp16 or int8.
+        reason: Why it does not fit, in a few words.
+
+    Raises:
+        OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError: If the files are broken.
+    """
+    transformers_logging.disable_progress_bar()  # it would draw over the command line's own words
+
+    def build(precision: Precision, notices: Sequence[Notice]) -> Encoder:
+        model = load_reference(files.folder, device, STORED_AS[precision])
+        info = describe_loaded(files, model)
+        told = (*info.notices, Notice("notice_engine_fallback", {"reason": reason}), *notices)
+        info = replace(info, engine=ENGINE_NAME, dtype=precision.label, device=str(device), notices=told)
+        return SentenceTransformerEncoder(model, files.stamp(info))
+
+    by_name = (Precision(dtype),) if dtype in (Precision.BF16.value, Precision.FP16.value) else ()
+    return first_that_passes(dtype, (*by_name, Precision.FP32), build, lambda: probe_vectors(build(Precision.FP32, [])))
+
+
+def load_reference(folder: Path, device: torch.device, dtype: torch.dtype) -> SentenceTransformer:
+    """Load a model's folder, asking no network."""
+    model: SentenceTransformer = SentenceTransformer(
+        str(folder), device=str(device), local_files_only=True, model_kwargs={"dtype": dtype}
+    )
+    model.eval()
+    return model
+
+
+def describe_loaded(files: ModelFiles, model: SentenceTransformer) -> ModelInfo:
+    """Describe a loaded model. The model's own limit is lowered to the one described."""
+    dimensions = model.get_embedding_dimension()
+    if dimensions is None:
+        raise ValueError("the model does not tell the width of its vectors")
+    limit = model.max_seq_length
+    registered = {name: prompt or "" for name, prompt in (model.prompts or {}).items()}
+    info = files.describe(dimensions, None if limit is None else int(limit), registered)
+    model.max_seq_length = info.max_tokens
+    return info
 
 
 class SentenceTransformerEncoder:
@@ -113,3 +172,48 @@ def count_model_tokens(model: SentenceTransformer, sent: list[str]) -> list[int]
         sent, truncation=False, padding=False, return_attention_mask=False, return_token_type_ids=False, verbose=False
     )
     return [len(ids) for ids in encoded["input_ids"]]
+
+
+def model_token_vectors(model: SentenceTransformer, info: ModelInfo, text: str, role: Role) -> TokenVectors:
+    """Take the vector of one bare text apart.
+
+    Args:
+        model: The loaded model, in sentence-transformers form.
+        info: What it is.
+        text: Given bare.
+        role: Which prompt to add.
+
+    Returns:
+        Tokens; exact for Transformer + mean pooling and for the embedded model.
+
+    Raises:
+        InputError: If the model has no token vectors, or no tokenizer that tells where a token stands.
+    """
+    prompt, body = split_prompt(text, role, info.prompts)
+    first: Any = model[0]
+    if type(first).__name__ == "NgramEmbedding":
+        from koe5_demo.encoding.embedded import ngram_token_vectors
+
+        return ngram_token_vectors(first.core, prompt + body)
+    if not isinstance(first, Transformer) or not getattr(model.tokenizer, "is_fast", False):
+        raise InputError("explain_unsupported", name=info.id)
+    encoded = model.encode([body], prompt=prompt, output_value="token_embeddings", show_progress_bar=False)
+    vectors = _float_rows(encoded[0])
+    tokens = TextTokenizer(model.tokenizer, info.max_tokens).locate(prompt + body)
+    if len(tokens.ids) != len(vectors):
+        # A tokenizer that pads or cuts in its own way: spans would name the wrong words.
+        raise InputError("explain_unsupported", name=info.id)
+    return TokenVectors(prompt + body, len(prompt), tokens.n_seen_chars, tokens.spans, vectors, exact=sums_up(model))
+
+
+def sums_up(model: SentenceTransformer) -> bool:
+    """Whether a text's vector is the sum of its token vectors, brought to length 1."""
+    modules = list(model)
+    if [type(module) for module in modules] not in ([Transformer, Pooling], [Transformer, Pooling, Normalize]):
+        return False
+    return modules[1].pooling_mode in SUMMED_POOLINGS and bool(modules[1].include_prompt)
+
+
+def _float_rows(rows: Any) -> FloatArray:
+    array: FloatArray = rows.detach().to(device="cpu", dtype=torch.float32).numpy()
+    return array

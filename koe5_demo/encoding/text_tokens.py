@@ -54,12 +54,12 @@ class TextTokenizer:
     Safe with threads: the settings of a fast tokenizer are one object for all its users, hence the lock.
 
     Args:
-        tokenizer: Hugging Face fast tokenizer.
+        tokenizer: A `tokenizers.Tokenizer`, or the fast tokenizer of transformers around one.
         max_tokens: Longest input, special tokens included.
     """
 
     def __init__(self, tokenizer: Any, max_tokens: int) -> None:
-        self._backend = tokenizer.backend_tokenizer
+        self._backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
         self._max_tokens = max_tokens
         self._lock = Lock()
         self._n_closing = self._count_closing()

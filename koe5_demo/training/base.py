@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from sentence_transformers import SentenceTransformer
 
-from koe5_demo.encoding.loading import Files, Source, fetch_files, find_source, refuse_foreign_code
+from koe5_demo.encoding.opening import Files, Source, fetch_files, find_source, refuse_foreign_code
 from koe5_demo.errors import HubError, ModelLoadError
 from koe5_demo.settings import load_settings
 from koe5_demo.training.data.triplets import Triplets

@@ -14,7 +14,7 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from koe5_demo.encoding.loading import local_files
+from koe5_demo.encoding.opening import local_files
 from koe5_demo.training.base import base_source
 from koe5_demo.training.data.sources import is_hub_id
 from koe5_demo.training.data.triplets import Triplets, load_run_data

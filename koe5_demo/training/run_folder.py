@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import torch
 
-from koe5_demo.encoding.loading import Files
+from koe5_demo.encoding.opening import Files
 from koe5_demo.errors import InputError
 from koe5_demo.records import Notice
 from koe5_demo.training.data.triplets import Triplets

@@ -203,7 +203,7 @@ class Api:
 
     def _encoder(self, name: str) -> Encoder:
         if not name:
-            return self._host.encoder(self._host.serving)
+            return self._host.answering()
         self._host.request(_name("model", name))
         return self._host.encoder(name)
 

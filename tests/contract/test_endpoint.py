@@ -40,7 +40,7 @@ from koe5_demo.encoding.endpoint import (
 )
 from koe5_demo.encoding.endpoint.protocol import read_answer
 from koe5_demo.encoding.endpoint.server import CALM_AFTER, Pace, retry_after
-from koe5_demo.encoding.loading import load_encoder
+from koe5_demo.encoding.opening import load_encoder
 from koe5_demo.errors import EndpointError, MissingExtraError, SettingError
 from koe5_demo.prompts import GivenPrompts
 from koe5_demo.ranking import RankingRequest, compare, rank_all

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
-from koe5_demo.encoding.checkpoint import SAFETENSORS
-from koe5_demo.encoding.choice import ModelFiles, open_fast, probe_queries, probe_vectors
-from koe5_demo.encoding.dense import int8_works
-from koe5_demo.encoding.padding_free import PaddingFreeEncoder
-from koe5_demo.encoding.precision import Hardware, Precision, Verdict
+from koe5_demo.encoding.fast.choice import ModelFiles, open_fast, probe_queries, probe_vectors
+from koe5_demo.encoding.fast.dense import int8_works
+from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict
+from koe5_demo.encoding.fast.weights import SAFETENSORS
 from koe5_demo.records import ModelInfo, Prompts, Role
 from koe5_demo.words import Language
-from tiny_models import build_tiny_bert, build_tiny_roberta, build_tiny_xlmr
+from tiny_models import build_tiny_bert, build_tiny_roberta, build_tiny_xlmr, fast_encoder
 
 SHAPES = {
     "e5": lambda path: build_tiny_xlmr(path, pooling="mean"),
@@ -31,9 +30,8 @@ LENGTHS = st.lists(st.one_of(st.integers(0, 12), st.integers(0, 511), st.integer
 MOST_COSINE_ERROR = 1e-5
 
 
-def describe(model, prompts=Prompts("query: ", "passage: ")):  # noqa: B008
-    dimensions = model.get_embedding_dimension()
-    return ModelInfo("tiny", None, "1", "?", "?", "cpu", dimensions, 512, prompts, "f")
+def describe(dimensions, limit=512, registered=None):
+    return ModelInfo("tiny", None, "1", "?", "?", "cpu", dimensions, limit, Prompts("query: ", "passage: "), "f")
 
 
 def load(folder, dtype=torch.float32):
@@ -44,7 +42,8 @@ def load(folder, dtype=torch.float32):
 def pair(request, tmp_path_factory):
     folder = SHAPES[request.param](tmp_path_factory.mktemp(request.param) / "model")
     model = load(folder)
-    return load(folder), PaddingFreeEncoder.from_model(model, describe(model), tokens_per_batch=300)
+    info = describe(model.get_embedding_dimension())
+    return model, fast_encoder(folder, info, tokens_per_batch=300)
 
 
 def written(lengths):
@@ -70,17 +69,12 @@ def test_vectors_equal_the_reference_on_any_mix_of_lengths(pair, lengths):
 
 
 def files_of(folder: Path) -> ModelFiles:
-    return ModelFiles(
-        load=lambda dtype: load(folder, dtype),
-        describe=describe,
-        stamp=lambda info: replace(info, fingerprint=f"{info.engine}-{info.dtype}"),
-        folder=folder,
-    )
+    return ModelFiles(folder, describe, lambda info: replace(info, fingerprint=f"{info.engine}-{info.dtype}"))
 
 
 @pytest.fixture
 def bf16_processor(monkeypatch):
-    monkeypatch.setattr("koe5_demo.encoding.precision.detect", lambda _: Hardware("cpu", bf16=True))
+    monkeypatch.setattr("koe5_demo.encoding.fast.precision.detect", lambda _: Hardware("cpu", bf16=True))
 
 
 def spoil(folder: Path) -> None:
@@ -116,20 +110,19 @@ def test_the_streamed_reference_is_the_float32_model(tmp_path, bf16_processor, m
         seen.append(reference)
         return real(reference, cheaper, queries)
 
-    from koe5_demo.encoding import precision
+    from koe5_demo.encoding.fast import precision
 
     real = precision.judge
     monkeypatch.setattr(precision, "judge", judge)
     folder = build_tiny_xlmr(tmp_path / "model", pooling="cls")
     open_fast(files_of(folder), "cpu")
-    model = load(folder)
-    exact = PaddingFreeEncoder.from_model(model, describe(model))
+    exact = fast_encoder(folder, describe(32))
     np.testing.assert_allclose(seen[0], probe_vectors(exact), atol=1e-6)
     assert probe_queries().sum() == 4
 
 
 def test_float32_needs_no_guard(tmp_path, bf16_processor, monkeypatch):
-    monkeypatch.setattr("koe5_demo.encoding.choice.probe_vectors", None)
+    monkeypatch.setattr("koe5_demo.encoding.fast.choice.probe_vectors", None)
     encoder = open_fast(files_of(build_tiny_xlmr(tmp_path / "model")), "cpu", dtype="fp32")
     assert encoder.info.dtype == "float32"
 
@@ -154,7 +147,7 @@ def test_a_model_outside_the_fast_engine_is_guarded_too(tmp_path):
 
 
 def test_a_model_outside_the_fast_engine_runs_in_16_bits_if_the_guard_lets_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("koe5_demo.encoding.precision.judge", lambda *_: Verdict(0.0, 0))
+    monkeypatch.setattr("koe5_demo.encoding.fast.precision.judge", lambda *_: Verdict(0.0, 0))
     encoder = open_fast(files_of(build_tiny_xlmr(tmp_path / "model", pooling="max")), "cpu", dtype="bf16")
     assert (encoder.info.engine, encoder.info.dtype) == ("sentence-transformers", "bfloat16")
 
@@ -168,7 +161,7 @@ def test_an_arithmetic_asked_for_by_name_that_is_not_there_is_told(tmp_path, bf1
 def test_int8_falls_back_step_by_step(tmp_path, monkeypatch):
     if not int8_works():
         pytest.skip("no int8 here")
-    monkeypatch.setattr("koe5_demo.encoding.precision.detect", lambda _: Hardware("cpu", bf16=True, int8=True))
+    monkeypatch.setattr("koe5_demo.encoding.fast.precision.detect", lambda _: Hardware("cpu", bf16=True, int8=True))
     folder = build_tiny_xlmr(tmp_path / "model")
     spoil(folder)
     encoder = open_fast(files_of(folder), "cpu")
@@ -184,18 +177,6 @@ def test_a_pickled_checkpoint_is_read_too(tmp_path, bf16_processor):
     encoder = open_fast(files_of(folder), "cpu", dtype="fp32")
     assert encoder.info.engine == "padding-free"
     np.testing.assert_allclose(encoder.encode(["서울"], Role.PASSAGE).vectors, expected, atol=1e-5)
-
-
-def test_without_accelerate_the_model_opens_all_the_same(tmp_path, bf16_processor, monkeypatch):
-    folder = build_tiny_xlmr(tmp_path / "model")
-
-    def refuse(*_, **__):
-        raise ValueError("requires `accelerate`")
-
-    monkeypatch.setattr("koe5_demo.encoding.choice.SentenceTransformer", refuse)
-    encoder = open_fast(files_of(folder), "cpu")
-    assert encoder.info.engine == "padding-free"
-    assert encoder.encode(["서울"], Role.QUERY).vectors.shape == (1, 32)
 
 
 def test_threads_get_their_own_results(pair):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from koe5_demo.encoding.loading import load_encoder
+from koe5_demo.encoding.opening import load_encoder
 from koe5_demo.ranking import compare
 from koe5_demo.ranking.examples import example_note, examples
 from koe5_demo.ranking.lexical import BM25, lexical_scores

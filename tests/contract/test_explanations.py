@@ -11,12 +11,11 @@ from sentence_transformers import SentenceTransformer
 from koe5_demo.catalog import MINI
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.encoding.embedded import EmbeddedEncoder, load_model
-from koe5_demo.encoding.padding_free import PaddingFreeEncoder
 from koe5_demo.encoding.sentence_transformer import SentenceTransformerEncoder
 from koe5_demo.ranking import rank
 from koe5_demo.ranking.explain import UnitKind, explain, strongest
 from koe5_demo.records import ModelInfo, Prompts, Role
-from tiny_models import build_tiny_bert, build_tiny_xlmr
+from tiny_models import build_tiny_bert, build_tiny_xlmr, fast_encoder
 
 MOST_ERROR = 1e-4
 E5 = Prompts("query: ", "passage: ")
@@ -52,7 +51,7 @@ def build(name: str, folder):
         return reference(load(MINI.folder), 12)
     model = load(build_tiny_xlmr(folder, normalize=name != "without normalize"))
     if name == "padding-free":
-        return PaddingFreeEncoder.from_model(model, describe(model, 40))
+        return fast_encoder(folder, describe(model, 40))
     return reference(model, 40)
 
 
@@ -110,9 +109,11 @@ def test_a_long_passage_has_words_that_were_cut_off(tmp_path) -> None:
 
 @pytest.mark.parametrize("padding_free", [False, True])
 def test_cls_pooling_gives_an_approximation(tmp_path, padding_free) -> None:
-    model = load(build_tiny_xlmr(tmp_path / "cls", pooling="cls"))
-    engine = PaddingFreeEncoder.from_model if padding_free else SentenceTransformerEncoder
-    found = explain("수도는?", "서울은 한국의 수도이다.", engine(model, describe(model, 512)))
+    folder = build_tiny_xlmr(tmp_path / "cls", pooling="cls")
+    model = load(folder)
+    info = describe(model, 512)
+    encoder = fast_encoder(folder, info) if padding_free else SentenceTransformerEncoder(model, info)
+    found = explain("수도는?", "서울은 한국의 수도이다.", encoder)
     assert (found.exact, found.score) == (False, None)
     assert [unit.text for unit in found.passage_units] == ["서울은", "한국의", "수도이다."]
     assert np.abs(found.matrix).max() <= 1

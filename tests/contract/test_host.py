@@ -17,6 +17,7 @@ from koe5_demo.errors import ModelLoadError, UnknownModelError
 from koe5_demo.ranking.examples import examples, rank_first_example
 from koe5_demo.records import Role
 from koe5_demo.settings import Settings
+from koe5_demo.words import Language
 
 PATIENCE = 20.0
 
@@ -147,3 +148,70 @@ def test_a_benchmark_gets_float32_beside_the_page_and_what_else_it_asks_for(tiny
     assert cheaper is not serving
     assert cheaper.info.dtype in ("bfloat16", "float32")  # the guard decides
     assert host.encoder(str(tiny_folder)) is serving
+
+
+def test_who_asks_for_a_model_that_is_under_way_waits_for_the_same_end(hub: HubStandIn) -> None:
+    hub.delay = 0.05
+    host = make_host()
+    host.start()
+    began = host.open_wanted()
+    assert not began.is_set()
+    asked = host.request("koe5")  # a benchmark in the first minute
+    assert asked is began
+    assert asked.wait(PATIENCE)
+    assert host.exact_encoder("koe5").info.hub_id == "nlpai-lab/KoE5"
+    assert host.request("koe5").is_set()
+
+
+def test_a_benchmark_that_begins_while_its_model_loads_waits_for_it(hub: HubStandIn) -> None:
+    from koe5_demo.ui.benchmark_live import _fetch_models, _open
+
+    host = make_host()
+    start(host)
+    list(_fetch_models(["koe5"], host, lambda: False))
+    assert _open(host, "koe5", None).info.hub_id == "nlpai-lab/KoE5"
+
+
+def test_what_visitors_pick_never_unloads_the_operators_model(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("wanted", "a", "b", "c"):
+        monkeypatch.setitem(catalog.CATALOG, name, dataclasses.replace(catalog.MINI, id=name, folder=tiny_folder))
+    for models_in_memory in (1, 2):
+        host = make_host(model="wanted", models_in_memory=models_in_memory)
+        host.start()
+        assert host.open_wanted().wait(PATIENCE)
+        for name in ("a", "b", "c"):
+            assert host.request(name).wait(PATIENCE)
+        phases = {name: host.state(name).phase for name in ("mini", "wanted", "a", "b", "c")}
+        ready = {name for name, phase in phases.items() if phase is Phase.READY}
+        assert ready == {"mini", "wanted", "c"}
+        assert host.serving == "wanted"
+        assert host.answering().info.id == "wanted"
+        assert host.answering().info.notices == ()
+
+
+def test_another_model_than_the_wanted_one_says_so_when_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_hub("http://127.0.0.1:9", tmp_path, monkeypatch)
+    host = make_host()
+    start(host)
+    wait_for(host, "koe5", Phase.FAILED)
+    info = host.answering().info
+    assert info.id == "mini"
+    assert info.remarks(Language.EN) == "koe5 is not ready, so mini computed this."
+    assert host.encoder("mini").info.notices == ()
+
+
+def test_work_under_way_is_counted(tiny_folder: Path) -> None:
+    host = make_host(model="mini")
+    start(host)
+    seen = []
+    encoder = host.encoder("mini")
+    encoder.encode(["새 글"], Role.PASSAGE, on_progress=lambda *_: seen.append(host.n_running))
+    assert seen
+    assert set(seen) == {1}
+    assert host.n_running == 0
+    with host.running():
+        assert host.n_running == 1

@@ -13,7 +13,7 @@ from conftest import use_hub
 from hub_stand_in import HubStandIn
 from koe5_demo.catalog import KOE5
 from koe5_demo.encoding.hub import RemoteFile, cached_folder, needed_files
-from koe5_demo.encoding.loading import fetch_files, find_source, load_encoder, local_files
+from koe5_demo.encoding.opening import fetch_files, find_source, load_encoder, local_files
 from koe5_demo.errors import HubError, ModelLoadError, UnknownModelError
 from koe5_demo.records import Role
 

@@ -36,6 +36,9 @@ class OneModel:
     def encoder(self, _: str) -> Encoder:
         return self._encoder
 
+    def answering(self) -> Encoder:
+        return self._encoder
+
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,9 @@ class OneModel:
     def encoder(self, _: str) -> WordCountEncoder:
         return WordCountEncoder()
 
+    def answering(self) -> WordCountEncoder:
+        return WordCountEncoder()
+
 
 API = Api(cast("ModelHost", OneModel()), Settings(limits=LIMITS))
 

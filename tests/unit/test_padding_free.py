@@ -1,11 +1,15 @@
+import json
+
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Dense, Pooling
+from sentence_transformers.sentence_transformer.modules import Dense
 
-from koe5_demo.encoding import attention, padding_free
-from koe5_demo.encoding.attention import (
+from koe5_demo.encoding import zero_gpu
+from koe5_demo.encoding.fast import attention, padding_free
+from koe5_demo.encoding.fast.attention import (
     Segments,
     agrees_with_runs,
     attend_nested,
@@ -14,15 +18,24 @@ from koe5_demo.encoding.attention import (
     attend_varlen,
     choose_attention,
 )
-from koe5_demo.encoding.dense import Int8Dense, PlainDense, PrepackedDense, int8_works, prepacking_works, quantize_rows
-from koe5_demo.encoding.packed import token_positions
-from koe5_demo.encoding.padding_free import PaddingFreeEncoder, supports
-from koe5_demo.encoding.precision import Precision
+from koe5_demo.encoding.fast.dense import (
+    Int8Dense,
+    PlainDense,
+    PrepackedDense,
+    int8_works,
+    prepacking_works,
+    quantize_rows,
+)
+from koe5_demo.encoding.fast.model_folder import OtherShapeError, read_model_folder
+from koe5_demo.encoding.fast.packed import WORDS, token_positions
+from koe5_demo.encoding.fast.precision import Precision
+from koe5_demo.encoding.fast.threads import cgroup_cores, usable_threads
+from koe5_demo.encoding.fast.weights import FEW_BITS, FileWeights
+from koe5_demo.encoding.few_bits import CODES, SCALES
 from koe5_demo.encoding.text_tokens import TextTokenizer
-from koe5_demo.encoding.threads import cgroup_cores, usable_threads
 from koe5_demo.encoding.token_batches import Run, cut_batches, equal_runs
 from koe5_demo.records import ModelInfo, Prompts, Role
-from tiny_models import build_tiny_bert, build_tiny_xlmr
+from tiny_models import build_tiny_bert, build_tiny_mini, build_tiny_xlmr, fast_encoder
 
 E5 = Prompts("query: ", "passage: ")
 
@@ -42,7 +55,7 @@ def load(folder):
 
 @pytest.fixture(scope="module")
 def encoder(folder):
-    return PaddingFreeEncoder.from_model(load(folder), describe(), tokens_per_batch=64)
+    return fast_encoder(folder, describe(), tokens_per_batch=64)
 
 
 # --- batches ---------------------------------------------------------------------------------------------------------
@@ -122,7 +135,7 @@ def test_a_gpu_gets_the_first_attention_that_passes_its_trial(monkeypatch, dtype
 
 
 def test_nothing_is_tried_where_the_gpu_comes_later(monkeypatch):
-    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    monkeypatch.setattr(zero_gpu, "ACTIVE", True)
     monkeypatch.setattr(attention, "agrees_with_runs", None)
     assert choose_attention(torch.device("cuda"), torch.float32, 64) is attend_runs
 
@@ -221,7 +234,7 @@ def test_on_a_gpu_rows_are_read_only_after_they_have_arrived(folder, encoder, mo
         return rows, Event(rows, vectors)
 
     monkeypatch.setattr(padding_free, "TEXTS_PER_WINDOW", 3)
-    like_a_gpu = PaddingFreeEncoder.from_model(load(folder), describe(), tokens_per_batch=64)
+    like_a_gpu = fast_encoder(folder, describe(), tokens_per_batch=64)
     like_a_gpu._on_gpu, like_a_gpu._bring = True, begin_to_bring
     texts = ["가" * (n % 50 + 1) for n in range(0, 300, 7)]  # 43 texts: 15 windows, more than are tokenized ahead
     seen = []
@@ -269,17 +282,24 @@ def test_the_mean_of_the_token_vectors_is_the_vector(encoder):
     np.testing.assert_allclose(mean / np.linalg.norm(mean), vector, atol=1e-6)
 
 
-def test_weights_are_in_memory_once(folder):
-    model = load(folder)
-    PaddingFreeEncoder.from_model(model, describe())
-    assert model[0].model.encoder.layer[0].intermediate.dense.weight.numel() == 0
-    assert model[0].model.embeddings.word_embeddings.weight.numel() == 0
+def test_weights_in_few_bits_are_the_ones_that_were_stored(tmp_path):
+    folder = build_tiny_mini(tmp_path / "mini", bits=8)
+    weights, name = FileWeights.find(folder, torch.device("cpu")), "encoder.layer.1.output.dense.weight"
+    with safe_open(folder / FEW_BITS[1], "np") as file:
+        codes, scales = (file.get_tensor(name + kind) for kind in (CODES, SCALES))
+    by_hand = (codes.astype(np.float32) - 128) * np.repeat(scales, 32, axis=1).astype(np.float32)
+    np.testing.assert_array_equal(weights.all(torch.float32)(name).numpy(), by_hand)
+    words = weights.all(torch.float32)(WORDS)
+    assert torch.equal(weights.with_words([3, 70])(WORDS), words[[3, 70]])
+    assert words.shape == (2452, 64)
+    assert weights.all(torch.bfloat16)(WORDS).dtype == torch.bfloat16
+    assert set(weights.names()) >= {WORDS, name, "embeddings.LayerNorm.bias"}
+    assert not [stored for stored in weights.names() if stored.endswith((CODES, SCALES))]
 
 
 def test_bf16_is_loaded_straight_and_stays_close(folder):
-    exact = PaddingFreeEncoder.from_model(load(folder), describe())
-    half = SentenceTransformer(str(folder), device="cpu", model_kwargs={"dtype": torch.bfloat16})
-    cheap = PaddingFreeEncoder.from_model(half, describe(), precision=Precision.BF16)
+    exact = fast_encoder(folder, describe())
+    cheap = fast_encoder(folder, describe(), precision=Precision.BF16)
     texts = ["서울", "부산은 바다가 있는 도시이다"]
     got, expected = (engine.encode(texts, Role.PASSAGE).vectors for engine in (cheap, exact))
     assert np.abs(got @ got.T - expected @ expected.T).max() < 0.01
@@ -288,24 +308,65 @@ def test_bf16_is_loaded_straight_and_stays_close(folder):
 # --- which models ----------------------------------------------------------------------------------------------------
 
 
-def test_other_modules_are_refused_with_the_reason(folder):
+def change(folder, file, **values):
+    path = folder / file
+    content = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    path.write_text(json.dumps(content | values), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "reason"),
+    [
+        ("1_Pooling/config.json", {"pooling_mode": "max"}, "pooling max"),
+        ("1_Pooling/config.json", {"pooling_mode": ["mean", "cls"]}, r"pooling mean\+cls"),
+        ("1_Pooling/config.json", {"include_prompt": False}, "pooling mean"),
+        ("config.json", {"hidden_act": "relu"}, "hidden_act relu"),
+        ("config.json", {"position_embedding_type": "relative_key"}, "relative_key"),
+        ("config.json", {"is_decoder": True}, "is_decoder"),
+        ("config.json", {"model_type": "modernbert"}, "architecture modernbert"),
+        ("sentence_bert_config.json", {"do_lower_case": True}, "do_lower_case"),
+        ("adapter_config.json", {}, "an adapter"),
+        ("tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "do_lower_case": True}, "two files differ"),
+        ("tokenizer_config.json", {"added_tokens_decoder": {"9": {"content": "<new>"}}}, "two files differ"),
+    ],
+)
+def test_a_model_of_another_shape_is_refused_with_the_reason(tmp_path, file, values, reason):
+    folder = build_tiny_bert(tmp_path / "bert")
+    read_model_folder(folder)
+    change(folder, file, **values)
+    with pytest.raises(OtherShapeError, match=reason):
+        read_model_folder(folder)
+
+
+def test_other_modules_are_refused_with_the_reason(tmp_path, folder):
     model = load(folder)
-    assert supports(model) is None
-    widened = SentenceTransformer(modules=[model[0], model[1], Dense(32, 16)], device="cpu")
-    assert "Dense" in supports(widened)
-    with pytest.raises(ValueError, match="Dense"):
-        PaddingFreeEncoder.from_model(widened, describe())
+    SentenceTransformer(modules=[model[0], model[1], Dense(32, 16)], device="cpu").save(str(tmp_path / "widened"))
+    with pytest.raises(OtherShapeError, match="modules Transformer, Pooling, Dense"):
+        read_model_folder(tmp_path / "widened")
 
 
-def test_another_pooling_is_refused(folder):
-    model = load(folder)
-    assert "max" in supports(SentenceTransformer(modules=[model[0], Pooling(32, "max")], device="cpu"))
+def test_a_model_without_a_fast_tokenizer_is_refused(tmp_path):
+    folder = build_tiny_bert(tmp_path / "bert")
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(OtherShapeError, match="fast form"):
+        read_model_folder(folder)
 
 
-def test_another_activation_is_refused(tmp_path):
-    model = load(build_tiny_bert(tmp_path / "bert"))
-    model[0].model.config.hidden_act = "relu"
-    assert "relu" in supports(model)
+def test_the_limit_is_what_the_files_say_and_never_beyond_the_positions(tmp_path):
+    folder = build_tiny_xlmr(tmp_path / "model", max_tokens=64)
+    assert read_model_folder(folder).max_tokens == 64
+    change(folder, "sentence_bert_config.json", max_seq_length=40)
+    assert read_model_folder(folder).max_tokens == 40
+    change(folder, "sentence_bert_config.json", max_seq_length=None)
+    change(folder, "tokenizer_config.json", model_max_length=10**30)
+    # XLM-RoBERTa counts positions from 2: of 66 the first two are nobody's.
+    assert read_model_folder(folder).max_tokens == 64
+
+
+def test_the_older_names_of_poolings_are_understood(tmp_path):
+    folder = build_tiny_xlmr(tmp_path / "model")
+    (folder / "1_Pooling/config.json").write_text('{"word_embedding_dimension": 32, "pooling_mode_cls_token": true}')
+    assert read_model_folder(folder).cls
 
 
 # --- threads ---------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from koe5_demo.encoding.loading import load_encoder
+from koe5_demo.encoding.opening import load_encoder
 from koe5_demo.figures.of_ranking import HeatmapView, ScaleChoice, draw_heatmap, draw_pair, place_scores
 from koe5_demo.inputs import Layout
 from koe5_demo.ranking import RankingResult, TextRef, calibration, rank_all

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from koe5_demo.encoding.precision import Hardware, Precision, Verdict, candidates, judge, notice_of
+from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict, candidates, judge, notice_of
 from koe5_demo.encoding.probes import probes
 from koe5_demo.records import Role
 from koe5_demo.words import Language

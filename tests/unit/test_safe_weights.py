@@ -10,7 +10,7 @@ import pytest
 from hub_stand_in import HubStandIn
 from koe5_demo.catalog import BGE_M3, CATALOG, KOE5
 from koe5_demo.encoding import hub as hub_files
-from koe5_demo.encoding.loading import Files, Source, refuse_pickles
+from koe5_demo.encoding.opening import Files, Source, refuse_pickles
 from koe5_demo.errors import HubError, ModelLoadError
 
 
@@ -36,7 +36,7 @@ def test_a_pickle_beside_safetensors_is_never_opened_and_does_no_harm(tmp_path: 
 
 
 def test_only_one_model_of_the_catalog_is_pickled() -> None:
-    assert [spec.id for spec in CATALOG.values() if spec.weights != hub_files.SAFE_WEIGHTS] == [BGE_M3.id]
+    assert [spec.id for spec in CATALOG.values() if spec.weights != "model.safetensors"] == [BGE_M3.id]
 
 
 def test_a_pickled_model_is_refused_before_it_is_downloaded(hub: HubStandIn, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from koe5_demo.benchmark.datasets.folder import read_card, read_folder
 from koe5_demo.benchmark.lexical import Bm25Index
 from koe5_demo.benchmark.result_tables import to_csv
 from koe5_demo.errors import DataError, InputError, TableError
-from koe5_demo.ranking import compare
+from koe5_demo.ranking import RankingRequest, rank_all
 from koe5_demo.settings import Limits
 from koe5_demo.tables import Table, clean, read_file, read_table
 from koe5_demo.training.data.triplets import load_triplets
@@ -189,7 +189,7 @@ def test_a_row_with_more_texts_than_columns_is_refused_and_empty_cells_at_its_en
 def test_a_ranking_saved_as_csv_comes_back_as_it_was() -> None:
     passages = ["-3도의 날", "@사용자 알림", "'-인용", "＝1+1", "－3도", "''@둘", "그냥 글", "'작은따옴표'"]
     encoder = WordCountEncoder()
-    saved = exports.ranking_csv(compare(["=질의"], passages, encoder), encoder.info)
+    saved = exports.ranking_csv(rank_all(RankingRequest(("=질의",), tuple(passages)), encoder))
     cells = [row["passage"] for row in csv.DictReader(io.StringIO(saved))]
     assert not any(cell.startswith(tuple("=+-@＝＋－＠")) for cell in cells)
     back = table(exports.BYTE_ORDER_MARK + saved)

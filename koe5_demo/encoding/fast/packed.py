@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from koe5_demo.encoding.attention import SCORES_PER_RUN, Attention, Segments, choose_attention, on_zero_gpu
-from koe5_demo.encoding.dense import Dense, DenseMaker, Int8Dense, PlainDense, PrepackedDense, prepacking_works
+from koe5_demo.encoding import zero_gpu
+from koe5_demo.encoding.fast.attention import SCORES_PER_RUN, Attention, Segments, choose_attention
+from koe5_demo.encoding.fast.dense import Dense, DenseMaker, Int8Dense, PlainDense, PrepackedDense, prepacking_works
 from koe5_demo.encoding.token_batches import equal_runs
 from koe5_demo.records import IntArray
 
@@ -47,17 +48,6 @@ class Shape:
     width: int
     epsilon: float
     pad_id: int | None
-
-    @classmethod
-    def of(cls, config: Any) -> Shape:
-        """Read a Hugging Face configuration of type bert, roberta or xlm-roberta."""
-        return cls(
-            n_layers=config.num_hidden_layers,
-            n_heads=config.num_attention_heads,
-            width=config.hidden_size,
-            epsilon=config.layer_norm_eps,
-            pad_id=None if config.model_type == "bert" else config.pad_token_id,
-        )
 
 
 @dataclass(frozen=True)
@@ -233,7 +223,7 @@ def fused_add_norm(device: torch.device) -> AddNorm:
 
     ZeroGPU has no compiler, and where compiling fails nothing is lost but speed.
     """
-    if device.type != "cuda" or on_zero_gpu():
+    if device.type != "cuda" or zero_gpu.ACTIVE:
         return add_norm
     fused: AddNorm = torch.compile(add_norm, dynamic=True)
     x, y = torch.ones(3, 64, device=device), torch.ones(3, 64, device=device, dtype=torch.bfloat16)
@@ -262,18 +252,17 @@ def token_positions(flat: IntArray, lengths: IntArray, pad_id: int | None) -> In
 
 
 def build_network(
-    source: WeightSource, config: Any, arithmetic: Arithmetic, device: torch.device, *, cls: bool
+    source: WeightSource, shape: Shape, arithmetic: Arithmetic, device: torch.device, *, cls: bool
 ) -> PackedNetwork:
     """Make a network whose layers stay in memory.
 
     Args:
         source: Where the weights come from; each is asked for once.
-        config: Hugging Face configuration.
+        shape: Size.
         arithmetic: Precision.
         device: Where it runs.
         cls: Pooling, see `PackedNetwork`.
     """
-    shape = Shape.of(config)
     layers = [build_layer(source, index, shape, arithmetic, device) for index in range(shape.n_layers)]
     return PackedNetwork(build_embeddings(source, shape), layers, shape, arithmetic, device, cls=cls)
 

@@ -1,8 +1,11 @@
-"""Weights straight from a model file, one at a time: no second copy, no float32 copy of what will be smaller."""
+"""Weights straight from a model's files, one at a time: no second copy, no float32 copy of what will be smaller.
+
+Three forms are read: safetensors, torch's pickles as plain tensors, and `few_bits`, made float32 as it is read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,10 +13,13 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from koe5_demo.encoding.packed import WORDS, WeightSource
+from koe5_demo.encoding.fast.model_folder import OtherShapeError
+from koe5_demo.encoding.fast.packed import WORDS, WeightSource
+from koe5_demo.encoding.few_bits import CODES, SCALES, unpack
 
 SAFETENSORS: Final = "model.safetensors"
 TORCH: Final = "pytorch_model.bin"
+FEW_BITS: Final = ("few-bits-words.safetensors", "few-bits-layers.safetensors")
 ROWS_AT_ONCE: Final = 16_384
 
 Rows = Callable[[int, int], Tensor]
@@ -80,6 +86,43 @@ class TorchCheckpoint:
         return self._weights[name][start:stop].clone()
 
 
+class FewBitsCheckpoint:
+    """The same for the two files of a model in few bits.
+
+    They are small and stay open. Read through numpy: torch would wake its threads for every little copy.
+
+    Args:
+        paths: Files in the form of `koe5_demo.encoding.few_bits`; a weight lies in one of them.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        files = [safe_open(path, framework="np") for path in paths]
+        self._files: dict[str, Any] = {name: file for file in files for name in file.keys()}  # type: ignore[no-untyped-call] # noqa: SIM118
+
+    def names(self) -> list[str]:
+        """Return the names of all weights."""
+        return [name.removesuffix(CODES) for name in self._files if not name.endswith(SCALES)]
+
+    def weight(self, name: str) -> Tensor:
+        """Return one weight; float32 if it is in few bits, else in the dtype it is stored in."""
+        if name + CODES in self._files:
+            return torch.from_numpy(
+                unpack(*(self._files[name + kind].get_tensor(name + kind) for kind in (CODES, SCALES)))
+            )
+        return torch.from_numpy(self._files[name].get_tensor(name))
+
+    def n_rows(self, name: str) -> int:
+        """Return the rows of one weight."""
+        stored = name + CODES if name + CODES in self._files else name
+        return int(self._files[stored].get_slice(stored).get_shape()[0])
+
+    def rows(self, name: str, start: int, stop: int) -> Tensor:
+        """Return some rows of one weight, as `weight` does."""
+        kinds = (CODES, SCALES) if name + CODES in self._files else ("",)
+        parts = [self._files[name + kind].get_slice(name + kind)[start:stop] for kind in kinds]
+        return torch.from_numpy(unpack(*parts) if len(parts) > 1 else parts[0])
+
+
 class FileWeights:
     """The weights of a BERT-like model in a folder, named as `packed` names them.
 
@@ -89,22 +132,34 @@ class FileWeights:
         device: Where weights are wanted.
     """
 
-    def __init__(self, checkpoint: Checkpoint | TorchCheckpoint, prefix: str, device: torch.device) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint | TorchCheckpoint | FewBitsCheckpoint, prefix: str, device: torch.device
+    ) -> None:
         self._checkpoint = checkpoint
         self._prefix = prefix
         self._device = device
 
     @classmethod
-    def find(cls, folder: Path, device: torch.device) -> FileWeights | None:
-        """Open a model's only weight file; None if there is none, or several, or one without word vectors."""
-        if (folder / SAFETENSORS).is_file():
-            checkpoint: Checkpoint | TorchCheckpoint = Checkpoint(folder / SAFETENSORS)
+    def find(cls, folder: Path, device: torch.device) -> FileWeights:
+        """Open a model's weights.
+
+        Raises:
+            OtherShapeError: If they are cut in several files, or have no word vectors.
+        """
+        checkpoint: Checkpoint | TorchCheckpoint | FewBitsCheckpoint
+        few_bits = [folder / name for name in FEW_BITS]
+        if all(path.is_file() for path in few_bits):
+            checkpoint = FewBitsCheckpoint(few_bits)
+        elif (folder / SAFETENSORS).is_file():
+            checkpoint = Checkpoint(folder / SAFETENSORS)
         elif (folder / TORCH).is_file():
             checkpoint = TorchCheckpoint(folder / TORCH)
         else:
-            return None
+            raise OtherShapeError("weights in several files")
         prefix = next((name.removesuffix(WORDS) for name in checkpoint.names() if name.endswith(WORDS)), None)
-        return None if prefix is None else cls(checkpoint, prefix, device)
+        if prefix is None:
+            raise OtherShapeError("weights without word vectors")
+        return cls(checkpoint, prefix, device)
 
     def all(self, words_dtype: torch.dtype) -> WeightSource:
         """Return a source of all weights; the word vectors come in `words_dtype`, the others as stored."""
@@ -129,6 +184,10 @@ class FileWeights:
             return torch.cat([self._checkpoint.rows(name, int(row), int(row) + 1) for row in ids]).to(self._device)
 
         return self._source(words)
+
+    def names(self) -> list[str]:
+        """Return the names of all weights, as `packed` has them."""
+        return [name.removeprefix(self._prefix) for name in self._checkpoint.names()]
 
     def _source(self, words: Callable[[], Tensor]) -> WeightSource:
         def source(name: str) -> Tensor:

@@ -15,14 +15,13 @@ from typing import Final, Protocol
 
 import numpy as np
 import torch
-from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
-from koe5_demo.encoding.model_parts import module_weights, transformer, uses_cls, why_not_packed
-from koe5_demo.encoding.packed import Arithmetic, PackedNetwork, WeightSource, build_network
-from koe5_demo.encoding.precision import Precision, detect
+from koe5_demo.encoding.fast.model_folder import ModelFolder
+from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, WeightSource, build_network
+from koe5_demo.encoding.fast.precision import Precision, detect
+from koe5_demo.encoding.fast.threads import bound_kernel_cache
 from koe5_demo.encoding.text_tokens import TextTokenizer, TokenizedTexts
-from koe5_demo.encoding.threads import bound_kernel_cache
 from koe5_demo.encoding.token_batches import cut_batches
 from koe5_demo.prompts import split_prompt, with_prompts
 from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Role, TokenVectors
@@ -47,11 +46,6 @@ class _Event(Protocol):
 
 Arrival = _Event | None
 """What to wait for before a copy is complete; None: it is."""
-
-
-def supports(model: SentenceTransformer) -> str | None:
-    """Return in a few words why this engine can not run `model`, or None if it can."""
-    return why_not_packed(model)
 
 
 def arithmetic_of(precision: Precision, device: torch.device) -> Arithmetic:
@@ -97,41 +91,10 @@ class PaddingFreeEncoder:
         self._turn = Lock()
 
     @classmethod
-    def from_model(
-        cls,
-        model: SentenceTransformer,
-        info: ModelInfo,
-        *,
-        precision: Precision = Precision.FP32,
-        release: bool = True,
-        tokens_per_batch: int | None = None,
-    ) -> PaddingFreeEncoder:
-        """Take over a loaded model.
-
-        Args:
-            model: A model for which `supports` returns None.
-            info: What the model is; its engine and dtype should name this engine and `precision`.
-            precision: Arithmetic. For bf16 load the model in bf16, so that it never is in memory in float32.
-            release: Empty the model's own weights as they are taken, so that they are in memory once. It can not run
-                by itself any more then.
-            tokens_per_batch: See the class.
-
-        Raises:
-            ValueError: If `supports` has a reason against the model.
-        """
-        reason = supports(model)
-        if reason is not None:
-            raise ValueError(f"the padding-free engine cannot run this model: {reason}")
-        source = module_weights(transformer(model), release=release)
-        return cls.from_weights(
-            source, model, info, model.device, precision=precision, tokens_per_batch=tokens_per_batch
-        )
-
-    @classmethod
     def from_weights(
         cls,
         source: WeightSource,
-        model: SentenceTransformer,
+        folder: ModelFolder,
         info: ModelInfo,
         device: torch.device,
         *,
@@ -142,8 +105,7 @@ class PaddingFreeEncoder:
 
         Args:
             source: The weights.
-            model: A model for which `supports` returns None; only its modules' settings and its tokenizer are used, so
-                its own weights may be on the meta device.
+            folder: The model's sizes, pooling and tokenizer.
             info: What the model is.
             device: Where it runs.
             precision: Arithmetic.
@@ -151,8 +113,9 @@ class PaddingFreeEncoder:
         """
         bound_kernel_cache()
         arithmetic = arithmetic_of(precision, device)
-        network = build_network(source, transformer(model).config, arithmetic, device, cls=uses_cls(model))
-        return cls(network, TextTokenizer(model.tokenizer, info.max_tokens), info, tokens_per_batch=tokens_per_batch)
+        network = build_network(source, folder.shape, arithmetic, device, cls=folder.cls)
+        tokenizer = TextTokenizer(folder.tokenizer, info.max_tokens)
+        return cls(network, tokenizer, info, tokens_per_batch=tokens_per_batch)
 
     @property
     def info(self) -> ModelInfo:

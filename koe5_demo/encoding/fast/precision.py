@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from koe5_demo.encoding.dense import int8_works
+from koe5_demo.encoding.fast.dense import int8_works
 from koe5_demo.records import FloatArray, Notice
 
 LARGEST_MOVE: Final = 0.01
@@ -38,6 +38,16 @@ class Precision(str, Enum):
     def label(self) -> str:
         """Return the name shown beside results."""
         return {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "int8": "int8"}[self.value]
+
+
+STORED_AS: Final = {
+    Precision.FP32: torch.float32,
+    Precision.BF16: torch.bfloat16,
+    Precision.FP16: torch.float16,
+    # Word vectors are looked up, not multiplied: int8 leaves them in bf16.
+    Precision.INT8: torch.bfloat16,
+}
+"""The dtype that a model's weights, or only its word vectors, are held in."""
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,73 @@
-"""From a model's name to an `Encoder`: the catalog, the cache, the hub, folders, and the embedded model.
+"""The one way to open a model: its name, the options and the settings in, an `Encoder` out.
 
-Nothing here falls back to another model: who asks for KoE5 gets KoE5 or an error. `host` decides what serves meanwhile.
-Knows no torch: `networks` brings it in when a model that needs it is opened.
+The page, the command line, benchmarks, calibration, the API, Ray's workers and Python programs come through
+`open_model`. Nothing here falls back to another model: who asks for KoE5 gets KoE5 or an error; `host` decides what
+serves meanwhile. Knows no torch: what needs it is imported when a network is opened.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from koe5_demo.catalog import CATALOG, ModelSpec
-from koe5_demo.encoding import embedded, hub
-from koe5_demo.encoding.endpoint import is_endpoint, open_endpoint
+from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL, ModelSpec
+from koe5_demo.encoding import hub, zero_gpu
+from koe5_demo.encoding.endpoint import is_endpoint, open_endpoint, parse_address
 from koe5_demo.encoding.fingerprint import folder_hash, with_fingerprint
 from koe5_demo.errors import ModelLoadError, SettingError, UnknownModelError
 from koe5_demo.prompts import GivenPrompts, resolve_prompts
 from koe5_demo.records import UNKNOWN_LIMIT, Encoder, ModelInfo, OnProgress, Prompts
-from koe5_demo.settings import DEVICES, DTYPES
+from koe5_demo.settings import DEVICES, DTYPES, Settings, load_settings
 
 logger = logging.getLogger(__name__)
 
 OWN_MODULES: Final = ("sentence_transformers.", "koe5_demo.")
 PASSAGE_PROMPT_NAMES: Final = ("passage", "document", "corpus")
 SHOWN_NAME: Final = 100
+WEIGHT_FILES: Final = (".safetensors", ".bin")
+LEAST_WORTH_BYTES: Final = 50_000_000
+"""Size of the weights below which a cheaper arithmetic has nothing to win."""
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How a model is to be opened, where the settings are not followed; None follows them.
+
+    Attributes:
+        device: auto, cpu, cuda or mps.
+        dtype: fp32 gives the model's own vectors; auto the fastest arithmetic here that passes the guard of
+            `koe5_demo.encoding.fast.precision`; bf16, fp16 or int8 by name. The settings say fp32 unless the operator
+            chose one.
+        query_prompt, passage_prompt: Prompts that overrule every other, each for itself; empty for none.
+    """
+
+    device: str | None = None
+    dtype: str | None = None
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+
+    @classmethod
+    def of(cls, options: Namespace) -> ModelOptions:
+        """Take them from parsed arguments; see `add_model_options`."""
+        return cls(options.device, options.dtype, options.query_prompt, options.passage_prompt)
+
+    def prompts(self, settings: Settings) -> GivenPrompts:
+        """Return the prompts that overrule a model's own: these, and for models outside the catalog the settings'."""
+        return GivenPrompts(self.query_prompt, self.passage_prompt, settings.query_prompt, settings.passage_prompt)
+
+
+def add_model_options(parser: ArgumentParser, dtypes: Sequence[str] = DTYPES) -> None:
+    """Add the options of every command that opens a model, for `ModelOptions.of`."""
+    parser.add_argument("--device", choices=DEVICES)
+    parser.add_argument("--dtype", choices=dtypes)
+    parser.add_argument("--query-prompt", metavar="TEXT", help="in place of the model's own; '' for none")
+    parser.add_argument("--passage-prompt", metavar="TEXT", help="in place of the model's own; '' for none")
 
 
 @dataclass(frozen=True)
@@ -57,6 +97,74 @@ class Files:
     folder: Path
     revision: str
     content: str
+
+
+def open_model(
+    name: str, settings: Settings, options: ModelOptions = ModelOptions(), *, on_progress: OnProgress | None = None
+) -> Encoder:
+    """Open a model by name, from this machine if it is here, else from the hub or at its address.
+
+    Args:
+        name: Catalog id, hub id (owner/name or owner/name@revision), folder, or endpoint:URL#name.
+        settings: Device, arithmetic, prompts of models outside the catalog, and the hub's time limit.
+        options: What to do otherwise than the settings say.
+        on_progress: Called with (bytes here, bytes in all) while files are fetched.
+
+    Raises:
+        UnknownModelError: If the name means nothing.
+        HubError: If the files are not here and cannot be fetched.
+        ModelLoadError: If the files are broken, or need code that is not ours.
+        EndpointError: If `name` is endpoint:URL and the server does not answer as it should.
+        SettingError: If device or dtype is none of the valid ones, or not on this machine.
+    """
+    prompts = options.prompts(settings)
+    if is_endpoint(name):
+        return open_endpoint(name, prompts=prompts)
+    device, dtype = options.device or settings.device, options.dtype or settings.exact_dtype
+    for option, value, valid in (("device", device, DEVICES), ("dtype", dtype, DTYPES)):
+        if value not in valid:
+            raise SettingError("bad_option", name=option, value=value, valid=", ".join(valid))
+    files = fetch_files(find_source(name), timeout=settings.hub_timeout, on_progress=on_progress)
+    device, dtype = zero_gpu.placement(device, dtype, small=name == EMBEDDED_MODEL)
+    return zero_gpu.lend_gpu(_open_files(files, device, dtype, prompts))
+
+
+def load_encoder(
+    name: str = "koe5",
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    prompts: Prompts | None = None,
+    hub_timeout: float | None = None,
+    on_progress: OnProgress | None = None,
+) -> Encoder:
+    """Open a model for a Python program; what is not given comes from the environment variables of `settings`.
+
+    Args:
+        name, device, dtype, on_progress: See `open_model` and `ModelOptions`.
+        prompts: Prompts that overrule those of the catalog, of the environment and of the model's files.
+        hub_timeout: Seconds to wait for the hub's first answer.
+
+    Raises:
+        DemoError: See `open_model`.
+    """
+    settings = load_settings()
+    if hub_timeout is not None:
+        settings = replace(settings, hub_timeout=hub_timeout)
+    typed = (None, None) if prompts is None else (prompts.query, prompts.passage)
+    return open_model(name, settings, ModelOptions(device, dtype, *typed), on_progress=on_progress)
+
+
+def is_here(name: str) -> bool:
+    """Whether opening a model fetches nothing: a folder, an address, or files in the hub's cache. Makes no request.
+
+    Raises:
+        UnknownModelError, ModelLoadError: See `find_source`.
+    """
+    if is_endpoint(name):
+        return True
+    source = find_source(name)
+    return source.folder is not None or hub.cached_folder(source.hub_id or "", source.revision) is not None
 
 
 def find_source(name: str) -> Source:
@@ -118,71 +226,6 @@ def fetch_files(source: Source, *, timeout: float, on_progress: OnProgress | Non
     return Files(source, folder, commit, f"{source.hub_id}@{commit}")
 
 
-def open_encoder(
-    files: Files, *, device: str = "auto", dtype: str = "auto", prompts: Prompts | GivenPrompts | None = None
-) -> Encoder:
-    """Load a model whose files are on this machine, in the fastest engine that gives its own vectors.
-
-    Args:
-        files: What to load.
-        device: auto, cpu, cuda or mps.
-        dtype: auto, fp32, bf16, fp16 or int8; see `koe5_demo.encoding.precision`.
-        prompts: Prompts that overrule those of the catalog and of the model's files.
-
-    Raises:
-        ModelLoadError: If the files are broken, or need code that is not ours.
-        SettingError: If device or dtype is none of the valid ones.
-    """
-    _require("device", device, DEVICES)
-    _require("dtype", dtype, DTYPES)
-    refuse_foreign_code(files)
-    refuse_pickles(files)
-    try:
-        if embedded.holds_embedded_model(files.folder):
-            return _open_embedded(files, prompts)
-        from koe5_demo.encoding import networks  # brings in torch, which takes seconds
-
-        described = partial(describe, files, prompts=prompts)
-        stamp = partial(with_fingerprint, content=files.content)
-        return networks.open_network(files.folder, described, stamp, device=device, dtype=dtype)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
-        logger.exception("loading %s failed", files.source.id)
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ModelLoadError("model_load_failed", name=files.source.id, reason=reason) from error
-
-
-def load_encoder(
-    name: str = "koe5",
-    *,
-    device: str = "auto",
-    dtype: str = "fp32",
-    prompts: Prompts | GivenPrompts | None = None,
-    hub_timeout: float = 5.0,
-    on_progress: OnProgress | None = None,
-) -> Encoder:
-    """Load a model by name, from this machine if it is here, else from the hub.
-
-    Args:
-        name: Catalog id, hub id (owner/name or owner/name@revision), folder, or endpoint:URL#name.
-        device: auto, cpu, cuda or mps.
-        dtype: fp32 gives the model's own vectors; auto the fastest arithmetic here that passes the guard of
-            `koe5_demo.encoding.precision`; bf16, fp16 or int8 by name.
-        prompts: Prompts that overrule those of the catalog and of the model's files.
-        hub_timeout: Seconds to wait for the hub's first answer.
-        on_progress: Called with (bytes here, bytes in all) while files are fetched.
-
-    Raises:
-        UnknownModelError: If the name means nothing.
-        HubError: If the files are not here and cannot be fetched.
-        ModelLoadError: If the files cannot be loaded.
-        EndpointError: If `name` is endpoint:URL and the server does not answer as it should.
-    """
-    if is_endpoint(name):
-        return open_endpoint(name, prompts=prompts)
-    files = fetch_files(find_source(name), timeout=hub_timeout, on_progress=on_progress)
-    return open_encoder(files, device=device, dtype=dtype, prompts=prompts)
-
-
 def describe(
     files: Files,
     dimensions: int,
@@ -219,7 +262,30 @@ def describe(
     )
 
 
-def _open_embedded(files: Files, prompts: Prompts | GivenPrompts | None) -> Encoder:
+def _open_files(files: Files, device: str, dtype: str, prompts: GivenPrompts) -> Encoder:
+    refuse_foreign_code(files)
+    refuse_pickles(files)
+    try:
+        modules = files.folder / "modules.json"
+        if modules.is_file() and "NgramEmbedding" in modules.read_text("utf-8"):
+            return _open_embedded(files, prompts)
+        from koe5_demo.encoding.fast.choice import ModelFiles, open_fast  # brings in torch, which takes seconds
+
+        n_bytes = sum(path.stat().st_size for path in files.folder.rglob("*") if path.suffix in WEIGHT_FILES)
+        if dtype == "auto" and n_bytes < LEAST_WORTH_BYTES:
+            dtype = "fp32"
+        described = partial(describe, files, prompts=prompts)
+        stamp = partial(with_fingerprint, content=files.content)
+        return open_fast(ModelFiles(files.folder, described, stamp), device, dtype=dtype)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        logger.exception("loading %s failed", files.source.id)
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise ModelLoadError("model_load_failed", name=files.source.id, reason=reason) from error
+
+
+def _open_embedded(files: Files, prompts: GivenPrompts) -> Encoder:
+    from koe5_demo.encoding import embedded
+
     model = embedded.load_model(files.folder)
     info = describe(files, model.dimensions, model.max_words, model.config.prompts, prompts=prompts)
     model.max_words = info.max_tokens
@@ -276,6 +342,9 @@ def _may_be_pickled(spec: ModelSpec | None) -> bool:
     return spec is not None and spec.weights == hub.PICKLED_WEIGHTS
 
 
-def _require(name: str, value: str, valid: tuple[str, ...]) -> None:
-    if value not in valid:
-        raise SettingError("bad_option", name=name, value=value, valid=", ".join(valid))
+def _in_catalog(name: str) -> bool:
+    """Whether a name, or the name of the model at an address, is the catalog's: its prompts are the published ones."""
+    if not is_endpoint(name):
+        return name in CATALOG
+    served = parse_address(name).name.lower()
+    return any(served in (spec.id, (spec.hub_id or spec.id).lower()) for spec in CATALOG.values())

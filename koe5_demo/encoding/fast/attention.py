@@ -5,7 +5,6 @@ Four ways to the same numbers; `choose_attention` takes the one that measured be
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from koe5_demo.encoding import zero_gpu
 from koe5_demo.encoding.token_batches import Run
 
 SCORES_PER_RUN: Final = 1 << 18
@@ -22,7 +22,6 @@ HEADS_PER_STEP_FROM: Final = 384
 HEADS_PER_STEP: Final = 8
 FLASH_HEAD_WIDTHS: Final = 256
 MOST_ERROR_FP32, MOST_ERROR_16_BITS = 1e-4, 0.02
-ZERO_GPU: Final = "SPACES_ZERO_GPU"
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,6 @@ class Segments:
 
 Attention = Callable[[Tensor, Segments, int], Tensor]
 """From (T, 3 * D) queries, keys and values side by side, the segments, and the number of heads, to (T, D)."""
-
-
-def on_zero_gpu() -> bool:
-    """Return whether the GPU is one that a Space lends for seconds, with neither a compiler nor time to try things."""
-    return bool(os.environ.get(ZERO_GPU))
 
 
 def attend_runs(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
@@ -118,7 +112,9 @@ def choose_attention(device: torch.device, dtype: torch.dtype, head_width: int) 
     """Return the fastest way for a device and a dtype that works there."""
     if device.type == "cpu":
         return attend_products if dtype == torch.bfloat16 else attend_runs
-    if device.type != "cuda" or on_zero_gpu():  # ZeroGPU has no GPU yet when the model is loaded: nothing can be tried
+    if (
+        device.type != "cuda" or zero_gpu.ACTIVE
+    ):  # ZeroGPU has no GPU yet when the model is loaded: nothing can be tried
         return attend_runs
     flash = dtype in (torch.bfloat16, torch.float16) and head_width <= FLASH_HEAD_WIDTHS and head_width % 8 == 0
     fused = (attend_varlen, attend_nested) if flash else (attend_nested,)

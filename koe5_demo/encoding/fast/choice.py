@@ -1,0 +1,227 @@
+"""Opens a model in the fastest engine and arithmetic that give its own vectors.
+
+Where they are not the ones asked for, the model's description says why. The padding-free engine reads the weights from
+the model's files itself, one by one: what runs in bf16 or int8 is never in memory in float32. sentence-transformers is
+imported for models of another shape alone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from koe5_demo.encoding.fast import precision as guard
+from koe5_demo.encoding.fast.model_folder import ModelFolder, OtherShapeError, read_model_folder
+from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, StreamedLayers, build_embeddings
+from koe5_demo.encoding.fast.padding_free import ENGINE_NAME, PaddingFreeEncoder
+from koe5_demo.encoding.fast.precision import STORED_AS, Precision
+from koe5_demo.encoding.fast.threads import bound_kernel_cache, set_threads
+from koe5_demo.encoding.fast.weights import FileWeights
+from koe5_demo.encoding.probes import probes
+from koe5_demo.encoding.text_tokens import TextTokenizer
+from koe5_demo.errors import SettingError
+from koe5_demo.prompts import with_prompts
+from koe5_demo.records import Encoder, FloatArray, ModelInfo, Notice, Prompts, Role
+
+Build = Callable[[Precision, Sequence[Notice]], Encoder]
+Describe = Callable[[int, int | None, Mapping[str, str]], ModelInfo]
+"""Called with the width of a vector, the model's own limit of tokens, and the prompts that its files register."""
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model whose files are here.
+
+    Attributes:
+        folder: Where they lie.
+        describe: Tells what the model is; engine, dtype, device and notices are filled in by the engine.
+        stamp: Gives a finished description its fingerprint.
+    """
+
+    folder: Path
+    describe: Describe
+    stamp: Callable[[ModelInfo], ModelInfo]
+
+
+def open_fast(files: ModelFiles, device: str = "auto", *, dtype: str = "auto") -> Encoder:
+    """Open a model in the padding-free engine if it fits, else in sentence-transformers.
+
+    Args:
+        files: The model.
+        device: auto, cpu, cuda, cuda:0, mps.
+        dtype: auto, fp32, bf16, fp16 or int8. Every one but fp32 must pass the guard of `precision`; the next cheapest
+            is tried where it does not, and `info.notices` says so.
+
+    Returns:
+        The encoder; its `info` names the engine and arithmetic that run.
+
+    Raises:
+        SettingError: If the machine has no such device.
+        OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError: If the files are broken.
+    """
+    bound_kernel_cache()
+    set_threads()
+    place = find_device(device)
+    try:
+        folder = read_model_folder(files.folder)
+        weights = FileWeights.find(folder.path, place)
+    except OtherShapeError as error:
+        from koe5_demo.encoding.sentence_transformer import open_reference  # seconds to import
+
+        return open_reference(files, place, dtype, str(error))
+    described = files.describe(folder.shape.width, folder.max_tokens, folder.prompts)
+    opening = _Opening(files, folder, weights, replace(described, engine=ENGINE_NAME, device=str(place)), place)
+    # float32 asks the hardware nothing: trying its other instructions takes time.
+    tried = (Precision.FP32,) if dtype == "fp32" else guard.candidates(dtype, guard.detect(place))
+    return first_that_passes(dtype, tried, opening.build, opening.float32_probes)
+
+
+def first_that_passes(
+    asked: str, precisions: Sequence[Precision], build: Build, exact: Callable[[], FloatArray]
+) -> Encoder:
+    """Build the encoder in the first arithmetic that passes the guard; the last needs none.
+
+    Args:
+        asked: What the visitor or operator asked for; one by name that cannot run here is told.
+        precisions: What to try, in order.
+        build: Makes an encoder in an arithmetic, with what there is to tell about the choice.
+        exact: The probes' vectors in float32; asked for only if there is something to compare.
+    """
+    *cheaper, last = precisions
+    missing = asked not in ("auto", *(precision.value for precision in precisions))
+    notices = [Notice("notice_dtype_missing", {"dtype": asked})] if missing else []
+    if not cheaper:
+        return build(last, notices)
+    reference = exact()
+    for precision in cheaper:
+        encoder = build(precision, notices)
+        verdict = guard.judge(reference, probe_vectors(encoder), probe_queries())
+        if verdict.passed:
+            return encoder
+        notices.append(guard.notice_of(precision, verdict))
+        # The refused weights go before the next ones come.
+        del encoder
+        give_back_memory()
+    return build(last, notices)
+
+
+def probe_vectors(encoder: Encoder) -> FloatArray:
+    """Return (16, D) vectors of the probes, in file order."""
+    vectors = np.empty((len(probes()), encoder.info.dimensions), dtype=np.float32)
+    for role in {probe.role for probe in probes()}:
+        places = [place for place, probe in enumerate(probes()) if probe.role is role]
+        vectors[places] = encoder.encode([probes()[place].text for place in places], role).vectors
+    return vectors
+
+
+def probe_queries() -> npt.NDArray[np.bool_]:
+    """Return (16,) which probes are queries."""
+    return np.array([probe.role is Role.QUERY for probe in probes()])
+
+
+def streamed_vectors(
+    weights: FileWeights, ids: Sequence[Sequence[int]], folder: ModelFolder, device: torch.device
+) -> FloatArray:
+    """Compute vectors in float32 with one layer in memory at a time.
+
+    Args:
+        weights: Of the model.
+        ids: Token ids of the texts; all go through at once, because each pass reads all weights.
+        folder: The model's sizes and pooling.
+        device: Where to compute.
+    """
+    shape, arithmetic = folder.shape, Arithmetic()
+    words, places = np.unique(np.concatenate([np.asarray(text) for text in ids]), return_inverse=True)
+    source = weights.with_words(words)
+    layers = StreamedLayers(source, shape, arithmetic, device)
+    embeddings = build_embeddings(source, shape)
+    network = PackedNetwork(embeddings, layers, shape, arithmetic, device, cls=folder.cls)
+    tokens = replace(network.pack(ids), ids=torch.from_numpy(places).to(device))
+    return network.pooled(tokens).cpu().numpy()
+
+
+def float32_probes(folder: Path, prompts: Prompts, max_tokens: int, device: str) -> FloatArray | None:
+    """Return (16, D) vectors of the probes in float32, or None for a model that the padding-free engine does not fit.
+
+    Args:
+        folder: The model's files.
+        prompts: Added to the probes.
+        max_tokens: Where they are cut.
+        device: Where to compute.
+    """
+    place = find_device(device)
+    try:
+        model = read_model_folder(folder)
+        weights = FileWeights.find(model.path, place)
+    except OtherShapeError:
+        return None
+    return _float32_probes(model, weights, prompts, max_tokens, place)
+
+
+def _float32_probes(
+    model: ModelFolder, weights: FileWeights, prompts: Prompts, max_tokens: int, device: torch.device
+) -> FloatArray:
+    sent = [with_prompts([probe.text], probe.role, prompts)[0] for probe in probes()]
+    ids = TextTokenizer(model.tokenizer, max_tokens).tokenize(sent).ids
+    vectors = streamed_vectors(weights, ids, model, device)
+    give_back_memory()
+    return vectors
+
+
+def give_back_memory() -> None:
+    """Return all freed memory to the system, that of a GPU and of cycles too."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    close_gaps()
+
+
+def close_gaps() -> None:
+    """Return freed memory to the system; glibc by itself keeps the gaps that packing weights leaves behind."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def find_device(device: str) -> torch.device:
+    """Return the device of a name; `cuda` is `cuda:0`, as tensors name theirs.
+
+    Raises:
+        SettingError: If the machine has no such device.
+    """
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    usable = [name for name, is_here in here.items() if is_here]
+    if device == "auto":
+        device = usable[0] if usable else "cpu"
+    if device.split(":")[0] not in ("cpu", *usable):
+        raise SettingError("no_device", device=device)
+    place = torch.device(device)
+    return torch.device("cuda", torch.cuda.current_device()) if device == "cuda" else place
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """A model that fits the padding-free engine, on its way into it."""
+
+    files: ModelFiles
+    folder: ModelFolder
+    weights: FileWeights
+    base: ModelInfo
+    device: torch.device
+
+    def build(self, precision: Precision, notices: Sequence[Notice]) -> PaddingFreeEncoder:
+        info = self.files.stamp(replace(self.base, dtype=precision.label, notices=(*self.base.notices, *notices)))
+        source = self.weights.all(STORED_AS[precision])
+        encoder = PaddingFreeEncoder.from_weights(source, self.folder, info, self.device, precision=precision)
+        close_gaps()
+        return encoder
+
+    def float32_probes(self) -> FloatArray:
+        return _float32_probes(self.folder, self.weights, self.base.prompts, self.base.max_tokens, self.device)

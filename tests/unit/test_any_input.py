@@ -1,5 +1,6 @@
-"""Whatever comes in, what comes out is a result or an error of the documented kinds. Over 10,000 random inputs
-to the parsers of text boxes and files, to ranking and to the endpoints, each.
+"""Whatever comes in, what comes out is a result or an error of the documented kinds. 20,000 random inputs to the
+parsers of text boxes and files and to the endpoints, 10,000 to ranking: a twentieth of it in `make check`, fifty times as
+many with `pytest --hypothesis-profile=long tests/unit/test_any_input.py`.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ ANYTHING = st.recursive(
 
 
 def runs(n: int) -> Any:
+    """Try so many, or the part of it that the profile says (tests/conftest.py)."""
+    n = max(10, n * settings().max_examples // 100)
     return settings(max_examples=n, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
@@ -59,7 +62,7 @@ class OneModel:
 API = Api(cast("ModelHost", OneModel()), Settings(limits=LIMITS))
 
 
-@runs(10_000)
+@runs(20_000)
 @given(WORDS, st.sampled_from(Layout))
 def test_text_boxes_are_read(text: str, layout: Layout) -> None:
     parsed = inputs.parse_text(text, layout)
@@ -68,7 +71,7 @@ def test_text_boxes_are_read(text: str, layout: Layout) -> None:
     "".join(parsed.texts).encode("utf-8")
 
 
-@runs(10_000)
+@runs(20_000)
 @given(
     st.one_of(st.binary(max_size=200), WORDS.map(lambda text: text.encode("utf-8", "replace"))),
     st.sampled_from([*READERS, "exe", ""]),
@@ -97,7 +100,7 @@ def test_rankings_are_in_order_or_refused(queries: list[str], passages: list[str
         assert [hit["rank"] for hit in result["hits"]] == list(range(1, len(scores) + 1))
 
 
-@runs(2_500)  # times five endpoints
+@runs(4_000)  # times five endpoints
 @given(ANYTHING, ANYTHING, st.sampled_from(["words", "", "else", "../x"]))
 def test_endpoints_answer_anything_with_a_result_or_a_documented_error(first: Any, second: Any, model: str) -> None:
     calls = (

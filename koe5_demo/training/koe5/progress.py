@@ -14,7 +14,7 @@ from koe5_demo.training.clock import clock
 OnNotice = Callable[[Notice], None]
 
 
-class Progress(TrainerCallback):
+class Progress(TrainerCallback):  # type: ignore[misc] # transformers is not read by mypy
     """Tells steps done, loss, speed and time left, and scores as they come.
 
     The methods have the signatures of the trainer's callbacks, used or not.

@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 ROOT = Path(__file__).resolve().parents[1]
-START_SECONDS = 60
+START_SECONDS = 180
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -1,6 +1,5 @@
-"""Whatever comes in, what comes out is a result or an error of the documented kinds. 20,000 random inputs to the
-parsers of text boxes and files and to the endpoints, 10,000 to ranking: a twentieth of it in `make check`, fifty times as
-many with `pytest --hypothesis-profile=long tests/unit/test_any_input.py`.
+"""Whatever comes in, what comes out is a result or an error of the documented kinds. Over 10,000 random inputs
+to the parsers of text boxes and files, to ranking and to the endpoints, each.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conftest import examples
 from doubles import WordCountEncoder
 from koe5_demo import exports, inputs
 from koe5_demo.edge.uploads import UploadCheck
@@ -40,9 +40,7 @@ ANYTHING = st.recursive(
 
 
 def runs(n: int) -> Any:
-    """Try so many, or the part of it that the profile says (tests/conftest.py)."""
-    n = max(10, n * settings().max_examples // 100)
-    return settings(max_examples=n, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    return settings(max_examples=examples(n), deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
 class OneModel:
@@ -62,7 +60,7 @@ class OneModel:
 API = Api(cast("ModelHost", OneModel()), Settings(limits=LIMITS))
 
 
-@runs(20_000)
+@runs(10_000)
 @given(WORDS, st.sampled_from(Layout))
 def test_text_boxes_are_read(text: str, layout: Layout) -> None:
     parsed = inputs.parse_text(text, layout)
@@ -71,7 +69,7 @@ def test_text_boxes_are_read(text: str, layout: Layout) -> None:
     "".join(parsed.texts).encode("utf-8")
 
 
-@runs(20_000)
+@runs(10_000)
 @given(
     st.one_of(st.binary(max_size=200), WORDS.map(lambda text: text.encode("utf-8", "replace"))),
     st.sampled_from([*READERS, "exe", ""]),
@@ -100,7 +98,7 @@ def test_rankings_are_in_order_or_refused(queries: list[str], passages: list[str
         assert [hit["rank"] for hit in result["hits"]] == list(range(1, len(scores) + 1))
 
 
-@runs(4_000)  # times five endpoints
+@runs(2_500)  # times five endpoints
 @given(ANYTHING, ANYTHING, st.sampled_from(["words", "", "else", "../x"]))
 def test_endpoints_answer_anything_with_a_result_or_a_documented_error(first: Any, second: Any, model: str) -> None:
     calls = (

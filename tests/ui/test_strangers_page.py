@@ -115,12 +115,21 @@ def occupy(app: str, n: int, about: str) -> list[socket.socket]:
     return lines
 
 
+@pytest.fixture(scope="module")
+def english_app() -> Iterator[str]:
+    """A page whose operator speaks English."""
+    with run_app(KOE5_MODEL="mini", HF_HUB_OFFLINE="1", KOE5_LANG="en") as url:
+        yield url
+
+
 @pytest.mark.parametrize(
-    ("locale", "place"), [("ko-KR", "대기 3번째 (모두 3명)"), ("en-US", "Number 3 of 3 in the queue")]
+    ("served_in", "locale", "place"),
+    [("app", "ko-KR", "대기 3번째 (모두 3명)"), ("english_app", "en-US", "Number 3 of 3 in the queue")],
 )
 def test_who_waits_sees_the_place_in_the_queue_and_who_leaves_gives_it_up(
-    app: str, browser: Browser, locale: str, place: str
+    request: pytest.FixtureRequest, browser: Browser, served_in: str, locale: str, place: str
 ) -> None:
+    app = request.getfixturevalue(served_in)
     page = browser.new_page(locale=locale)
     page.goto(app)
     expect(page.locator("#made-by")).to_be_visible()

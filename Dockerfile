@@ -1,12 +1,16 @@
 # The page for a server of one's own: docker build -t koe5-demo . && docker run -p 7860:7860 -v koe5-models:/models koe5-demo
 # With an NVIDIA GPU: docker build --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu128 ... and run --gpus all.
+# With remote models, MCP tools and morphemes: docker build --build-arg EXTRAS="endpoint mcp kiwi" ...
 FROM python:3.12-slim
 
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG EXTRAS=""
 RUN useradd --create-home --uid 1000 koe5 && mkdir /models && chown koe5 /models
 WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir --extra-index-url ${TORCH_INDEX} --requirement requirements.txt
+COPY requirements*.txt ./
+RUN lists="--requirement requirements.txt"; \
+  for extra in ${EXTRAS}; do lists="$lists --requirement requirements-$extra.txt"; done; \
+  pip install --no-cache-dir --extra-index-url ${TORCH_INDEX} $lists
 COPY app.py LICENSE README.md ./
 COPY koe5_demo koe5_demo
 COPY assets assets

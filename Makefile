@@ -1,12 +1,14 @@
-# Two commands: `make demo` starts the page, `make test` runs every check.
+# `make demo` starts the page, `make check` is the quick loop of whoever works here, `make test` runs every check.
 PYTHON ?= python3
 VENV ?= .venv
 HOST ?= 127.0.0.1
 PORT ?= 7860
 MODEL ?=
+JOBS ?= 2
 BIN := $(VENV)/bin
+PARALLEL = --numprocesses $(JOBS) --dist loadfile
 
-.PHONY: demo test space audit
+.PHONY: demo check rules quick test fuzz space audit
 SPACE ?=
 SPACE_OPTIONS ?= --dry-run
 
@@ -14,12 +16,25 @@ demo: $(VENV)/.demo
 	@echo "http://$(HOST):$(PORT)"
 	KOE5_HOST=$(HOST) KOE5_PORT=$(PORT) KOE5_MODEL=$(MODEL) $(BIN)/python app.py
 
-test: $(VENV)/.test
+# Without a browser, without the slow tests, and with a twentieth of the random inputs.
+check: $(VENV)/.test
+	$(MAKE) --jobs 2 rules quick
+
+rules: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/mypy
+
+quick: $(VENV)/.test
+	$(BIN)/pytest tests/unit tests/contract -m "not slow" --hypothesis-profile=check $(PARALLEL)
+
+test: rules
+	$(BIN)/pytest $(PARALLEL)
+
+# Fifty times the random inputs of `make test`: hours.
+fuzz: $(VENV)/.test
+	$(BIN)/pytest tests/unit --hypothesis-profile=long $(PARALLEL)
 
 # make space SPACE=owner/name SPACE_OPTIONS=   uploads; without options it tells what would go.
 space: $(VENV)/.demo

@@ -11,7 +11,14 @@ from typing import Final
 
 from koe5_demo.records import Prompts
 
-ASSETS: Final = Path(__file__).resolve().parent.parent / "assets"
+
+def assets_folder(package: Path) -> Path:
+    """Return where the data lies: inside the package once it is installed, beside it in the repository."""
+    inside = package / "assets"
+    return inside if inside.is_dir() else package.parent / "assets"
+
+
+ASSETS: Final = assets_folder(Path(__file__).resolve().parent)
 E5_PROMPTS: Final = Prompts(query="query: ", passage="passage: ")
 
 

@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 ROOT = Path(__file__).resolve().parents[1]
-START_SECONDS = 60
+START_SECONDS = 180
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -76,22 +77,55 @@ def run_app(**environment: str) -> Iterator[str]:
 
 
 def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
+    def is_up() -> bool:
         assert server.poll() is None, "the server ended at its start"
         try:
             with urllib.request.urlopen(url, timeout=2):
-                return
+                return True
         except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the page did not come up")
+            return False
+
+    until(is_up, START_SECONDS)
+
+
+def until(done: Callable[[], bool], within_s: float = 60) -> None:
+    """Ask again and again, with a breath between, until it is so."""
+    end = time.monotonic() + within_s
+    while not done():
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.1)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running page.
+
+    Attributes:
+        url: Address without a slash at its end.
+        log: What it wrote.
+        temporary: Where its temporary files go.
+    """
+
+    url: str
+    log: Path
+    temporary: Path
 
 
 @pytest.fixture(scope="session")
-def app() -> Iterator[str]:
-    """The page with the embedded model."""
-    with run_app(KOE5_MODEL="mini", HF_HUB_OFFLINE="1") as url:
-        yield url
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One page for all who only visit: the embedded model, no hub, nothing saved before."""
+    log = tmp_path_factory.mktemp("log") / "app.log"
+    data, temporary = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("tmp")
+    places = {"KOE5_TEST_LOG": str(log), "KOE5_DATA_DIR": str(data), "TMPDIR": str(temporary)}
+    options = {"KOE5_MODEL": "mini", "HF_HUB_OFFLINE": "1", "KOE5_LOG_FORMAT": "json", "KOE5_METRICS": "1"}
+    with run_app(**places, **options) as url:
+        yield Served(url.rstrip("/"), log, temporary)
+
+
+@pytest.fixture(scope="session")
+def app(served: Served) -> str:
+    """The address of the page with the embedded model."""
+    return f"{served.url}/"
 
 
 @pytest.fixture

@@ -1,19 +1,33 @@
-"""What several tests share: a tiny model on disk, and the model hub in a box."""
+"""What several tests share: a tiny model on disk, the model hub in a box, and how much is tried."""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
+from hypothesis import settings
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # models of this size only wait for each other's threads; before torch
+
+from browser import served
 from hub_stand_in import HubStandIn, serve
 from koe5_demo.catalog import KOE5
 from tiny_models import build_tiny_xlmr
 
+# How many inputs a property test tries, in percent of its own number: `pytest --hypothesis-profile=check`, or `long`.
+settings.register_profile("check", max_examples=5)
+settings.register_profile("long", max_examples=5_000)
+__all__ = ["served"]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def examples(n: int) -> int:
+    """Return how many of a property test's inputs the profile in use wants tried, at least 3."""
+    return max(3, n * settings.default.max_examples // 100)
 
 
 @pytest.fixture(autouse=True)

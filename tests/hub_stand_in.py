@@ -163,7 +163,7 @@ def serve(models: dict[str, Path], revisions: dict[str, str]) -> Iterator[HubSta
     """Serve model folders on a free port of the loopback address."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.hub = HubStandIn(models, revisions, url=f"http://127.0.0.1:{server.server_port}")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield server.hub
     finally:

@@ -213,7 +213,7 @@ def _hand_on(column: list[Tensor], gradient: Tensor | None, order: Tensor) -> No
         part.grad = piece
 
 
-class Progress(TrainerCallback):
+class Progress(TrainerCallback):  # type: ignore[misc] # transformers is not read by mypy
     """Tells steps done, loss, speed and time left, and scores as they come.
 
     The methods have the signatures of the trainer's callbacks, used or not.

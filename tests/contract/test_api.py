@@ -8,14 +8,13 @@ import json
 import re
 import subprocess
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gradio_client import Client
 
-from browser import run_app
+from browser import Served
 from koe5_demo.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,10 +24,8 @@ QUERY, PASSAGES = "대한민국의 수도는?", ["부산은 항구 도시이다.
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    data = tmp_path_factory.mktemp("data")
-    with run_app(KOE5_MODEL="mini", HF_HUB_OFFLINE="1", KOE5_DATA_DIR=str(data), KOE5_RATE_LIMIT="0") as address:
-        yield address.rstrip("/")
+def url(served: Served) -> str:
+    return served.url
 
 
 @pytest.fixture(scope="module")

@@ -82,6 +82,7 @@ def both(tmp_path_factory):
     return outcome, json.loads((folder / "mteb.json").read_text()), encoder
 
 
+@pytest.mark.slow
 def test_the_three_sets_give_mtebs_numbers(both):
     outcome, theirs, _ = both
     assert [result.task for result in outcome.results] == [spec.task for spec in SUITE]
@@ -95,6 +96,7 @@ def test_the_three_sets_give_mtebs_numbers(both):
         assert 0 < result.metrics["ndcg_at_10"] < 1
 
 
+@pytest.mark.slow
 def test_the_three_sets_have_mtebs_queries_and_documents(both):
     _, theirs, encoder = both
     # both encode equal texts once or more; the sets of texts must be the same, letter by letter
@@ -102,6 +104,7 @@ def test_the_three_sets_have_mtebs_queries_and_documents(both):
     assert seen == set(encoder.encoded)
 
 
+@pytest.mark.slow
 def test_saved_results_are_loaded_by_mteb(both):
     outcome, theirs, _ = both
     loaded = {entry["task"]: entry for entry in theirs["loaded"].values()}

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
+from conftest import examples
 from koe5_demo.catalog import MINI
 from koe5_demo.encoding import embedded
 from koe5_demo.encoding.embedded import EmbeddedEncoder, WordTable, holds_embedded_model, load_model
@@ -35,7 +36,7 @@ def encoder(model):
     return EmbeddedEncoder(load_model(MINI.folder), info)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(texts=st.lists(WORDS, min_size=1, max_size=8), role=st.sampled_from(list(Role)))
 def test_vectors_equal_the_reference(model, encoder, texts, role):
     expected = model.encode([MINI.prompts.of(role) + text for text in texts])

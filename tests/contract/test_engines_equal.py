@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
+from conftest import examples
 from koe5_demo.encoding.fast.choice import ModelFiles, open_fast, probe_queries, probe_vectors
 from koe5_demo.encoding.fast.dense import int8_works
 from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict
@@ -51,7 +52,7 @@ def written(lengths):
     return [story[3 * place :][:length] for place, length in enumerate(lengths)]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lengths=LENGTHS)
 def test_vectors_equal_the_reference_on_any_mix_of_lengths(pair, lengths):
     reference, encoder = pair

@@ -50,6 +50,7 @@ def ask(address: str, work: Any) -> Any:
     return asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_exactly_the_endpoints_are_tools(address: str) -> None:
     tools = ask(address, lambda session: session.list_tools()).tools
     assert {tool.name for tool in tools} == TOOLS
@@ -59,6 +60,7 @@ def test_exactly_the_endpoints_are_tools(address: str) -> None:
     assert set(rank.inputSchema["properties"]) == {"queries", "passages", "model", "top_k"} | options
 
 
+@pytest.mark.slow
 def test_a_tool_ranks_and_answers_in_json(address: str) -> None:
     arguments = {"queries": ["대한민국의 수도는?"], "passages": ["부산은 항구이다.", "서울은 대한민국의 수도이다."]}
     answer = ask(address, lambda session: session.call_tool("rank", arguments))
@@ -68,6 +70,7 @@ def test_a_tool_ranks_and_answers_in_json(address: str) -> None:
     assert [hit["index"] for hit in data["results"][0]["hits"]] == [1, 0]
 
 
+@pytest.mark.slow
 def test_every_other_tool_answers(address: str) -> None:
     texts = {"texts": ["서울", "부산"]}
     calls = [("similarity", texts), ("embed", texts), ("tokens", texts), ("models", {})]
@@ -78,6 +81,7 @@ def test_every_other_tool_answers(address: str) -> None:
         assert isinstance(json.loads(answer.content[0].text), dict), name
 
 
+@pytest.mark.slow
 def test_a_bad_argument_is_told_in_words(address: str) -> None:
     answer = ask(address, lambda session: session.call_tool("rank", {"queries": [], "passages": ["가"]}))
     assert answer.isError

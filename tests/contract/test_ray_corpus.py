@@ -125,6 +125,7 @@ def test_the_input_is_cut_by_file_row_group_and_row(job: CorpusJob) -> None:
     assert cut_parts(job) == parts
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_and_doubles_nothing_and_a_second_run_mends_what_is_broken(
     two_local_workers: None, job: CorpusJob, tmp_path: Path
 ) -> None:

@@ -239,6 +239,7 @@ train_recipe(replace(run, evaluation=Path(sys.argv[4])), on_progress=die)
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_and_resumed_ends_with_the_weights_of_one_that_was_not(
     run, benchmark, tiny, data, tmp_path
 ):

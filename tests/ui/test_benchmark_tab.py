@@ -12,24 +12,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from browser import run_app, watched
+from browser import watched
 
 SLOW = 90_000
 
 
-@pytest.fixture(scope="module")
-def bench_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A page with the embedded model, no hub, and no saved runs or vectors."""
-    data = tmp_path_factory.mktemp("data")
-    with run_app(KOE5_MODEL="mini", HF_HUB_OFFLINE="1", KOE5_DATA_DIR=str(data)) as url:
-        yield url
-
-
 @pytest.fixture
-def tab(bench_url: str, page: Page) -> Iterator[Page]:
+def tab(app: str, page: Page) -> Iterator[Page]:
     """The tab, opened, with everything in it."""
-    with watched(page, bench_url):
-        page.goto(bench_url)
+    with watched(page, app):
+        page.goto(app)
         page.get_by_role("tab", name="성능 평가").click()
         expect(rows(page, "#bench-query-view").first).to_be_visible(timeout=SLOW)
         yield page

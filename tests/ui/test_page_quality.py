@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
-from pathlib import Path
+import urllib.request
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browser import run_app, watched
+from browser import run_app, until, watched
 from tiny_models import build_tiny_xlmr
 
 Fill = Callable[[str, str], None]
@@ -130,29 +131,41 @@ def test_a_phone_sees_the_passages_without_scrolling_the_table(browser: Browser,
     context.close()
 
 
-def test_a_model_pooled_by_its_first_token_says_that_the_view_is_approximate(tmp_path: Path, page: Page) -> None:
-    folder = build_tiny_xlmr(tmp_path / "cls", pooling="cls")
-    with run_app(KOE5_MODEL=str(folder), HF_HUB_OFFLINE="1", KOE5_DATA_DIR=str(tmp_path)) as url, watched(page, url):
-        page.goto(url)
-        page.locator("#switch-model").click(timeout=60_000)
+@pytest.fixture(scope="module")
+def cls_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A page with a model that is pooled by its first token, open, and of which nothing has been measured."""
+    folder = build_tiny_xlmr(tmp_path_factory.mktemp("wanted") / "by-first-token", pooling="cls")
+    with run_app(KOE5_MODEL=str(folder), HF_HUB_OFFLINE="1", KOE5_DATA_DIR=str(folder.parent)) as url:
+        until(lambda: health(url)["wanted_phase"] == "ready")
+        yield url
+
+
+def health(url: str) -> dict[str, object]:
+    with urllib.request.urlopen(f"{url}healthz") as answer:
+        return dict(json.load(answer))
+
+
+def test_a_model_pooled_by_its_first_token_says_that_the_view_is_approximate(cls_url: str, page: Page) -> None:
+    with watched(page, cls_url):
+        page.goto(cls_url)
+        expect(page.locator("#model input")).to_have_value(re.compile("by-first-token$"))
         page.locator("#run").click()
         expect(page.locator("#pair-view")).to_contain_text("근사")
         expect(page.locator("#pair-view h3")).not_to_contain_text("=")
         expect(page.locator("#pair-view")).not_to_contain_text("합계")
 
 
-def test_a_model_is_calibrated_by_its_first_benchmark_run(tmp_path: Path, page: Page, tiny_folder: Path) -> None:
-    with run_app(KOE5_MODEL=str(tiny_folder), HF_HUB_OFFLINE="1", KOE5_DATA_DIR=str(tmp_path)) as url:
-        page.goto(url)
-        page.locator("#switch-model").click(timeout=60_000)
-        page.locator("#run").click()
-        expect(page.locator("#calibration")).to_contain_text("아직 측정하지 않았습니다")
-        expect(page.locator("#strip")).to_be_hidden()
-        page.get_by_role("tab", name="성능 평가").click()
-        page.locator("#bench-models").get_by_text(tiny_folder.name).first.check()
-        page.locator("#bench-start").click()
-        expect(page.locator("#bench-progress")).to_contain_text("저장했습니다", timeout=120_000)
-        page.get_by_role("tab", name="순위·유사도").click()
-        page.locator("#run").click()
-        expect(page.locator("#calibration")).to_contain_text(re.compile(r"무작위 쌍의 [\d.]+%"))
-        expect(page.locator("#strip .js-plotly-plot")).to_be_visible()
+def test_a_model_is_calibrated_by_its_first_benchmark_run(cls_url: str, page: Page) -> None:
+    page.goto(cls_url)
+    expect(page.locator("#model input")).to_have_value(re.compile("by-first-token$"))
+    page.locator("#run").click()
+    expect(page.locator("#calibration")).to_contain_text("아직 측정하지 않았습니다")
+    expect(page.locator("#strip")).to_be_hidden()
+    page.get_by_role("tab", name="성능 평가").click()
+    page.locator("#bench-models").get_by_text("by-first-token").first.check()
+    page.locator("#bench-start").click()
+    expect(page.locator("#bench-progress")).to_contain_text("저장했습니다", timeout=120_000)
+    page.get_by_role("tab", name="순위·유사도").click()
+    page.locator("#run").click()
+    expect(page.locator("#calibration")).to_contain_text(re.compile(r"무작위 쌍의 [\d.]+%"))
+    expect(page.locator("#strip .js-plotly-plot")).to_be_visible()

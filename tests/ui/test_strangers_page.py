@@ -6,6 +6,7 @@ import json
 import random
 import socket
 import urllib.request
+from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -98,11 +99,11 @@ def test_an_address_runs_nothing(app: str, page: Page, address: str) -> None:
     assert_harmless(page)
 
 
-def occupy(app: str, n: int) -> list[socket.socket]:
+def occupy(app: str, n: int, about: str) -> list[socket.socket]:
     """Ask the endpoint for so many long rankings; returns the open lines on which their answers are waited for."""
     lines = []
     for number in range(n):
-        rng = random.Random(number)  # other words each time: nothing of it is in the cache
+        rng = random.Random(f"{about} {number}")  # other words each time: nothing of it is in the cache
         passages = ["".join(rng.choices("가나다라마바사아자차카타파하 ", k=1_900)) for _ in range(1_000)]
         body = json.dumps({"queries": ["수도"], "passages": passages}).encode()
         request = urllib.request.Request(f"{app}gradio_api/call/v2/rank", body, {"Content-Type": "application/json"})
@@ -114,36 +115,33 @@ def occupy(app: str, n: int) -> list[socket.socket]:
     return lines
 
 
+@pytest.fixture(scope="module")
+def english_app() -> Iterator[str]:
+    """A page whose operator speaks English."""
+    with run_app(KOE5_MODEL="mini", HF_HUB_OFFLINE="1", KOE5_LANG="en") as url:
+        yield url
+
+
 @pytest.mark.parametrize(
-    ("locale", "place"), [("ko-KR", "대기 3번째 (모두 3명)"), ("en-US", "Number 3 of 3 in the queue")]
+    ("served_in", "locale", "place"),
+    [("app", "ko-KR", "대기 3번째 (모두 3명)"), ("english_app", "en-US", "Number 3 of 3 in the queue")],
 )
 def test_who_waits_sees_the_place_in_the_queue_and_who_leaves_gives_it_up(
-    browser: Browser, locale: str, place: str
+    request: pytest.FixtureRequest, browser: Browser, served_in: str, locale: str, place: str
 ) -> None:
-    with run_app(KOE5_MODEL="mini", HF_HUB_OFFLINE="1", KOE5_LANG=locale[:2]) as url:
-        page = browser.new_page(locale=locale)
-        page.goto(url)
-        expect(page.locator("#made-by")).to_be_visible()
-        lines = occupy(url, 4)  # two are worked on at once, two wait, and this visitor is the third
-        page.locator("#run").click()
-        expect(page.locator("#queue-note")).to_have_text(place)
-        expect(page.locator("#ranking .progress-text")).to_have_attribute("data-told", place)
-        for line in lines:
-            line.close()
-        expect(page.locator("#queue-note")).to_have_text("")
-        expect(page.locator("#ranking tbody tr").first).to_be_visible()
-        page.close()
-
-
-@pytest.mark.parametrize(("locale", "words"), [("ko-KR", "요청이 너무 잦습니다"), ("en-US", "Too many requests")])
-def test_a_visitor_beyond_the_limit_is_told_in_words(page: Page, locale: str, words: str) -> None:
-    with run_app(KOE5_MODEL="mini", HF_HUB_OFFLINE="1", KOE5_RATE_LIMIT="1") as url:
-        page.context.set_extra_http_headers({"Accept-Language": locale})
-        page.goto(url)
-        expect(page.locator("#run")).to_be_visible()
-        page.locator("#run").click()  # the page's own first ranking used up what is allowed
-        expect(page.locator(".toast-wrap").first).to_contain_text(words)
-        expect(page.locator("#queries textarea")).not_to_have_value("")
+    app = request.getfixturevalue(served_in)
+    page = browser.new_page(locale=locale)
+    page.goto(app)
+    expect(page.locator("#made-by")).to_be_visible()
+    lines = occupy(app, 4, locale)  # two are worked on at once, two wait, and this visitor is the third
+    page.locator("#run").click()
+    expect(page.locator("#queue-note")).to_have_text(place)
+    expect(page.locator("#ranking .progress-text")).to_have_attribute("data-told", place)
+    for line in lines:
+        line.close()
+    expect(page.locator("#queue-note")).to_have_text("")
+    expect(page.locator("#ranking tbody tr").first).to_be_visible()
+    page.close()
 
 
 def test_after_a_restart_every_button_of_the_results_says_run_again(page: Page) -> None:
@@ -166,3 +164,26 @@ def test_after_a_restart_every_button_of_the_results_says_run_again(page: Page) 
         with page.expect_download() as saved:
             page.locator("#download-csv").click()
         assert saved.value.suggested_filename == "koe5-ranking.csv"
+
+
+@pytest.fixture(scope="module")
+def strict_url() -> Iterator[str]:
+    """A page behind a proxy where a visitor may ask once a minute."""
+    options = {"KOE5_MODEL": "mini", "HF_HUB_OFFLINE": "1", "KOE5_RATE_LIMIT": "1", "KOE5_BEHIND_PROXY": "1"}
+    with run_app(**options) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("visitor", "locale", "words"),
+    [("9.9.9.1", "ko-KR", "요청이 너무 잦습니다"), ("9.9.9.2", "en-US", "Too many requests")],
+)
+def test_a_visitor_beyond_the_limit_is_told_in_words(
+    strict_url: str, page: Page, visitor: str, locale: str, words: str
+) -> None:
+    page.context.set_extra_http_headers({"Accept-Language": locale, "X-Forwarded-For": visitor})
+    page.goto(strict_url)
+    expect(page.locator("#run")).to_be_visible()
+    page.locator("#run").click()  # the page's own first ranking used up what is allowed
+    expect(page.locator(".toast-wrap").first).to_contain_text(words)
+    expect(page.locator("#queries textarea")).not_to_have_value("")

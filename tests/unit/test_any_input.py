@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conftest import examples
 from doubles import WordCountEncoder
 from koe5_demo import exports, inputs
 from koe5_demo.edge.uploads import UploadCheck
@@ -40,7 +41,7 @@ ANYTHING = st.recursive(
 
 
 def runs(n: int) -> Any:
-    return settings(max_examples=n, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    return settings(max_examples=examples(n), deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
 class OneModel:

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import examples
 from koe5_demo.benchmark.rankings import tie_priority
 from koe5_demo.benchmark.search import search
 from koe5_demo.encoding import screening
@@ -50,7 +51,7 @@ def assert_exact(queries: np.ndarray, documents: np.ndarray, depth: int, size: i
     assert (errors <= queries.shape[1] * 2.0**-24 * lengths + 1e-37).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(1, 400),

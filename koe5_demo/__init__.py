@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from koe5_demo.ranking import RankingRequest, RankingResult, rank, rank_all, similarity
 from koe5_demo.records import Prompts, Role
+from koe5_demo.version import __version__
 
 if TYPE_CHECKING:
     from koe5_demo.encoding.opening import load_encoder
 
-__version__ = "0.1.0"
 __all__ = [
     "Prompts",
     "RankingRequest",

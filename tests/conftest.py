@@ -9,25 +9,17 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
-from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # models of this size only wait for each other's threads; before torch
 
 from browser import served
 from hub_stand_in import HubStandIn, serve
 from koe5_demo.catalog import KOE5
+from profiles import examples
 from tiny_models import build_tiny_xlmr
 
-# How many inputs a property test tries, in percent of its own number: `pytest --hypothesis-profile=check`, or `long`.
-settings.register_profile("check", max_examples=5)
-settings.register_profile("long", max_examples=5_000)
-__all__ = ["served"]
+__all__ = ["examples", "served"]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-
-
-def examples(n: int) -> int:
-    """Return how many of a property test's inputs the profile in use wants tried, at least 3."""
-    return max(3, n * settings.default.max_examples // 100)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.benchmark.metrics import HEADLINE_METRICS, TIE_RULE, PerQuery
 from koe5_demo.benchmark.systems import Ranked, truncated
 from koe5_demo.records import FloatArray, IntArray, ModelInfo
+from koe5_demo.version import __version__
 from koe5_demo.words import Language
 
 _PACKAGES: Final = (
@@ -132,7 +132,7 @@ def installed_versions() -> dict[str, str]:
     """Return the versions of this project, Python and the packages that matter."""
     found = {package: _installed(package) for package in _PACKAGES}
     return {
-        "koe5_demo": import_module("koe5_demo").__version__,  # by name: the root package also knows torch
+        "koe5_demo": __version__,
         "python": platform.python_version(),
         **{package: number for package, number in found.items() if number is not None},
     }

@@ -10,10 +10,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from koe5_demo import __version__
 from koe5_demo.edge.requests_log import FIELD, REQUESTS, RequestRecord
 from koe5_demo.edge.visitors import is_private_peer
 from koe5_demo.encoding.host import ModelHost
+from koe5_demo.version import __version__
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0, 600.0)
 

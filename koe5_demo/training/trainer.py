@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -23,7 +24,6 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.integrations.integration_utils import TensorBoardCallback
 
 from koe5_demo.records import Notice, OnProgress
-from koe5_demo.training.clock import clock
 from koe5_demo.training.data.parts import split_parts
 from koe5_demo.training.data.triplets import Triplets
 from koe5_demo.training.place import Place
@@ -255,7 +255,7 @@ class Progress(TrainerCallback):  # type: ignore[misc] # transformers is not rea
                     "steps": state.max_steps,
                     "loss": f"{float(logs['loss']):.4f}",
                     "per_step": per_step,
-                    "left": clock(per_step * (state.max_steps - state.global_step)),
+                    "left": _clock(per_step * (state.max_steps - state.global_step)),
                 },
             )
         )
@@ -266,3 +266,8 @@ class Progress(TrainerCallback):  # type: ignore[misc] # transformers is not rea
             if key.endswith("_ndcg@10") and state.is_world_process_zero:
                 name = key.removeprefix("eval_").removesuffix("_ndcg@10")
                 self._tell(Notice("train_score", {"step": state.global_step, "name": name, "value": float(value)}))
+
+
+def _clock(seconds: float) -> str:
+    """Return hours:minutes:seconds, rounded."""
+    return str(timedelta(seconds=round(seconds)))

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
-from conftest import examples
 from koe5_demo.catalog import MINI
 from koe5_demo.encoding import embedded
 from koe5_demo.encoding.embedded import EmbeddedEncoder, WordTable, holds_embedded_model, load_model
 from koe5_demo.encoding.ngram_model import project
 from koe5_demo.encoding.ngram_tokenizer import hash_gram, lexical_grams, normalise_word, semantic_grams, surface_words
 from koe5_demo.records import ModelInfo, Role
+from profiles import examples
 
 WORDS = st.text(alphabet="가나다라 마바 abcAB1２é́!.,\n_😀", max_size=60)
 

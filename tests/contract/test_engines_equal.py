@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
-from conftest import examples
 from koe5_demo.encoding.fast.choice import ModelFiles, open_fast, probe_queries, probe_vectors
 from koe5_demo.encoding.fast.dense import int8_works
 from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict
 from koe5_demo.encoding.fast.weights import SAFETENSORS
 from koe5_demo.records import ModelInfo, Prompts, Role
 from koe5_demo.words import Language
+from profiles import examples
 from tiny_models import build_tiny_bert, build_tiny_roberta, build_tiny_xlmr, fast_encoder
 
 SHAPES = {

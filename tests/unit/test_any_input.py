@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conftest import examples
 from doubles import WordCountEncoder
 from koe5_demo import exports, inputs
 from koe5_demo.edge.uploads import UploadCheck
@@ -27,6 +26,7 @@ from koe5_demo.settings import Limits, Settings
 from koe5_demo.tables import KINDS
 from koe5_demo.ui.api import Api
 from koe5_demo.words import Language
+from profiles import examples
 
 LIMITS = Limits(queries=3, passages=6, chars_per_text=40, chars_in_all=120, file_mb=0.01, columns=5)
 ODD = st.sampled_from(

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import examples
 from koe5_demo.benchmark.rankings import tie_priority
 from koe5_demo.benchmark.search import search
 from koe5_demo.encoding import screening
+from profiles import examples
 
 INF = np.float32(np.inf)
 

@@ -72,7 +72,7 @@ def told(content: bytes, name: str, limits: Limits = LIMITS) -> str:
         ("a.csv", "id;본문\r\n001;서울\r\n;\r\n003;부산\r\n".encode("utf-16")),
         ("a.csv", "id|본문\n001|서울\n\n003|부산\n".encode("cp949")),
         ("a.tsv", "id\t본문\n001\t서울\n\t\n003\t부산\n".encode("utf-8-sig")),
-        ("a.csv.gz", gzip.compress("id,본문\n001,서울\n,\n003,부산\n".encode())),
+        ("a.csv.gz", gzip.compress("id,본문\n001,서울\n,\n003,부산\n".encode(), mtime=0)),
         ("a.jsonl", '{"id": "001", "본문": "서울"}\n{"id": null}\n\n{"id": "003", "본문": "부산"}'.encode()),
         ("a.json", '[{"id": "001", "본문": "서울"}, {"id": NaN}, {"id": "003", "본문": "부산"}]'.encode()),
         ("a.parquet", parquet({"id": ["001", None, "003"], "본문": ["서울", None, "부산"]})),
@@ -244,7 +244,7 @@ def test_a_workbook_whose_entities_grow_without_end_is_refused() -> None:
 
 
 def test_gzip_is_not_unpacked_beyond_the_limit() -> None:
-    assert told(gzip.compress(bytes(300_000)), "a.txt.gz", Limits(file_mb=0.2)) == "file_too_big"
+    assert told(gzip.compress(bytes(300_000), mtime=0), "a.txt.gz", Limits(file_mb=0.2)) == "file_too_big"
 
 
 def test_too_many_texts_are_refused_by_number() -> None:
@@ -263,7 +263,7 @@ def test_too_many_texts_are_refused_by_number() -> None:
         ("a.json", b"7", "file_broken_jsonl"),
         ("a.json", b'{"text": "a"} x', "file_broken_jsonl"),
         ("a.jsonl", b"{}", "file_broken_jsonl"),
-        ("a.csv.gz", gzip.compress("본문\n가\n".encode())[:-9], "data_broken_file"),
+        ("a.csv.gz", gzip.compress("본문\n가\n".encode(), mtime=0)[:-9], "data_broken_file"),
         ("a.csv.gz", b"no gzip", "data_broken_file"),
         ("a.parquet", b"PAR1", "data_broken_file"),
         ("a.xlsx", b"PK\x03\x04", "data_broken_file"),

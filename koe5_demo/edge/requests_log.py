@@ -71,7 +71,7 @@ def told(endpoint: str, arguments: Sequence[object]) -> Iterator[None]:
 def counts(arguments: Sequence[object]) -> tuple[int, int]:
     """Return how many texts arguments hold, in lists or alone, and their characters."""
     texts = [item for argument in arguments for item in (argument if isinstance(argument, list) else [argument])]
-    texts = [text for text in texts if isinstance(text, str)]
+    texts = [text for text in texts if isinstance(text, str) and text]
     return len(texts), sum(len(text) for text in texts if isinstance(text, str))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import torch
@@ -53,14 +53,14 @@ def build_report(
     }
 
 
-def save_results(run: Run, model: SentenceTransformer, report: dict[str, Any], place: Place) -> None:
+def save_results(run: Run, model: SentenceTransformer, base: Path, report: dict[str, Any], place: Place) -> None:
     """Write model, card and report; the report comes last and says that the run is finished."""
     if place.rank == 0:
         if run.recipe.stored_bits is None:
             model.save_pretrained(str(run.output), create_model_card=False)
         else:
             store_rounding(model)
-            save_few_bits(model, run.output, run.recipe.stored_bits)
+            save_few_bits(model, base, run.output, run.recipe.stored_bits)
         (run.output / "README.md").write_text(card_text(report), "utf-8")
     write_json(run.output / REPORT_FILE, report, place)
     if torch.distributed.is_available() and torch.distributed.is_initialized():

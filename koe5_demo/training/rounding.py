@@ -8,6 +8,8 @@ mini-batch. In bfloat16 the products, too, are as fast as the processor's own un
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +22,11 @@ from torch.nn import functional
 
 from koe5_demo.encoding.few_bits import BLOCK, CODES, SCALES, pack, unpack
 from koe5_demo.records import FloatArray
+
+WORDS_FILE: Final = "few-bits-words.safetensors"
+LAYERS_FILE: Final = "few-bits-layers.safetensors"
+WORDS: Final = "embeddings.word_embeddings.weight"
+MATRIX: Final = 2
 
 
 class _Through(torch.autograd.Function):
@@ -52,17 +59,15 @@ class _Rounded(nn.Module):
     weight: nn.Parameter
     bits: int | None
     dtype: torch.dtype
-    _made_of: int
-    _made: Tensor
+    _made: Tensor | None
 
     def through(self) -> Tensor:
-        """Return the weights to compute with; made anew only when the optimizer has moved them."""
-        version = self.weight._version  # noqa: SLF001 - how torch itself counts changes
-        if self._made_of != version:
-            with torch.no_grad():
+        """Return the weights to compute with; made anew only after `forget_rounding`."""
+        if self._made is None:
+            # Made under no inference mode, which an evaluation may be in: training goes on with the same tensor.
+            with torch.inference_mode(mode=False), torch.no_grad():
                 whole = self.weight if self.bits is None else round_weight(self.weight, self.bits)
-                self._made = whole.to(self.dtype)
-            self._made_of = version
+                self._made = whole.to(self.dtype, copy=True)
         made: Tensor = _Through.apply(self.weight, self._made)  # type: ignore[no-untyped-call]
         return made
 
@@ -91,15 +96,26 @@ def train_through_rounding(model: SentenceTransformer, *, bits: int | None, dtyp
             # The class is changed in place, so that optimizer, checkpoints and saving know the same parameters.
             module.__class__ = kind
             rounds = kind is _RoundedLinear or name.endswith("word_embeddings")
-            module.__dict__.update(bits=bits if rounds else None, dtype=dtype, _made_of=-1, _made=None)
+            module.__dict__.update(bits=bits if rounds else None, dtype=dtype, _made=None)
     model[1].register_forward_pre_hook(_in_float32)
+
+
+def forget_rounding(model: SentenceTransformer) -> None:
+    """Have the rounding made anew: the weights have moved.
+
+    A weight does not tell that by itself: torch's fused optimizers leave the count of its changes as it was.
+    """
+    for module in model.modules():
+        if isinstance(module, _Rounded):
+            module._made = None  # noqa: SLF001 - this module's own
 
 
 def store_rounding(model: SentenceTransformer) -> None:
     """Write the rounding into the weights: what is saved is then what was computed with."""
-    for module in model[0].modules():
+    for module in model.modules():
         if isinstance(module, _Rounded) and module.bits is not None:
             module.weight.data = round_weight(module.weight.data, module.bits)
+    forget_rounding(model)
 
 
 def _in_float32(_module: nn.Module, arguments: tuple[dict[str, Tensor]]) -> None:
@@ -107,20 +123,18 @@ def _in_float32(_module: nn.Module, arguments: tuple[dict[str, Tensor]]) -> None
     features["token_embeddings"] = features["token_embeddings"].float()
 
 
-WORDS_FILE: Final = "few-bits-words.safetensors"
-LAYERS_FILE: Final = "few-bits-layers.safetensors"
-WORDS: Final = "embeddings.word_embeddings.weight"
-MATRIX: Final = 2
-
-
-def save_few_bits(model: SentenceTransformer, folder: Path, bits: int) -> None:
-    """Write a model whose matrices are rounded already: its small files, its words and its layers.
+def save_few_bits(model: SentenceTransformer, base: Path, folder: Path, bits: int) -> None:
+    """Write a model whose matrices are rounded already: its words and its layers, beside the small files of its base.
 
     Raises:
         ValueError: If a matrix would not come back as it is.
     """
-    model.save_pretrained(str(folder), create_model_card=False)
-    (folder / "model.safetensors").unlink()
+    for file in base.rglob("*.json"):
+        target = folder / file.relative_to(base)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+    registered = {"prompts": model.prompts, "default_prompt_name": None, "similarity_fn_name": "cosine"}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(registered, indent=1) + "\n", "utf-8")
     words: dict[str, Any] = {}
     layers: dict[str, Any] = {}
     network: Any = model[0]

@@ -99,7 +99,7 @@ def train_recipe(
         report["held_out"] = {
             found.name: score(build_evaluator(found, run.recipe.prompts), model, place) for found in held_out
         }
-    save_results(run, model, report, place)
+    save_results(run, model, files.folder, report, place)
     return report
 
 

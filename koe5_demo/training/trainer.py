@@ -28,6 +28,7 @@ from koe5_demo.training.data.parts import split_parts
 from koe5_demo.training.data.triplets import Triplets
 from koe5_demo.training.place import Place
 from koe5_demo.training.recipe import Recipe, Run
+from koe5_demo.training.rounding import forget_rounding
 from koe5_demo.training.run_folder import CHECKPOINTS, LOGS, OnNotice
 
 GPU_WORKERS: Final = 4
@@ -38,6 +39,21 @@ class RecipeTrainer(SentenceTransformerTrainer):
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """Add none: it would draw examples from the data and look for the base on the hub."""
+
+
+class _RoundingKept(TrainerCallback):  # type: ignore[misc] # transformers is not read by mypy
+    """Has the matrices rounded anew whenever the weights have moved: by a step, or by a checkpoint that was read."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        self._model = model
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Before the first step."""
+        forget_rounding(self._model)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """After the optimizer, before an evaluation."""
+        forget_rounding(self._model)
 
 
 def build_trainer(
@@ -60,6 +76,7 @@ def build_trainer(
         evaluator=evaluator,
         callbacks=_tensorboard(run, place),
     )
+    trainer.add_callback(_RoundingKept(model))
     # It would print to standard output, which belongs to the report.
     trainer.remove_callback(PrinterCallback)
     return trainer

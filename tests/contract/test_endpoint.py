@@ -926,13 +926,13 @@ def test_the_code_for_the_same_scores_runs_against_the_server_and_prints_them(
     server.key, server.max_texts = KEY, 10
     encoder = connect(server, name)
     queries, passages = ["수도", 'query: "따옴표"\n'], [*TEXTS, *TEXTS]
-    comparison = compare(queries, passages, encoder)
-    code = exports.snippet(comparison, encoder.info)
+    result = rank_all(RankingRequest(queries, passages), encoder)
+    code = exports.snippet(result)
     assert KEY not in code
     assert code == endpoint_code(encoder.info, queries, passages)
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     scores = np.array(json.loads(",".join(printed.replace("[", " [").split()).replace("[,", "[")))
-    np.testing.assert_allclose(scores, comparison.scores, atol=1e-4)
+    np.testing.assert_allclose(scores, result.comparison.scores, atol=1e-4)
 
 
 def test_a_server_is_opened_again_by_the_name_that_is_told(counting: EmbeddingServer) -> None:

@@ -11,6 +11,9 @@ import pytest
 from conftest import use_hub
 from hub_stand_in import HubStandIn
 from koe5_demo import catalog
+from koe5_demo.benchmark.live import RunChoice, run_choice
+from koe5_demo.benchmark.run import RunOptions
+from koe5_demo.benchmark.saved_runs import find_results, load_result
 from koe5_demo.encoding.cache import VectorCache
 from koe5_demo.encoding.host import ModelHost, Phase
 from koe5_demo.errors import ModelLoadError, UnknownModelError
@@ -116,12 +119,17 @@ def test_the_first_visitor_finds_the_first_example_computed() -> None:
     assert encoder.encode(first.passages, Role.PASSAGE).n_computed == 0
 
 
-def test_visitors_may_open_only_the_catalog_unless_the_operator_allows_more(tiny_folder: Path) -> None:
+def test_visitors_may_open_only_the_catalog_unless_the_operator_allows_more(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_hub("http://127.0.0.1:9", tmp_path, monkeypatch)
     with pytest.raises(UnknownModelError, match="KOE5_ALLOW_CUSTOM_MODELS"):
         make_host(model="mini").request(str(tiny_folder))
     host = make_host(model="mini", allow_custom_models=True)
-    host.request(str(tiny_folder)).wait(PATIENCE)
-    assert host.state(str(tiny_folder)).phase is Phase.READY
+    with pytest.raises(UnknownModelError, match="hub id"):  # folders are the server's
+        host.request(str(tiny_folder))
+    assert host.request("someone/else").wait(PATIENCE)
+    assert host.state("someone/else").phase is Phase.FAILED
 
 
 def test_the_least_used_model_is_let_go_and_the_embedded_one_never(
@@ -163,13 +171,14 @@ def test_who_asks_for_a_model_that_is_under_way_waits_for_the_same_end(hub: HubS
     assert host.request("koe5").is_set()
 
 
-def test_a_benchmark_that_begins_while_its_model_loads_waits_for_it(hub: HubStandIn) -> None:
-    from koe5_demo.ui.benchmark_live import _fetch_models, _open
-
+def test_a_benchmark_that_begins_while_its_model_loads_waits_for_it(hub: HubStandIn, tmp_path: Path) -> None:
     host = make_host()
     start(host)
-    list(_fetch_models(["koe5"], host, lambda: False))
-    assert _open(host, "koe5", None).info.hub_id == "nlpai-lab/KoE5"
+    options = RunOptions(output=tmp_path / "runs")
+    *_, last = run_choice(RunChoice(("ours",), ("koe5",)), host, options)
+    assert (last.n_done, last.failures) == (1, ())
+    (saved,) = find_results(tmp_path / "runs")
+    assert load_result(saved).model == "koe5"
 
 
 def test_what_visitors_pick_never_unloads_the_operators_model(

@@ -20,15 +20,19 @@ import torch  # noqa: E402
 from safetensors.numpy import load_file  # noqa: E402
 from sentence_transformers import SentenceTransformer  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
+from transformers import TrainerCallback  # noqa: E402
 
 from koe5_demo.encoding.few_bits import pack, unpack  # noqa: E402
 from koe5_demo.errors import DataError  # noqa: E402
 from koe5_demo.training import base, wheel_base  # noqa: E402
+from koe5_demo.training.base import base_files, open_base  # noqa: E402
 from koe5_demo.training.data.parts import hold_out, split_parts  # noqa: E402
 from koe5_demo.training.data.triplets import load_run_data  # noqa: E402
+from koe5_demo.training.place import find_place  # noqa: E402
 from koe5_demo.training.recipe import MINI_RECIPE, HeldOut, Part, Run, TripletPrompts  # noqa: E402
-from koe5_demo.training.rounding import round_weight, train_through_rounding  # noqa: E402
+from koe5_demo.training.rounding import forget_rounding, round_weight, train_through_rounding  # noqa: E402
 from koe5_demo.training.run import train_recipe  # noqa: E402
+from koe5_demo.training.trainer import build_trainer  # noqa: E402
 from koe5_demo.training.vocabulary import choose_pieces  # noqa: E402
 
 HIDDEN, LAYERS, HEADS, INTERMEDIATE, POSITIONS, TYPES = 32, 1, 2, 64, 48, 2
@@ -183,7 +187,26 @@ def test_the_gradient_of_the_rounded_weight_moves_the_whole_one(base_folder: Pat
     before = matrix.through().detach().clone()
     with torch.no_grad():
         matrix.weight.add_(0.02)
+    forget_rounding(model)
     assert not torch.equal(before, matrix.through())
+
+
+def test_what_is_computed_with_follows_the_optimizer_step_by_step(run: Run) -> None:
+    place = find_place("cpu")
+    model = open_base(base_files(run.recipe), run.recipe, place)
+    matrix = model[0].model.encoder.layer[0].output.dense
+    seen: list[bool] = []
+
+    class Watch(TrainerCallback):
+        def on_step_begin(self, *_: object, **__: object) -> None:
+            seen.append(torch.equal(matrix.through().float(), round_weight(matrix.weight, 4).to(matrix.dtype).float()))
+
+    trainer = build_trainer(run, model, load_run_data(run), None, place)
+    trainer.add_callback(Watch())
+    before = matrix.weight.detach().clone()
+    trainer.train()
+    assert seen == [True] * 6
+    assert not torch.equal(before, matrix.weight)
 
 
 def test_batches_come_from_one_part_and_paraphrases_carry_one_prefix(run: Run) -> None:

@@ -165,7 +165,7 @@ def test_the_second_pass_of_the_cached_loss_replays_the_dropout_of_the_first(tin
 
 
 def test_each_role_gets_its_own_prefix_in_the_token_ids_that_reach_the_model(run, tiny):
-    model = open_base(base_files(run.recipe), run.recipe)
+    model = open_base(base_files(run.recipe), run.recipe, find_place("cpu"))
     triplets = load_triplets(run.recipe.data)
     trainer = build_trainer(run, model, triplets, None, find_place("cpu"))
     batch = next(iter(trainer.get_train_dataloader()))
@@ -195,7 +195,7 @@ def test_no_batch_holds_a_text_twice_and_the_seed_decides_the_order(run, tmp_pat
     def batches(seed: int) -> list[list[int]]:
         chosen = replace(run, recipe=replace(run.recipe, seed=seed), output=tmp_path / str(seed))
         trainer = build_trainer(
-            chosen, open_base(base_files(run.recipe), run.recipe), triplets, None, find_place("cpu")
+            chosen, open_base(base_files(run.recipe), run.recipe, find_place("cpu")), triplets, None, find_place("cpu")
         )
         return list(trainer.get_train_dataloader().batch_sampler)
 
@@ -209,7 +209,7 @@ def test_no_batch_holds_a_text_twice_and_the_seed_decides_the_order(run, tmp_pat
 
 def test_both_passes_of_the_cached_loss_run_in_bf16_where_the_run_says_so(run, data):
     """The second pass happens inside backward, outside the trainer's autocast: it must not fall back to fp32."""
-    model = open_base(base_files(run.recipe), run.recipe)
+    model = open_base(base_files(run.recipe), run.recipe, find_place("cpu"))
     place = find_place("cpu")
     place = replace(place, device=replace(place.device, bf16=True))
     trainer = build_trainer(replace(run, max_steps=1), model, load_triplets(str(data)), None, place)

@@ -1439,7 +1439,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "bench_legend_run": ("이 실행 (측정값)", "this run (measured)"),
     "bench_as_table": ("그래프를 표로 보기", "The chart as a table"),
     "bench_origin": ("출처", "Source"),
-    "bench_value": ("값", "Value"),
     "bench_millions": ("{n:,.0f} M", "{n:,.0f} M"),
     "bench_look": ("쌍체 비교와 질의 탐색", "Paired comparison and queries"),
     "bench_a": ("A: 살펴볼 결과", "A: result to look at"),

@@ -14,7 +14,6 @@ from koe5_demo.errors import InputError
 MOST_DEPTH: Final = 32
 STRUCTURE_BYTES: Final = 1_000_000
 """Of numbers, brackets, commas and blanks; a request holds texts and a few options."""
-TEXTS_SLACK: Final = 10_000
 ESCAPE_CHARS: Final = len("u0041")
 
 

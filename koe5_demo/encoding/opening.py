@@ -18,7 +18,7 @@ from typing import Final
 
 from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL, ModelSpec
 from koe5_demo.encoding import hub, zero_gpu
-from koe5_demo.encoding.endpoint import is_endpoint, open_endpoint, parse_address
+from koe5_demo.encoding.endpoint import is_endpoint, open_endpoint
 from koe5_demo.encoding.fingerprint import folder_hash, with_fingerprint
 from koe5_demo.errors import ModelLoadError, SettingError, UnknownModelError
 from koe5_demo.prompts import GivenPrompts, resolve_prompts
@@ -340,11 +340,3 @@ def refuse_pickles(files: Files) -> None:
 
 def _may_be_pickled(spec: ModelSpec | None) -> bool:
     return spec is not None and spec.weights == hub.PICKLED_WEIGHTS
-
-
-def _in_catalog(name: str) -> bool:
-    """Whether a name, or the name of the model at an address, is the catalog's: its prompts are the published ones."""
-    if not is_endpoint(name):
-        return name in CATALOG
-    served = parse_address(name).name.lower()
-    return any(served in (spec.id, (spec.hub_id or spec.id).lower()) for spec in CATALOG.values())

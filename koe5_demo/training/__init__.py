@@ -1,5 +1,5 @@
-"""Training: KoE5's published recipe (`koe5`) and the embedded model (`mini`).
+"""Training by KoE5's published recipe: with its numbers (`koe5`), and in miniature for the embedded model (`mini`).
 
-KoE5's recipe is in `recipe`, `plan`, `data` and `koe5`; everything that makes the embedded model has a name that begins
-with `mini`; `commands` is the command line of both.
+Both go the same way: `recipe` holds the numbers, `data` reads the rows, `base` opens the model to start from, `trainer`
+trains, `run` goes from top to bottom, `commands` is the command line.
 """

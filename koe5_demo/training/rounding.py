@@ -130,9 +130,9 @@ def save_few_bits(model: SentenceTransformer, base: Path, folder: Path, bits: in
         ValueError: If a matrix would not come back as it is.
     """
     for file in base.rglob("*.json"):
-        target = folder / file.relative_to(base)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, target)
+        copy = folder / file.relative_to(base)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
     registered = {"prompts": model.prompts, "default_prompt_name": None, "similarity_fn_name": "cosine"}
     (folder / "config_sentence_transformers.json").write_text(json.dumps(registered, indent=1) + "\n", "utf-8")
     words: dict[str, Any] = {}

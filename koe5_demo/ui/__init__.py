@@ -1,1 +1,1 @@
-"""The page. The only package that imports gradio; its modules named handlers, render, state and text do without."""
+"""The page: gradio and markup. What is shown is computed in the rooms below."""

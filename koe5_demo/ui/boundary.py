@@ -122,7 +122,7 @@ class Words:
 
 
 def label(key: str, **values: object) -> Maker:
-    """Return a maker of one text of `koe5_demo.ui.text`."""
+    """Return a maker of one text of `koe5_demo.words`."""
     return lambda language: message(key, language, **values)
 
 

@@ -71,7 +71,8 @@ def build_ranking_tab(
     events = RankingEvents(host, settings, form, shown, result, language)
     run: dict[str, Any] = {
         "fn": guarded(events.on_run),
-        "inputs": {*form.inputs, *events.look},
+        # Not the choice of query: a server that has started anew knows none of its choices, and would refuse the value.
+        "inputs": {*form.inputs, *events.look} - {shown.query},
         "outputs": [result, *shown.outputs, shown.pair.picked, *shown.pair.outputs],
         "api_visibility": "private",
         "concurrency_id": MODEL_QUEUE,
@@ -151,7 +152,7 @@ class RankingEvents:
     def on_redraw(self, values: Values) -> dict[Any, Any]:
         """Draw the heatmap anew."""
         result = _kept(values[self._result])
-        return self._shown.show_heatmap(result, self._chosen(values))
+        return self._shown.show_heatmap(result, self._chosen(values, query=0))
 
     def _chosen(self, values: Values, query: int | None = None) -> Chosen:
         return Chosen(
@@ -195,7 +196,9 @@ def _wire_results(shown: RankingResults, result: gr.State, events: RankingEvents
     of_query = [shown.ranking, shown.calibration, shown.strip, shown.strip_table, shown.second]
     shown.query.input(guarded(events.on_query), inputs, of_query, **TOLD)
     for choice in (shown.heatmap_view, shown.scale):
-        choice.input(guarded(events.on_redraw), inputs, [shown.plot, shown.scale_line, shown.matrix], **TOLD)
+        choice.input(
+            guarded(events.on_redraw), inputs - {shown.query}, [shown.plot, shown.scale_line, shown.matrix], **TOLD
+        )
     language.change(guarded(events.on_show), inputs, shown.outputs, **QUIET)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 
@@ -141,8 +142,11 @@ def cls_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def health(url: str) -> dict[str, object]:
-    with urllib.request.urlopen(f"{url}healthz") as answer:
-        return dict(json.load(answer))
+    try:
+        with urllib.request.urlopen(f"{url}healthz") as answer:
+            return dict(json.load(answer))
+    except urllib.error.HTTPError as error:  # 503 as long as no model is there to answer
+        return dict(json.load(error))
 
 
 def test_a_model_pooled_by_its_first_token_says_that_the_view_is_approximate(cls_url: str, page: Page) -> None:

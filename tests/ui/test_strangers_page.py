@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import socket
 import urllib.request
 from collections.abc import Iterator
@@ -133,10 +134,11 @@ def test_who_waits_sees_the_place_in_the_queue_and_who_leaves_gives_it_up(
     page = browser.new_page(locale=locale)
     page.goto(app)
     expect(page.locator("#made-by")).to_be_visible()
-    lines = occupy(app, 4, locale)  # two are worked on at once, two wait, and this visitor is the third
+    lines = occupy(app, 8, locale)  # two are worked on at once, six wait: this visitor comes by the third place
     page.locator("#run").click()
     expect(page.locator("#queue-note")).to_have_text(place)
-    expect(page.locator("#ranking .progress-text")).to_have_attribute("data-told", place)
+    told = re.compile(re.escape(place).replace("3", r"\d"))  # it may have gone on meanwhile
+    expect(page.locator("#ranking .progress-text")).to_have_attribute("data-told", told)
     for line in lines:
         line.close()
     expect(page.locator("#queue-note")).to_have_text("")
@@ -149,6 +151,8 @@ def test_after_a_restart_every_button_of_the_results_says_run_again(page: Page) 
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     options = {"KOE5_MODEL": "mini", "HF_HUB_OFFLINE": "1", "KOE5_PORT": port}
+    # The page of somebody whose network tells nothing of the restart: else it loads itself anew.
+    page.route("**/heartbeat/**", lambda route: route.abort())
     with run_app(**options) as url:
         page.goto(url)
         expect(page.locator("#made-by")).to_be_visible()

@@ -284,6 +284,22 @@ def test_a_file_that_the_server_no_longer_has_is_told_without_its_path(started: 
     assert "Cannot move" not in told
 
 
+def test_a_page_whose_result_the_server_no_longer_has_is_told_to_run_again(started: Served) -> None:
+    """As after a restart, or when its session was let go: the heatmap's choices and both downloads."""
+    config = json.loads(fetch(f"{started.url}/config")[1])
+    parts = {part["id"]: part for part in config["components"]}
+    kinds = {number: part["type"] for number, part in parts.items()}
+    asking = [d for d in config["dependencies"] if {kinds[number] for number in d["inputs"]} == {"state", "radio"}]
+    asking = [d for d in asking if len(d["inputs"]) in (2, 4) and not any(kinds[n] == "state" for n in d["outputs"])]
+    assert len(asking) >= 4
+    for event in asking:
+        data = [None if kinds[number] == "state" else parts[number]["props"]["value"] for number in event["inputs"]]
+        body = json.dumps({"data": data, "fn_index": event["id"], "session_hash": "new"}).encode()
+        assert fetch(f"{started.url}/gradio_api/queue/join", body)[0] == 200
+        told = json.loads(wait_for_event(started.url, "new").removeprefix("data: "))
+        assert "다시 눌러 주세요" in told["output"]["error"]
+
+
 def test_the_log_holds_no_word_of_a_visitor(started: Served) -> None:
     before = len(started.log.read_text("utf-8"))
     client = Client(started.url, verbose=False)

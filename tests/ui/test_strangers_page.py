@@ -146,30 +146,6 @@ def test_who_waits_sees_the_place_in_the_queue_and_who_leaves_gives_it_up(
     page.close()
 
 
-def test_after_a_restart_every_button_of_the_results_says_run_again(page: Page) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    options = {"KOE5_MODEL": "mini", "HF_HUB_OFFLINE": "1", "KOE5_PORT": port}
-    # The page of somebody whose network tells nothing of the restart: else it loads itself anew.
-    page.route("**/heartbeat/**", lambda route: route.abort())
-    with run_app(**options) as url:
-        page.goto(url)
-        expect(page.locator("#made-by")).to_be_visible()
-    with run_app(**options):
-        for button in ("#download-csv", "#download-json", "#heatmap-scale input >> nth=1"):
-            page.locator(button).click()
-            expect(page.locator(".toast-wrap")).to_contain_text("다시 눌러 주세요")
-            page.locator(".toast-close").first.click()
-            expect(page.locator(".toast-wrap")).not_to_contain_text("다시 눌러 주세요")
-        page.locator("#passages textarea").fill("달은 밝다.\n\n해는 뜨겁다.")
-        page.locator("#run").click()
-        expect(page.locator("#ranking")).to_contain_text("해는 뜨겁다.")
-        with page.expect_download() as saved:
-            page.locator("#download-csv").click()
-        assert saved.value.suggested_filename == "koe5-ranking.csv"
-
-
 @pytest.fixture(scope="module")
 def strict_url() -> Iterator[str]:
     """A page behind a proxy where a visitor may ask once a minute."""

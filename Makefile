@@ -29,8 +29,10 @@ rules: $(VENV)/.test
 quick: $(VENV)/.test
 	$(BIN)/pytest tests/unit tests/contract -m "not slow" --hypothesis-profile=check $(PARALLEL)
 
+# The browser's tests one after the other: two pages at once leave too little of two cores for what they time.
 test: rules
-	$(BIN)/pytest $(PARALLEL)
+	$(BIN)/pytest tests/unit tests/contract $(PARALLEL)
+	$(BIN)/pytest tests/ui
 
 # Fifty times the random inputs of `make test`: hours.
 fuzz: $(VENV)/.test

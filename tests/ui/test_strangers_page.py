@@ -134,10 +134,10 @@ def test_who_waits_sees_the_place_in_the_queue_and_who_leaves_gives_it_up(
     page = browser.new_page(locale=locale)
     page.goto(app)
     expect(page.locator("#made-by")).to_be_visible()
-    lines = occupy(app, 8, locale)  # two are worked on at once, six wait: this visitor comes by the third place
+    lines = occupy(app, 20, locale)  # two are worked on at once, the others wait, and this visitor behind them
     page.locator("#run").click()
-    expect(page.locator("#queue-note")).to_have_text(place)
-    told = re.compile(re.escape(place).replace("3", r"\d"))  # it may have gone on meanwhile
+    told = re.compile(re.escape(place).replace("3", r"\d+"))  # the place moves on while it is looked at
+    expect(page.locator("#queue-note")).to_have_text(told)
     expect(page.locator("#ranking .progress-text")).to_have_attribute("data-told", told)
     for line in lines:
         line.close()

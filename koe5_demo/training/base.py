@@ -88,5 +88,5 @@ def open_base(files: Files, recipe: Recipe, place: Place) -> SentenceTransformer
                 module.p = recipe.dropout
     if recipe.stored_bits is not None or cpu_bf16:
         dtype = torch.bfloat16 if cpu_bf16 else torch.float32
-        train_through_rounding(model, bits=recipe.stored_bits, dtype=dtype)
+        train_through_rounding(model, bits=recipe.stored_bits, word_bits=recipe.word_bits, dtype=dtype)
     return model

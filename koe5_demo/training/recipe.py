@@ -101,6 +101,7 @@ class Recipe:
         vocabulary: Pieces that the base's vocabulary is cut to by the training texts; None keeps all.
         stored_bits: The network is trained through the rounding to so many bits and stored in them; None stores
             float32.
+        word_bits: The same for the word vectors, which move less; None takes `stored_bits`.
         parts: Which rows share batches, by the data's `source` column; none trains all rows alike.
         held_out: Rows never trained on, whose retrieval is measured at the end.
     """
@@ -124,6 +125,7 @@ class Recipe:
     dropout: float | None = None
     vocabulary: int | None = None
     stored_bits: int | None = None
+    word_bits: int | None = None
     parts: tuple[Part, ...] = ()
     held_out: tuple[HeldOut, ...] = ()
 
@@ -141,14 +143,15 @@ MINI_RECIPE: Final = Recipe(
     learning_rate=5e-5,
     dropout=0.0,
     vocabulary=22_000,
-    stored_bits=4,
+    stored_bits=8,
+    word_bits=4,
     parts=(
-        Part("wiki", ("wiki",)),
-        Part("docs", ("docs",)),
-        Part("precedent", ("precedent",), rows=10_000),
-        Part("law", ("law",), rows=10_000),
+        Part("wiki", ("wiki",), rows=12_000),
+        Part("docs", ("docs",), rows=10_000),
+        Part("precedent", ("precedent",), rows=5_000),
+        Part("law", ("law",), rows=4_000),
         Part("questions", ("tydi_miracl", "kobest_boolq", "petitions")),
-        Part("paraphrases", ("sae4k", "paraKQC", "korsts_ge4"), rows=12_000, alike=True),
+        Part("paraphrases", ("sae4k", "paraKQC", "korsts_ge4"), rows=5_000, alike=True),
         Part("entailment", ("xnli_ko", "klue_nli_dev"), alike=True, negatives=True),
     ),
     held_out=(

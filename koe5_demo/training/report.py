@@ -60,7 +60,7 @@ def save_results(run: Run, model: SentenceTransformer, base: Path, report: dict[
             model.save_pretrained(str(run.output), create_model_card=False)
         else:
             store_rounding(model)
-            save_few_bits(model, base, run.output, run.recipe.stored_bits)
+            save_few_bits(model, base, run.output, run.recipe.stored_bits, run.recipe.word_bits)
         (run.output / "README.md").write_text(card_text(report), "utf-8")
     write_json(run.output / REPORT_FILE, report, place)
     if torch.distributed.is_available() and torch.distributed.is_initialized():

@@ -82,12 +82,15 @@ class _RoundedEmbedding(_Rounded, nn.Embedding):  # type: ignore[misc]
         return functional.embedding(input, self.through(), self.padding_idx)
 
 
-def train_through_rounding(model: SentenceTransformer, *, bits: int | None, dtype: torch.dtype) -> None:
+def train_through_rounding(
+    model: SentenceTransformer, *, bits: int | None, word_bits: int | None = None, dtype: torch.dtype
+) -> None:
     """Let a model's matrices compute with rounded weights from now on; its parameters keep names and values.
 
     Args:
         model: A BERT-like model; biases, norms, positions and token types are not rounded.
         bits: 4 or 8; None rounds nothing.
+        word_bits: The same for the word vectors; None takes `bits`.
         dtype: What is computed in: float32, or bfloat16 where the processor multiplies it itself.
     """
     for name, module in model[0].named_modules():
@@ -95,8 +98,10 @@ def train_through_rounding(model: SentenceTransformer, *, bits: int | None, dtyp
         if kind is not None:
             # The class is changed in place, so that optimizer, checkpoints and saving know the same parameters.
             module.__class__ = kind
-            rounds = kind is _RoundedLinear or name.endswith("word_embeddings")
-            module.__dict__.update(bits=bits if rounds else None, dtype=dtype, _made=None)
+            own = bits if kind is _RoundedLinear else None
+            if name.endswith("word_embeddings"):
+                own = word_bits or bits
+            module.__dict__.update(bits=own, dtype=dtype, _made=None)
     model[1].register_forward_pre_hook(_in_float32)
 
 
@@ -123,7 +128,7 @@ def _in_float32(_module: nn.Module, arguments: tuple[dict[str, Tensor]]) -> None
     features["token_embeddings"] = features["token_embeddings"].float()
 
 
-def save_few_bits(model: SentenceTransformer, base: Path, folder: Path, bits: int) -> None:
+def save_few_bits(model: SentenceTransformer, base: Path, folder: Path, bits: int, word_bits: int | None = None) -> None:
     """Write a model whose matrices are rounded already: its words and its layers, beside the small files of its base.
 
     Raises:
@@ -146,9 +151,9 @@ def save_few_bits(model: SentenceTransformer, base: Path, folder: Path, bits: in
         if weight.ndim < MATRIX or _is_looked_up(name):
             target[name] = weight
             continue
-        codes, scales = pack(weight, bits)
+        codes, scales = pack(weight, (word_bits or bits) if name == WORDS else bits)
         if not np.array_equal(unpack(codes, scales), weight):
-            raise ValueError(f"{name} is not rounded to {bits} bits")
+            raise ValueError(f"{name} is not rounded to the bits it is stored in")
         target[name + CODES], target[name + SCALES] = codes, scales
     save_file(words, folder / WORDS_FILE, metadata={"format": "pt"})
     save_file(layers, folder / LAYERS_FILE, metadata={"format": "pt"})

@@ -32,7 +32,7 @@ from transformers import (
 from koe5_demo.encoding.fast.model_folder import read_model_folder
 from koe5_demo.encoding.fast.padding_free import PaddingFreeEncoder
 from koe5_demo.encoding.fast.precision import STORED_AS, Precision
-from koe5_demo.encoding.fast.weights import FEW_BITS, FileWeights
+from koe5_demo.encoding.fast.weights import FileWeights
 from koe5_demo.encoding.few_bits import BLOCK, CODES, SCALES, pack
 from koe5_demo.records import ModelInfo
 
@@ -40,6 +40,7 @@ XLMR_SPECIAL: Final = ("<s>", "<pad>", "</s>", "<unk>")
 BERT_SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 FIRST_HANGUL_ROW, LAST_HANGUL_ROW = 0xB0, 0xC8
 SEED: Final = 5
+FEW_BITS_FILES = ("few-bits-01.safetensors", "few-bits-02.safetensors")
 
 
 def korean_syllables() -> list[str]:
@@ -184,9 +185,9 @@ def build_tiny_mini(path: Path, *, bits: int = 4, tokenizer_class: str | None = 
 
 def pack_folder(path: Path, bits: int) -> None:
     """Put the weights of a folder in few bits, in two files: word vectors, and all else."""
-    files: dict[str, dict[str, torch.Tensor]] = {name: {} for name in FEW_BITS}
+    files: dict[str, dict[str, torch.Tensor]] = {name: {} for name in FEW_BITS_FILES}
     for name, weight in load_file(path / "model.safetensors").items():
-        file = files[FEW_BITS[0] if "word_embeddings" in name else FEW_BITS[1]]
+        file = files[FEW_BITS_FILES["word_embeddings" not in name]]
         if weight.dim() == 2 and weight.shape[1] % BLOCK == 0:
             codes, scales = pack(weight.numpy(), bits)
             file[name + CODES], file[name + SCALES] = torch.from_numpy(codes), torch.from_numpy(scales)

@@ -27,7 +27,7 @@ from koe5_demo.settings import DEVICES, DTYPES, Settings, load_settings
 
 logger = logging.getLogger(__name__)
 
-OWN_MODULES: Final = ("sentence_transformers.", "koe5_demo.")
+KNOWN_MODULES: Final = "sentence_transformers."
 PASSAGE_PROMPT_NAMES: Final = ("passage", "document", "corpus")
 SHOWN_NAME: Final = 100
 WEIGHT_FILES: Final = (".safetensors", ".bin")
@@ -266,9 +266,6 @@ def _open_files(files: Files, device: str, dtype: str, prompts: GivenPrompts) ->
     refuse_foreign_code(files)
     refuse_pickles(files)
     try:
-        modules = files.folder / "modules.json"
-        if modules.is_file() and "NgramEmbedding" in modules.read_text("utf-8"):
-            return _open_embedded(files, prompts)
         from koe5_demo.encoding.fast.choice import ModelFiles, open_fast  # brings in torch, which takes seconds
 
         n_bytes = sum(path.stat().st_size for path in files.folder.rglob("*") if path.suffix in WEIGHT_FILES)
@@ -283,17 +280,6 @@ def _open_files(files: Files, device: str, dtype: str, prompts: GivenPrompts) ->
         raise ModelLoadError("model_load_failed", name=files.source.id, reason=reason) from error
 
 
-def _open_embedded(files: Files, prompts: GivenPrompts) -> Encoder:
-    from koe5_demo.encoding import embedded
-
-    model = embedded.load_model(files.folder)
-    info = describe(files, model.dimensions, model.max_words, model.config.prompts, prompts=prompts)
-    model.max_words = info.max_tokens
-    return embedded.EmbeddedEncoder(
-        model, with_fingerprint(replace(info, engine=embedded.ENGINE_NAME), content=files.content)
-    )
-
-
 def _found_prompts(registered: Mapping[str, str]) -> tuple[Prompts, str]:
     """Return the prompts that a model's files register, and a note where they register none."""
     passage = next((registered[name] for name in PASSAGE_PROMPT_NAMES if registered.get(name)), "")
@@ -304,7 +290,7 @@ def _found_prompts(registered: Mapping[str, str]) -> tuple[Prompts, str]:
 
 
 def refuse_foreign_code(files: Files) -> None:
-    """Refuse a model whose modules.json names classes that are neither sentence-transformers' nor ours.
+    """Refuse a model whose modules.json names classes that are not sentence-transformers' own.
 
     sentence-transformers 5 would import such classes from a local folder without asking.
 
@@ -319,7 +305,7 @@ def refuse_foreign_code(files: Files) -> None:
     except (ValueError, KeyError, TypeError) as error:
         raise ModelLoadError("model_load_failed", name=files.source.id, reason="modules.json is broken") from error
     for module in modules:
-        if not module.startswith(OWN_MODULES):
+        if not module.startswith(KNOWN_MODULES):
             raise ModelLoadError("model_foreign_code", name=files.source.id, module=module)
 
 

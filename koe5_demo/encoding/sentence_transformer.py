@@ -161,13 +161,7 @@ class SentenceTransformerEncoder:
 
 
 def count_model_tokens(model: SentenceTransformer, sent: list[str]) -> list[int]:
-    """Return the uncut token counts, special tokens included, of texts as they are sent to `model`.
-
-    A module that counts in its own units (the embedded model counts words) does so itself.
-    """
-    own_count = getattr(model[0], "count_tokens", None)
-    if own_count is not None:
-        return list(own_count(sent))
+    """Return the uncut token counts, special tokens included, of texts as they are sent to `model`."""
     encoded = model.tokenizer(
         sent, truncation=False, padding=False, return_attention_mask=False, return_token_type_ids=False, verbose=False
     )
@@ -184,18 +178,13 @@ def model_token_vectors(model: SentenceTransformer, info: ModelInfo, text: str, 
         role: Which prompt to add.
 
     Returns:
-        Tokens; exact for Transformer + mean pooling and for the embedded model.
+        Tokens; exact for Transformer + mean pooling.
 
     Raises:
         InputError: If the model has no token vectors, or no tokenizer that tells where a token stands.
     """
     prompt, body = split_prompt(text, role, info.prompts)
-    first: Any = model[0]
-    if type(first).__name__ == "NgramEmbedding":
-        from koe5_demo.encoding.embedded import ngram_token_vectors
-
-        return ngram_token_vectors(first.core, prompt + body)
-    if not isinstance(first, Transformer) or not getattr(model.tokenizer, "is_fast", False):
+    if not isinstance(model[0], Transformer) or not getattr(model.tokenizer, "is_fast", False):
         raise InputError("explain_unsupported", name=info.id)
     encoded = model.encode([body], prompt=prompt, output_value="token_embeddings", show_progress_bar=False)
     vectors = _float_rows(encoded[0])

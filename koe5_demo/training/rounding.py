@@ -23,8 +23,9 @@ from torch.nn import functional
 from koe5_demo.encoding.few_bits import BLOCK, CODES, SCALES, pack, unpack
 from koe5_demo.records import FloatArray
 
-WORDS_FILE: Final = "few-bits-words.safetensors"
-LAYERS_FILE: Final = "few-bits-layers.safetensors"
+FILE: Final = "few-bits-{:02}.safetensors"
+FILE_BYTES: Final = 15_000_000
+"""Git hosts and the hub take files of this size without further ado."""
 WORDS: Final = "embeddings.word_embeddings.weight"
 MATRIX: Final = 2
 
@@ -129,7 +130,7 @@ def _in_float32(_module: nn.Module, arguments: tuple[dict[str, Tensor]]) -> None
 
 
 def save_few_bits(model: SentenceTransformer, base: Path, folder: Path, bits: int, word_bits: int | None = None) -> None:
-    """Write a model whose matrices are rounded already: its words and its layers, beside the small files of its base.
+    """Write a model whose matrices are rounded already, in files of some 15 MB beside the small ones of its base.
 
     Raises:
         ValueError: If a matrix would not come back as it is.
@@ -140,23 +141,23 @@ def save_few_bits(model: SentenceTransformer, base: Path, folder: Path, bits: in
         shutil.copyfile(file, copy)
     registered = {"prompts": model.prompts, "default_prompt_name": None, "similarity_fn_name": "cosine"}
     (folder / "config_sentence_transformers.json").write_text(json.dumps(registered, indent=1) + "\n", "utf-8")
-    words: dict[str, Any] = {}
-    layers: dict[str, Any] = {}
+    files: list[dict[str, Any]] = [{}]
     network: Any = model[0]
     for name, tensor in network.model.state_dict().items():
         if name.startswith("pooler."):
             continue  # BERT's own pooler is not used, and not trained
         weight: FloatArray = tensor.float().numpy()
-        target = words if name == WORDS else layers
-        if weight.ndim < MATRIX or _is_looked_up(name):
-            target[name] = weight
-            continue
-        codes, scales = pack(weight, (word_bits or bits) if name == WORDS else bits)
-        if not np.array_equal(unpack(codes, scales), weight):
-            raise ValueError(f"{name} is not rounded to the bits it is stored in")
-        target[name + CODES], target[name + SCALES] = codes, scales
-    save_file(words, folder / WORDS_FILE, metadata={"format": "pt"})
-    save_file(layers, folder / LAYERS_FILE, metadata={"format": "pt"})
+        stored = {name: weight}
+        if weight.ndim == MATRIX and not _is_looked_up(name):
+            codes, scales = pack(weight, (word_bits or bits) if name == WORDS else bits)
+            if not np.array_equal(unpack(codes, scales), weight):
+                raise ValueError(f"{name} is not rounded to the bits it is stored in")
+            stored = {name + CODES: codes, name + SCALES: scales}
+        if sum(array.nbytes for array in (*files[-1].values(), *stored.values())) > FILE_BYTES:
+            files.append({})
+        files[-1].update(stored)
+    for number, tensors in enumerate(files, start=1):
+        save_file(tensors, folder / FILE.format(number), metadata={"format": "pt"})
 
 
 def _is_looked_up(name: str) -> bool:

@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 
 from koe5_demo.catalog import MINI
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
-from koe5_demo.encoding.embedded import EmbeddedEncoder, load_model
+from koe5_demo.encoding.opening import load_encoder
 from koe5_demo.encoding.sentence_transformer import SentenceTransformerEncoder
 from koe5_demo.ranking import rank
 from koe5_demo.ranking.explain import UnitKind, explain, strongest
@@ -46,16 +46,14 @@ def build(name: str, folder):
     if name == "bert":
         return reference(load(build_tiny_bert(folder)), 40)
     if name == "mini":
-        return EmbeddedEncoder(load_model(MINI.folder), describe(load(MINI.folder), MINI.max_tokens))
-    if name == "mini in sentence-transformers":
-        return reference(load(MINI.folder), 12)
+        return load_encoder("mini")
     model = load(build_tiny_xlmr(folder, normalize=name != "without normalize"))
     if name == "padding-free":
         return fast_encoder(folder, describe(model, 40))
     return reference(model, 40)
 
 
-NAMES = ("xlmr", "without normalize", "bert", "padding-free", "mini", "mini in sentence-transformers")
+NAMES = ("xlmr", "without normalize", "bert", "padding-free", "mini")
 
 
 @pytest.fixture(scope="module", params=NAMES)

@@ -233,14 +233,13 @@ def test_a_run_leaves_few_bit_weights_that_the_recipe_trained(run: Run) -> None:
     assert set(report["held_out"]) == {"wiki"}
     assert 0 <= report["held_out"]["wiki"]["cosine_ndcg@10"] <= 1
     files = {path.name for path in run.output.iterdir()}
-    assert {"few-bits-words.safetensors", "few-bits-layers.safetensors", "tokenizer.json", "config.json"} <= files
+    assert {"few-bits-01.safetensors", "tokenizer.json", "config.json"} <= files
     assert "model.safetensors" not in files
-    words = load_file(run.output / "few-bits-words.safetensors")
+    stored = load_file(run.output / "few-bits-01.safetensors")
     vocabulary = Tokenizer.from_file(str(run.output / "tokenizer.json")).get_vocab_size()
-    assert words["embeddings.word_embeddings.weight.codes"].shape == (vocabulary, HIDDEN // 2)
-    layers = load_file(run.output / "few-bits-layers.safetensors")
+    assert stored["embeddings.word_embeddings.weight.codes"].shape == (vocabulary, HIDDEN // 2)
     trained = unpack(
-        layers["encoder.layer.0.output.dense.weight.codes"], layers["encoder.layer.0.output.dense.weight.scales"]
+        stored["encoder.layer.0.output.dense.weight.codes"], stored["encoder.layer.0.output.dense.weight.scales"]
     )
     begun = load_file(run.output / "base" / "model.safetensors")["encoder.layer.0.output.dense.weight"]
     assert trained.shape == begun.shape

@@ -78,13 +78,13 @@ def test_a_full_disk_leaves_the_vectors_that_were_there(tmp_path: Path, capsys: 
     texts.write_text("서울은 수도이다.\n부산은 항구이다.\n", "utf-8")
     output.write_bytes(b"older vectors")
     arguments = ["encode", "--input", str(texts), "--role", "passage", "--output", str(output), "--model", "mini"]
-    with small_disk(5_000):  # two rows of 2,048 float32 are 16,384 bytes
+    with small_disk(2_000):  # two rows of 384 float32 are 3,072 bytes
         assert main(arguments) == 2
     assert "File too large" in capsys.readouterr().err
     assert output.read_bytes() == b"older vectors"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["texts.txt", "vectors.npy"]
     assert main(arguments) == 0
-    assert np.load(output, allow_pickle=False).shape == (2, 2048)
+    assert np.load(output, allow_pickle=False).shape == (2, 384)
 
 
 def test_a_process_killed_in_mid_write_loses_nothing_that_was_there(tmp_path: Path) -> None:

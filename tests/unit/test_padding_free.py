@@ -30,12 +30,12 @@ from koe5_demo.encoding.fast.model_folder import OtherShapeError, read_model_fol
 from koe5_demo.encoding.fast.packed import WORDS, token_positions
 from koe5_demo.encoding.fast.precision import Precision
 from koe5_demo.encoding.fast.threads import cgroup_cores, usable_threads
-from koe5_demo.encoding.fast.weights import FEW_BITS, FileWeights
+from koe5_demo.encoding.fast.weights import FileWeights
 from koe5_demo.encoding.few_bits import CODES, SCALES
 from koe5_demo.encoding.text_tokens import TextTokenizer
 from koe5_demo.encoding.token_batches import Run, cut_batches, equal_runs
 from koe5_demo.records import ModelInfo, Prompts, Role
-from tiny_models import build_tiny_bert, build_tiny_mini, build_tiny_xlmr, fast_encoder
+from tiny_models import FEW_BITS_FILES, build_tiny_bert, build_tiny_mini, build_tiny_xlmr, fast_encoder
 
 E5 = Prompts("query: ", "passage: ")
 
@@ -285,7 +285,7 @@ def test_the_mean_of_the_token_vectors_is_the_vector(encoder):
 def test_weights_in_few_bits_are_the_ones_that_were_stored(tmp_path):
     folder = build_tiny_mini(tmp_path / "mini", bits=8)
     weights, name = FileWeights.find(folder, torch.device("cpu")), "encoder.layer.1.output.dense.weight"
-    with safe_open(folder / FEW_BITS[1], "np") as file:
+    with safe_open(folder / FEW_BITS_FILES[1], "np") as file:
         codes, scales = (file.get_tensor(name + kind) for kind in (CODES, SCALES))
     by_hand = (codes.astype(np.float32) - 128) * np.repeat(scales, 32, axis=1).astype(np.float32)
     np.testing.assert_array_equal(weights.all(torch.float32)(name).numpy(), by_hand)

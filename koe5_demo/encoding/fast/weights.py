@@ -19,7 +19,7 @@ from koe5_demo.encoding.few_bits import CODES, SCALES, unpack
 
 SAFETENSORS: Final = "model.safetensors"
 TORCH: Final = "pytorch_model.bin"
-FEW_BITS: Final = ("few-bits-words.safetensors", "few-bits-layers.safetensors")
+FEW_BITS: Final = "few-bits-*.safetensors"
 ROWS_AT_ONCE: Final = 16_384
 
 Rows = Callable[[int, int], Tensor]
@@ -87,7 +87,7 @@ class TorchCheckpoint:
 
 
 class FewBitsCheckpoint:
-    """The same for the two files of a model in few bits.
+    """The same for the files of a model in few bits.
 
     They are small and stay open. Read through numpy: torch would wake its threads for every little copy.
 
@@ -147,8 +147,8 @@ class FileWeights:
             OtherShapeError: If they are cut in several files, or have no word vectors.
         """
         checkpoint: Checkpoint | TorchCheckpoint | FewBitsCheckpoint
-        few_bits = [folder / name for name in FEW_BITS]
-        if all(path.is_file() for path in few_bits):
+        few_bits = sorted(folder.glob(FEW_BITS))
+        if few_bits:
             checkpoint = FewBitsCheckpoint(few_bits)
         elif (folder / SAFETENSORS).is_file():
             checkpoint = Checkpoint(folder / SAFETENSORS)

@@ -158,7 +158,6 @@ def _load(engine: Engine, folder: Path, device: str) -> tuple[Encode, str]:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
-    from koe5_demo.encoding.embedded import EmbeddedEncoder, load_model
     from koe5_demo.encoding.fast import precision
     from koe5_demo.encoding.fast.choice import ModelFiles, open_fast
     from koe5_demo.encoding.fast.precision import STORED_AS, Precision, Verdict
@@ -183,10 +182,6 @@ def _load(engine: Engine, folder: Path, device: str) -> tuple[Encode, str]:
         files = ModelFiles(folder, describe, lambda info: info)
         chosen = open_fast(files, device, dtype=engine.dtype)
         return ours(chosen), chosen.info.dtype
-    if engine.name == "embedded":
-        model = load_model(folder)
-        info = ModelInfo("bench", None, "", "", "float32", "cpu", model.dimensions, model.max_words, Prompts(), "")
-        return ours(EmbeddedEncoder(model, info)), engine.dtype
     if engine.name == ST:
         return peer(load(STORED_AS[Precision(engine.dtype)])), engine.dtype
     backend = engine.name.rsplit(" ", 1)[1]

@@ -199,7 +199,7 @@ def test_what_is_computed_with_follows_the_optimizer_step_by_step(run: Run) -> N
 
     class Watch(TrainerCallback):
         def on_step_begin(self, *_: object, **__: object) -> None:
-            seen.append(torch.equal(matrix.through().float(), round_weight(matrix.weight, 4).to(matrix.dtype).float()))
+            seen.append(torch.equal(matrix.through().float(), round_weight(matrix.weight, MINI_RECIPE.stored_bits).to(matrix.dtype).float()))
 
     trainer = build_trainer(run, model, load_run_data(run), None, place)
     trainer.add_callback(Watch())

@@ -18,7 +18,7 @@ from koe5_demo.ui import ranking_html
 from koe5_demo.words import Language
 
 QUERY, PASSAGE = TextRef(Role.QUERY, 0), TextRef(Role.PASSAGE, 1)
-LONG = "가나다 " * 2_100 + "세종대왕이 만든 글자는 훈민정음이다."
+LONG = "가나다 " * 200 + "세종대왕이 만든 글자는 훈민정음이다."
 
 
 @pytest.fixture(scope="module")

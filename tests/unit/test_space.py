@@ -82,9 +82,9 @@ def test_what_goes_up_is_complete_and_accepted() -> None:
     plan, problems = collect(ROOT)
     assert problems == []
     paths = {file.path for file in plan}
-    assert {"app.py", "README.md", "requirements.txt", ".gitattributes", "assets/mini/model.safetensors"} <= paths
+    assert {"app.py", "README.md", "requirements.txt", ".gitattributes", "assets/mini/few-bits-01.safetensors"} <= paths
     assert not any(path.startswith(("tests/", "bench/", "docs/", ".ci/", ".git/")) for path in paths)
-    assert next(file for file in plan if file.path == "assets/mini/model.safetensors").lfs
+    assert next(file for file in plan if file.path == "assets/mini/few-bits-01.safetensors").lfs
 
 
 def test_a_binary_file_that_no_pattern_covers_is_refused(tmp_path: Path) -> None:
@@ -108,13 +108,13 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 
 def test_the_patterns_cover_weights_fonts_and_pictures() -> None:
-    assert all(map(lfs_covers, ("assets/mini/model.safetensors", "assets/fonts/a.woff2", "assets/screenshot.png")))
+    assert all(map(lfs_covers, ("assets/mini/few-bits-01.safetensors", "assets/fonts/a.woff2", "assets/screenshot.png")))
     assert not any(map(lfs_covers, ("app.py", "assets/examples.json")))
     assert all(line.endswith("filter=lfs diff=lfs merge=lfs -text") for line in ATTRIBUTES.splitlines())
 
 
 def _project(folder: Path) -> None:
-    for path in ("app.py", "README.md", "requirements.txt", "assets/mini/model.safetensors"):
+    for path in ("app.py", "README.md", "requirements.txt", "assets/mini/few-bits-01.safetensors"):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text("x", "utf-8")
     (folder / "koe5_demo").mkdir()

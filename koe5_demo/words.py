@@ -1239,6 +1239,11 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "Run the retrieval benchmarks on this machine and see them beside the published numbers. Published "
         "numbers are always labelled so; measured ones say what computed them, and when.",
     ),
+    "bench_tab_own": ("내 데이터로", "Your own data"),
+    "bench_own_soon": (
+        "내 질의와 문서로 평가하는 기능을 준비하고 있습니다.",
+        "Benchmarks on your own queries and documents will stand here.",
+    ),
     "bench_choose": ("평가 설정", "Choose what to run"),
     "bench_datasets": ("데이터셋", "Datasets"),
     "bench_datasets_hint": (

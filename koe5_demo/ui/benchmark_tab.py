@@ -17,7 +17,8 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui.benchmark_form import RunForm, Values, progress
 from koe5_demo.ui.benchmark_look import CloserLook
 from koe5_demo.ui.benchmark_results import RunResults
-from koe5_demo.ui.boundary import PLAIN, Words, guarded, language_of, shown_error, unexpected
+from koe5_demo.ui.boundary import PLAIN, Words, guarded, label, language_of, shown_error, unexpected
+from koe5_demo.ui.own_data_tab import build_own_data_tab
 from koe5_demo.ui.ranking_tab import RankingTab
 from koe5_demo.ui.render import render_template
 from koe5_demo.words import Language
@@ -58,6 +59,8 @@ def build_benchmark_tab(
     form = RunForm(live, host, settings, words)
     results = RunResults(live.saved, words)
     look = CloserLook(live.saved, results.run, results.reversal, words)
+    with gr.Tabs(), words.make(gr.Tab, {"label": label("bench_tab_own")}, id="own"):
+        build_own_data_tab(live, settings, words, language)
     events = _Events(live, form, results, look, language)
     events.wire_opening(tab)
     events.wire_run()

@@ -14,7 +14,7 @@ from typing import Any, Final
 from koe5_demo.benchmark import result_tables
 from koe5_demo.benchmark.compare import PairedComparison, compare_runs
 from koe5_demo.benchmark.datasets.records import DatasetSpec
-from koe5_demo.benchmark.datasets.registry import DATASETS, find_dataset
+from koe5_demo.benchmark.datasets.registry import DATASETS, SUITES, find_dataset
 from koe5_demo.benchmark.own import commands as own_commands
 from koe5_demo.benchmark.own.reading import OwnSet
 from koe5_demo.benchmark.progress import RunPhase, RunProgress
@@ -45,7 +45,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def _add_benchmark(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser("benchmark", help="run retrieval data sets and print the table")
-    names = ", ".join(DATASETS)
+    names = ", ".join((*DATASETS, *SUITES))
     parser.add_argument(
         "--dataset",
         action="extend",
@@ -95,7 +95,7 @@ def run_benchmark(options: argparse.Namespace, settings: Settings, load: LoadEnc
         DataError: If a data set's name is unknown.
         InputError: If --resume comes without --output.
     """
-    datasets = [_find(name) for name in options.dataset or _default_datasets()]
+    datasets = [found for name in options.dataset or _default_datasets() for found in _find(name)]
     if options.resume and options.output is None:
         raise InputError("bad_option", name="--resume", value="", valid="--output DIR --resume")
     own_commands.check_options(options, len(datasets), sum(isinstance(choice, Path) for choice in datasets))
@@ -161,9 +161,11 @@ def _loader(options: argparse.Namespace, settings: Settings) -> LoadEncoder:
     return load
 
 
-def _find(name: str) -> DatasetSpec | Path:
-    """Return the record of a name, or the folder or file that it points at."""
-    return Path(name) if name not in DATASETS and Path(name).is_file() else find_dataset(name)
+def _find(name: str) -> Sequence[DatasetSpec | Path]:
+    """Return the record of a name, those of a suite, or the folder or file that it points at."""
+    if name in SUITES:
+        return SUITES[name]
+    return [Path(name) if name not in DATASETS and Path(name).is_file() else find_dataset(name)]
 
 
 def _default_datasets() -> list[str]:

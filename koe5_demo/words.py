@@ -1360,6 +1360,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "own_h_variants": ("접두사와 창을 바꾸면", "Without prefixes, with windows"),
     "own_h_costs": ("비용", "Cost"),
     "own_h_counts": ("자료", "The data"),
+    "own_h_told": ("확인한 것", "What was found"),
     "own_h_system": ("모델", "System"),
     "own_h_first": ("맨 위가 맞는 질문", "Right at once"),
     "own_h_questions": ("질문 수", "Questions"),

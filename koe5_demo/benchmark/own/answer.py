@@ -33,7 +33,7 @@ LEVEL: Final = 0.05
 POWER: Final = 0.80
 MOST_QUESTIONS: Final = 1_000_000
 """More than this is no advice."""
-MISSES: Final = 10
+MISSES: Final = 5
 TWIN: Final = 0.5
 """Share of common character bigrams from which two passages count as alike."""
 BYTES_A_NUMBER: Final = 4

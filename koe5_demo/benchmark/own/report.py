@@ -71,7 +71,7 @@ def make_report(
         "own_h_misses": _misses(answer, language, with_texts=with_texts),
         "own_h_variants": _variants(answer, language),
         "own_h_costs": _costs(answer, language),
-        "own_h_counts": [[notice.text(language)] for notice in own.told()],
+        "own_h_counts": [[message("own_h_told", language)], *([notice.text(language)] for notice in own.told())],
     }
     return Report(
         name=own.data.name,

@@ -115,8 +115,8 @@ KURE_V1: Final = ModelSpec(
     summary_ko="같은 연구실이 bge-m3를 한국어로 미세 조정한 모델.",
     summary_en="bge-m3 fine-tuned for Korean by the laboratory that made KoE5.",
 )
-# The models people choose between today. Prompts are those that MTEB's published evaluations ran with, as its own records
-# of these models state them (mteb/models/model_implementations: korean_models, pixie_models, qwen3_models).
+# The models people choose between today. Prompts are those that MTEB's published evaluations ran with, as its own
+# records of these models state them (mteb/models/model_implementations: korean_models, pixie_models, qwen3_models).
 ARCTIC_PROMPTS: Final = Prompts(query="query: ")
 SNOWFLAKE_KO: Final = ModelSpec(
     id="snowflake-ko",
@@ -129,7 +129,7 @@ SNOWFLAKE_KO: Final = ModelSpec(
     parameters=567_754_752,
     licence="Apache-2.0",
     download_mb=2_288,
-    summary_ko="snowflake-arctic-embed-l-v2.0을 한국어로 미세 조정한 모델. 세 평가에서 10억 매개변수 미만 가운데 으뜸입니다.",
+    summary_ko="snowflake-arctic-embed-l-v2.0을 한국어로 미세 조정한 모델. 매개변수 10억 미만에서 으뜸입니다.",
     summary_en="snowflake-arctic-embed-l-v2.0 fine-tuned for Korean: first of the models under a billion parameters.",
 )
 PIXIE_RUNE: Final = ModelSpec(

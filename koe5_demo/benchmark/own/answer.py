@@ -189,14 +189,18 @@ def make_answer(results: Sequence[RunResult], data: RetrievalData) -> Answer:
         data: The set.
     """
     names = shown_names(results)
-    mains = [result for result in results if not _variant(result)]
-    mains = sorted(mains or list(results), key=lambda r: (-_hits(r), -r.metrics["ndcg_at_10"]))
+    mains = sorted(main_results(results), key=lambda r: (-_hits(r), -r.metrics["ndcg_at_10"]))
     standings = tuple(_standing(result, mains, data, names) for result in mains)
     duels = tuple(duel(mains[0], other, names) for other in mains[1:])
     by_name = {result.model: result for result in results}
     bases = [(by_name.get(result.model.partition(":")[2]), result) for result in results if _variant(result)]
     variants = tuple(duel(base, result, names) for base, result in bases if base is not None and _matters(base, result))
     return Answer(data.name, len(data.queries), standings, duels, variants)
+
+
+def main_results(results: Sequence[RunResult]) -> list[RunResult]:
+    """Return the results of systems as they are meant to be used; all where there is none."""
+    return [result for result in results if not _variant(result)] or list(results)
 
 
 def duel(a: RunResult, b: RunResult, names: Mapping[str, str]) -> Duel:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from koe5_demo.benchmark import result_tables
-from koe5_demo.benchmark.own.answer import Answer, answer_record, make_answer
+from koe5_demo.benchmark.own.answer import Answer, answer_record, main_results, make_answer
 from koe5_demo.benchmark.own.reading import Columns, OwnSet, read_own, too_long
 from koe5_demo.benchmark.own.report import (
     make_report,
@@ -90,11 +90,8 @@ def telling_lengths(load: LoadEncoder, owns: Sequence[OwnSet], settings: Setting
 
     def opened(name: str) -> Encoder:
         encoder = load(name)
-        for own in owns:
-            queries, documents = too_long(own.data, encoder)
-            if queries or documents:
-                values = {"queries": queries, "documents": documents, "limit": encoder.info.max_tokens}
-                _say(Notice("own_too_long", {"model": encoder.info.id, **values}).text(settings.language))
+        for told in filter(None, (too_long(own.data, encoder) for own in owns)):
+            _say(told.text(settings.language))
         return encoder
 
     return opened
@@ -145,11 +142,6 @@ def printed(
     return (
         "\n".join(report.lines) + "\n\n" + result_tables.to_text(result_tables.results_table(mains)) + "".join(sections)
     )
-
-
-def main_results(results: Sequence[RunResult]) -> list[RunResult]:
-    """Return the results of systems as they are meant to be used; all where there is none."""
-    return [r for r in results if r.model.partition(":")[0] not in VARIANTS] or list(results)
 
 
 def _require_own(options: argparse.Namespace, name: str, holds: bool) -> None:

@@ -153,14 +153,13 @@ class OwnSet:
         return [Notice(f"own_form_{self.form.value}"), *self.counted.notices(), *self.notices]
 
 
-def too_long(data: RetrievalData, encoder: Encoder) -> tuple[int, int]:
-    """Return how many questions and passages are longer than a model reads."""
+def too_long(data: RetrievalData, encoder: Encoder) -> Notice | None:
+    """Return how many questions and passages are longer than a model reads; None where all fit."""
     limit = encoder.info.max_tokens
-    queries, documents = (
-        encoder.count_tokens(data.queries, Role.QUERY),
-        encoder.count_tokens(data.documents, Role.PASSAGE),
-    )
-    return int((queries > limit).sum()), int((documents > limit).sum())
+    queries = int((encoder.count_tokens(data.queries, Role.QUERY) > limit).sum())
+    documents = int((encoder.count_tokens(data.documents, Role.PASSAGE) > limit).sum())
+    values = {"model": encoder.info.id, "limit": limit, "queries": queries, "documents": documents}
+    return Notice("own_too_long", values) if queries or documents else None
 
 
 def read_own(

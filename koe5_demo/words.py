@@ -1366,6 +1366,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "own_h_questions": ("질문 수", "Questions"),
     "own_h_which": ("어느 질문", "Which"),
     "own_h_question": ("질문", "Question"),
+    "own_h_passage": ("문단", "Passage"),
     "own_h_rank": ("정답의 순위", "Rank of the right passage"),
     "own_h_right": ("정답 문단", "Right passage"),
     "own_h_instead": ("먼저 나온 문단", "What came instead"),

@@ -19,7 +19,7 @@ import gradio as gr
 from koe5_demo.benchmark import result_tables
 from koe5_demo.benchmark.live import LiveBenchmarks, RunChoice, lexical_names
 from koe5_demo.benchmark.own.answer import main_results, make_answer
-from koe5_demo.benchmark.own.reading import Columns, OwnSet, from_tables, preview, read_upload, recognise
+from koe5_demo.benchmark.own.reading import PREVIEW_ROWS, Columns, OwnSet, from_tables, preview, read_upload, recognise
 from koe5_demo.benchmark.own.report import (
     Report,
     make_report,
@@ -112,6 +112,18 @@ class OwnState:
 def of_set(own: OwnSet) -> OwnState:
     """Return the state that holds a set which is ready, as marks of the ranking tab make one."""
     return OwnState(whole=own, own=own)
+
+
+def set_preview(own: OwnSet, language: Language) -> list[tuple[str, list[list[str]]]]:
+    """Return the first questions and passages of a set that came whole, as tables with titles."""
+    data = own.data
+    parts = (("own_h_question", data.query_ids, data.queries), ("own_h_passage", data.document_ids, data.documents))
+    tables = []
+    for key, ids, texts in parts:
+        name = message(key, language)
+        rows = [list(row) for row in zip(ids[:PREVIEW_ROWS], texts[:PREVIEW_ROWS], strict=True)]
+        tables.append((f"{name} ({len(texts):,})", [["id", name], *rows]))
+    return tables
 
 
 class OwnDataPanel:
@@ -285,6 +297,8 @@ class OwnDataPanel:
             for name, menu in self.columns.items()
         }
         tables = [(f"{table.name} ({len(table.rows):,})", preview(table)) for _, table in state.files]
+        if state.whole is not None:
+            tables = set_preview(state.whole, language)
         return {
             self.preview: render_template("own_tables.html", language, tables=tables),
             self.mapping: gr.update(visible=first is not None),

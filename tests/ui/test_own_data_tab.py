@@ -17,6 +17,7 @@ SHEET = "번호,질문,정답\n01,환불은 며칠 안에 하나요?,비밀환�
 
 
 def to_own(page: Page, url: str) -> None:
+    page.set_default_timeout(SLOW)
     page.goto(url)
     page.get_by_role("tab", name="성능 평가").click()
     page.get_by_role("tab", name="내 데이터로").click()

@@ -187,7 +187,9 @@ def test_a_zip_in_beir_layout_is_read_in_memory_like_its_folder(tmp_path):
     own = read_own(written(tmp_path, "set.zip", beir_zip()))
     assert own.form is Form.BEIR
     assert own.data.documents == ("제목 하나", "둘")
-    assert (own.data.qrels, own.counted.unanswered) == ({"q1": {"d1": 1}}, 1)
+    # as in MTEB, a question without a right answer stays and counts 0; it is told
+    assert own.data.qrels == {"q1": {"d1": 1}, "q2": {"d2": 0}}
+    assert [notice.key for notice in own.notices] == ["data_unanswerable_queries"]
     with zipfile.ZipFile(io.BytesIO(beir_zip(""))) as archive:
         archive.extractall(tmp_path / "set")
     assert read_own(tmp_path / "set").data.content_hash() == own.data.content_hash()

@@ -5,7 +5,7 @@ with ids of passages that lie in a second file. A folder or zip in BEIR layout i
 
 What is read is made alike: NFC, without what nobody sees, equal passages as one. Ids are text and keep their zeros.
 A question without a right answer can be found by no model: it is told and left out, so that shares are of questions
-that have one.
+that have one. A set in BEIR layout stays as MTEB reads it, and such a question counts 0 there.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Counted:
             ("own_missing_ids", len(self.missing_ids), tuple(f"{row}: {id_}" for row, id_ in self.missing_ids)),
             ("own_repeated_ids", len(self.repeated_ids), self.repeated_ids),
         )
-        told += [Notice(key, {"n": n, "rows": _listed(places)}) for key, n, places in rows if n]
+        told += [Notice(key, {"n": n, "rows": _listed(places)}) for key, n, places in rows if places]
         numbers = (
             ("own_duplicate_rows", self.duplicate_rows),
             ("own_duplicate_passages", self.duplicate_passages),
@@ -201,29 +201,26 @@ def read_own(
 
 
 def from_beir(data: RetrievalData) -> OwnSet:
-    """Tell what a set in BEIR layout holds; its questions without a right answer are left out."""
-    answered = {q: g for q, g in data.qrels.items() if any(grade >= 1 for grade in g.values())}
-    if not answered:
+    """Tell what a set in BEIR layout holds. It stays as it is, so that its numbers are those of MTEB.
+
+    Raises:
+        DataError: If no question has a right answer.
+    """
+    right = [sum(grade >= 1 for grade in grades.values()) for grades in data.qrels.values()]
+    if not any(right):
         raise DataError("own_nothing", name=data.name)
-    kept = [(q, text) for q, text in zip(data.query_ids, data.queries, strict=True) if q in answered]
     found = data.problems
     counted = Counted(
-        questions=len(kept),
+        questions=len(data.queries),
         passages=len(data.documents),
-        judgements=sum(grade >= 1 for grades in answered.values() for grade in grades.values()),
+        judgements=sum(right),
         duplicate_rows=found.duplicate_judgements + found.duplicate_queries,
         duplicate_passages=found.duplicate_documents,
-        unanswered=found.unanswerable_queries + found.unjudged_queries,
+        unanswered=found.unjudged_queries,
     )
-    told = tuple(n for n in found.notices() if n.key in {"data_missing_documents", "data_blank_rows"})
-    composed = replace(
-        data,
-        documents=tuple(map(_alike, data.documents)),
-        query_ids=tuple(q for q, _ in kept),
-        queries=tuple(_alike(text) for _, text in kept),
-        qrels=answered,
-    )
-    return OwnSet(composed, Form.BEIR, Columns(), counted, told)
+    counted_above = ("data_duplicate_judgements", "data_duplicate_queries", "data_duplicate_documents")
+    told = tuple(notice for notice in found.notices() if notice.key not in counted_above)
+    return OwnSet(data, Form.BEIR, Columns(), counted, told)
 
 
 def from_tables(

@@ -758,9 +758,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "endpoint_model_changed": (
         "임베딩 서버 {url}의 모델이 바뀌었습니다(전: {before}, 지금: {after}). 두 모델의 벡터를 섞지 않으려고 멈췄습니다. "
-        "지금 모델을 쓰려면 다시 여세요.",
+        "다시 실행하면 지금 모델로 엽니다.",
         "The model of the embedding server {url} has changed (before: {before}, now: {after}). Stopped, so that vectors "
-        "of two models do not mix. Open it again to use the model of now.",
+        "of two models do not mix. Run again to use the model of now.",
     ),
     "endpoint_note_called": (
         "서버는 자기 모델을 {name!r}이라고 부릅니다.",

@@ -208,8 +208,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "The model {name} is not ready yet. Try again shortly, or choose another model.",
     ),
     "missing_extra": (
-        "이 기능에는 {package} 패키지가 필요합니다: pip install -r {requirements}",
-        "This needs the package {package}: pip install -r {requirements}",
+        "이 기능에는 {package} 패키지가 필요합니다: pip install -r requirements-{extra}.txt "
+        "(pip로 설치해 쓴다면 pip install 'koe5-demo[{extra}]')",
+        "This needs the package {package}: pip install -r requirements-{extra}.txt "
+        "(pip install 'koe5-demo[{extra}]' where this program was installed by pip)",
     ),
     # --- settings --------------------------------------------------------------------------------------------------
     "bad_setting": (

@@ -14,7 +14,7 @@ from huggingface_hub import constants
 
 from koe5_demo.benchmark.calibrating import calibrating
 from koe5_demo.benchmark.datasets.records import BYTES_PER_TOKEN, DatasetSpec, RetrievalData
-from koe5_demo.benchmark.datasets.registry import DATASETS, kept_dataset, on_this_machine
+from koe5_demo.benchmark.datasets.registry import DATASETS, SUITE, kept_dataset, on_this_machine
 from koe5_demo.benchmark.own.reading import too_long
 from koe5_demo.benchmark.progress import RunPhase, RunProgress, RunQueue, ShouldStop
 from koe5_demo.benchmark.results import RunResult
@@ -22,7 +22,7 @@ from koe5_demo.benchmark.run import Failure, Finished, ResultReady, RunEvent, Ru
 from koe5_demo.benchmark.saved_runs import SavedRuns
 from koe5_demo.benchmark.stored_vectors import DiskVectors
 from koe5_demo.benchmark.systems import LEXICAL_NAMES, system_sources
-from koe5_demo.catalog import CATALOG
+from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL, KOE5
 from koe5_demo.encoding.cache import CachingEncoder
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.encoding.host import Phase as ModelPhase
@@ -145,7 +145,7 @@ class LiveBenchmarks:
 
     def models(self) -> list[ModelOffer]:
         """Return every model with what it takes to run it."""
-        return [_model_offer(self._host, name) for name in self._host.names]
+        return [model_offer(self._host, name) for name in self._host.names]
 
     def datasets(self, models: Sequence[str]) -> list[DatasetOffer]:
         """Return every known data set, with an estimate for the chosen models."""
@@ -219,6 +219,21 @@ class LiveBenchmarks:
         """Return what each model that is ready cuts."""
         ready = [name for name in models if self._host.state(name).phase is ModelPhase.READY]
         return [told for name in ready if (told := too_long(data, self._host.encoder(name))) is not None]
+
+    def paper_choice(self) -> RunChoice:
+        """Return what reproduces the paper's table: its three sets with KoE5, or with the embedded model without it."""
+        absent = any(offer.name == KOE5.id and offer.availability == "absent" for offer in self.models())
+        model = EMBEDDED_MODEL if absent else KOE5.id
+        return RunChoice(tuple(spec.id for spec in SUITE), (model,), LEXICAL_NAMES[:1])
+
+    def reproduce(self, token: str) -> Iterator[RunState]:
+        """Run what `paper_choice` says; where KoE5 then cannot be had, what it says after that."""
+        choice = self.paper_choice()
+        with self._lock:
+            stop = self._stops.setdefault(token, Event())
+        for progress in _fetch_models(choice.models, self._host, stop.is_set):
+            yield RunState(0, len(choice.datasets) * len(choice.systems), progress=progress)
+        yield from self.run(self.paper_choice(), token)
 
     def _speed(self, name: str) -> tuple[float, int] | None:
         """Return (tokens/s, longest input) of a model that is ready, measuring it at the first call; else None."""
@@ -325,7 +340,8 @@ def _after(state: RunState, event: RunEvent, choice: RunChoice) -> RunState:
     return replace(state, n_done=min(state.n_done + n_lost, state.n_all), failures=(*state.failures, event))
 
 
-def _model_offer(host: ModelHost, name: str) -> ModelOffer:
+def model_offer(host: ModelHost, name: str) -> ModelOffer:
+    """Return what it takes to run a model: nothing, its loading, its download; or that it cannot be had now."""
     spec = CATALOG.get(name)
     state = host.state(name)
     if state.phase is ModelPhase.READY:

@@ -113,7 +113,7 @@ def launch_options(page: gr.Blocks, settings: Settings, host: ModelHost, connect
         "server_name": settings.host,
         "server_port": settings.port,
         "theme": _theme(),
-        "css_paths": [ASSETS / "style.css"],
+        "css_paths": [ASSETS / "style.css", ASSETS / "benchmark.css"],
         "head": head,
         "ssr_mode": False,
         "run_history": False,

@@ -282,7 +282,7 @@ class OwnDataPanel:
 
     def remap(self, values: Values, language: Language) -> Values:
         """Count anew with the columns that the menus say."""
-        chosen = {name: values[menu] or None for name, menu in self.columns.items()}
+        chosen = {name: values[menu] for name, menu in self.columns.items()}
         state = replace(values[self.state], columns=Columns(**chosen)).counted(self._limits)
         return {self.state: state, **self.show(state, values, language)}
 

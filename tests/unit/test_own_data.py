@@ -118,6 +118,13 @@ def test_the_korean_word_for_answer_is_a_label_where_it_holds_labels(tmp_path):
     assert own.data.qrels == {"Q1": {"D1": 1, "D2": 0}}
 
 
+def test_a_column_of_labels_that_holds_no_label_is_none_and_one_can_be_refused(tmp_path):
+    own = read_own(written(tmp_path, "a.csv", "질문,문단,라벨\n가?,하나,배송\n"))
+    assert (own.form, own.columns.label) == (Form.PAIRS, None)
+    path = written(tmp_path, "b.csv", "질문,문단,라벨\n가?,하나,1\n가?,둘,0\n")
+    assert read_own(path, Columns(label="")).data.qrels == {"Q1": {"D1": 1, "D2": 1}}
+
+
 def test_a_label_that_is_none_is_told_with_its_row(tmp_path):
     with pytest.raises(DataError, match=r"row 3.*0\.5|0\.5.*row 3|'0.5' in row 3"):
         read_own(written(tmp_path, "a.csv", "query,passage,label\n가?,하나,1\n나?,둘,0.5\n"))

@@ -64,7 +64,7 @@ class Form(str, Enum):
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column is what; None where there is none, or where it is to be recognised.
+    """Which column is what; None where there is none, or where it is to be recognised. An empty name says: none.
 
     Attributes:
         query: Of questions.
@@ -293,32 +293,33 @@ def recognise(questions: Table, columns: Columns | None = None, passages: Table 
         InputError: If a column that was named is not there, or no column of questions and answers can be told.
     """
     said = columns or Columns()
-    taken = {
-        name: _named(questions, wanted) for name, wanted in (("query", said.query), ("label", said.label)) if wanted
-    }
-    free = [column for column in questions.columns if column not in taken.values()]
-    query = taken.get("query") or _first(_QUERY, free)
-    free = [column for column in free if column != query]
-    id_ = _named(questions, said.id) if said.id else _first(_PASSAGE_ID, free)
+    query, label, id_ = (_named(questions, name) if name else None for name in (said.query, said.label, said.id))
+    free = [column for column in questions.columns if column not in (query, label, id_)]
+    query = query or _first(_QUERY, free)
+    if said.label is None:
+        label = _first(_LABEL, [c for c in free if c != query and _is_grades(questions, c, at_least=1)])
+    if said.id is None:
+        id_ = _first(_PASSAGE_ID, free)
+    free = [column for column in free if column not in (query, label, id_)]
     if passages is not None:
         id_ = id_ or _first(_PASSAGE, free) or _first(_ANY_ID, free)
-        free = [column for column in free if column != id_ and _plain(column) not in _QUESTION_ID]
-        query = query or _longest(questions, free)
+        query = query or _longest(questions, [c for c in free if c != id_ and not _is_id(c)])
         if id_ is None or query is None:
             raise _unclear(questions)
-        label = taken.get("label") or _first(_LABEL, [column for column in free if column != query])
         return Columns(query, _text_column(passages, said.passage), id_, label)
     passage = _named(questions, said.passage) if said.passage else None
-    label = taken.get("label") or _first(_LABEL, free)
-    texts = [column for column in free if column not in (id_, label, passage) and not _is_grades(questions, column)]
-    passage = passage or _first(_PASSAGE, texts) or _longest(questions, [c for c in texts if not _is_id(c)])
-    query = query or _longest(questions, [column for column in texts if column != passage and not _is_id(column)])
+    texts = [column for column in free if not (_is_grades(questions, column) or _is_id(column))]
+    passage = passage or _first(_PASSAGE, texts) or _longest(questions, texts)
+    query = query or _longest(questions, [column for column in texts if column != passage])
     if passage is None or query is None:
         raise _unclear(questions)
-    rest = [column for column in free if column not in (passage, query, id_)]
-    # 정답 is an answer in one sheet and a label in another: what it holds decides.
-    label = label or next((c for c in rest if _plain(c) in _PASSAGE and _is_grades(questions, c)), None)
-    return Columns(query, passage, id_ or _first((*_QUESTION_ID, *_ANY_ID), rest), label)
+    rest = [column for column in free if column not in (passage, query)]
+    if said.label is None and label is None:
+        # 정답 is an answer in one sheet and a label in another: what it holds decides.
+        label = next((c for c in rest if _plain(c) in _PASSAGE and _is_grades(questions, c)), None)
+    if said.id is None and id_ is None:
+        id_ = _first((*_QUESTION_ID, *_ANY_ID), rest)
+    return Columns(query, passage, id_, label)
 
 
 def preview(table: Table) -> list[list[str]]:
@@ -545,11 +546,12 @@ def _is_id(column: str) -> bool:
     return _plain(column) in (*_ANY_ID, *_QUESTION_ID, *_PASSAGE_ID)
 
 
-def _is_grades(table: Table, column: str) -> bool:
-    """Whether a column holds labels or grades and nothing else."""
+def _is_grades(table: Table, column: str, at_least: int | None = None) -> bool:
+    """Whether a column holds labels or grades: nothing else, or at least some."""
     place = table.columns.index(column)
     cells = [row[place].strip() for row in table.rows if row[place].strip()]
-    return bool(cells) and all(_GRADE.fullmatch(c) or c.casefold() in (_YES | _NO) for c in cells)
+    n_grades = sum(bool(_GRADE.fullmatch(cell)) or cell.casefold() in (_YES | _NO) for cell in cells)
+    return bool(cells) and n_grades >= (len(cells) if at_least is None else at_least)
 
 
 def _longest(table: Table, columns: Sequence[str]) -> str | None:

@@ -110,6 +110,14 @@ def test_results_and_failures_are_told_at_once_and_steps_now_and_then() -> None:
     assert [failure.dataset for failure in told[-1].failures] == ["gone"]
 
 
+def test_what_is_wrong_with_the_data_is_told_once_and_ends_no_run() -> None:
+    problem = Notice("data_unjudged_queries", {"n": 1})
+    events = [problem, Notice("data_unjudged_queries", {"n": 1}), ResultReady(both()[0])]
+    told = list(live.follow(iter(events), RunChoice(("small",), ("letters",)), clock=lambda: 0.0))
+    assert told[-1].notices == (problem,)
+    assert told[-1].n_done == 1
+
+
 class ReadyHost:
     """Models that are there at once."""
 

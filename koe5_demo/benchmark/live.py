@@ -331,7 +331,7 @@ def _after(state: RunState, event: RunEvent, choice: RunChoice) -> RunState:
     if isinstance(event, RunProgress):
         return replace(state, progress=event)
     if isinstance(event, Notice):
-        return replace(state, notices=tuple(dict.fromkeys((*state.notices, event))))
+        return state if event in state.notices else replace(state, notices=(*state.notices, event))
     if isinstance(event, ResultReady):
         return replace(state, n_done=state.n_done + 1, new_result=True, result=event.result)
     if isinstance(event, Finished):

@@ -118,9 +118,8 @@ def paper_board(results: Sequence[RunResult]) -> list[PaperRow]:
         own = mine[0].manifest.model["hub_id"] if ":" not in mine[0].model else None
         printed = own if own in PAPER_NAMES else ""
         rows = paper_rows(mine, printed or KOE5.hub_id)
-        measured.setdefault(printed, []).extend(
-            replace(row, model=name) for row in rows if row.kind in ("run", "difference")
-        )
+        shown = [replace(row, model=name) if row.kind == "run" else row for row in rows]
+        measured.setdefault(printed, []).extend(row for row in shown if row.kind in ("run", "difference"))
     board: list[PaperRow] = []
     for hub_id in ("", *PAPER_NAMES):
         published = paper_rows([], hub_id) if hub_id else []

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from browser import watched
+from browser import run_app, watched
+from data_stand_in import data_hub, suite_repositories
 
 SLOW = 90_000
 
@@ -121,6 +122,35 @@ def test_reproducing_the_paper_without_its_data_says_why_and_hides_no_reason(tab
     expect(tab.locator("#bench-progress")).to_contain_text("아직 결과가 없습니다")
     expect(tab.locator("#bench-reproduce")).to_be_enabled()
     expect(tab.locator("#bench-paper")).to_contain_text("아직 이 컴퓨터에서 재지 않았습니다")
+
+
+@pytest.fixture
+def with_data(tmp_path: Path) -> Iterator[str]:
+    """A page whose hub has the paper's data sets, three to five texts each, and no KoE5."""
+    with data_hub(suite_repositories(tmp_path)) as hub:
+        places = {"HF_HOME": str(tmp_path / "hub"), "KOE5_DATA_DIR": str(tmp_path / "data")}
+        with run_app(KOE5_MODEL="mini", HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0", **places) as url:
+            yield url
+
+
+def test_one_button_fills_the_papers_table_with_mini_where_koe5_cannot_be_had(with_data: str, page: Page) -> None:
+    page.goto(with_data)
+    open_tab(page)
+    expect(page.locator("#bench-plan")).to_contain_text("KoE5를 내려받아(2,257MB)", timeout=SLOW)
+    page.locator("#bench-reproduce").click()
+    expect(page.locator("#bench-progress")).to_contain_text("결과 6개를 저장했습니다", timeout=2 * SLOW)
+    measured = page.locator("#bench-paper .k-row-run")
+    expect(measured).to_have_count(2)
+    for n, name in enumerate(("mini", "BM25")):
+        expect(measured.nth(n)).to_contain_text(f"{name} 측정값")
+        expect(measured.nth(n)).to_contain_text("cpu ·")
+        expect(measured.nth(n).locator(".k-average .k-databar")).to_be_visible()  # all twelve numbers are there
+        expect(measured.nth(n).locator(".k-delta-difference")).to_have_count(12)
+    expect(page.locator("#bench-paper")).not_to_contain_text("아직 이 컴퓨터에서 재지 않았습니다")
+    expect(rows(page, "#bench-results")).to_have_count(6)
+    page.reload()
+    open_tab(page)
+    expect(page.locator("#bench-paper .k-row-run")).to_have_count(2)
 
 
 def test_a_run_of_mini_and_bm25_finishes_and_shows_its_table(tab: Page) -> None:

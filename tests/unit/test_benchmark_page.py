@@ -110,6 +110,14 @@ def test_results_and_failures_are_told_at_once_and_steps_now_and_then() -> None:
     assert [failure.dataset for failure in told[-1].failures] == ["gone"]
 
 
+def test_what_is_wrong_with_the_data_is_told_once_and_ends_no_run() -> None:
+    problem = Notice("data_unjudged_queries", {"n": 1})
+    events = [problem, Notice("data_unjudged_queries", {"n": 1}), ResultReady(both()[0])]
+    told = list(live.follow(iter(events), RunChoice(("small",), ("letters",)), clock=lambda: 0.0))
+    assert told[-1].notices == (problem,)
+    assert told[-1].n_done == 1
+
+
 class ReadyHost:
     """Models that are there at once."""
 
@@ -382,7 +390,7 @@ def test_every_value_has_a_bar_of_its_width_and_what_is_missing_has_none() -> No
     html = results.results_html([saved(mine)], Language.EN)
     assert '--w:50.0%">50.00' in html
     assert '--w:69.3%">69.30' in html  # the paper's NDCG@1
-    assert html.count("–</td>") == 3  # the paper has no NDCG@10, Recall@10, MRR@10
+    assert html.count("–</td>") == 4  # the paper has no NDCG@10, Recall@10, MRR@10; MTEB's rows no Recall@10
 
 
 def test_published_bars_keep_their_order_and_names_are_text() -> None:

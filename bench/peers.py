@@ -33,6 +33,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.engines import plain_folder
 from bench.random_model import FOLDER
 from bench.texts import SHARED, korean_documents, page_lengths, texts_of_lengths
 from koe5_demo.catalog import MINI
@@ -203,16 +204,6 @@ def main(argv: list[str] | None = None) -> None:
         (options.output / "peers.md").write_text(table, "utf-8")
 
 
-def plain_folder(model: Path, folder: Path) -> Path:
-    """Return the model as a float32 sentence-transformers folder; the peers' own files go beside its weights."""
-    stamp = max(int(path.stat().st_mtime) for path in model.iterdir())
-    plain = folder / f"{model.name}-{stamp}"
-    if not plain.is_dir():
-        command = [sys.executable, "-m", "koe5_demo", "export", "--model", str(model), "--output", str(plain)]
-        subprocess.run([*command, "--dtype", "float32"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    return plain
-
-
 def make(name: str, plain: Path, options: argparse.Namespace) -> Workload:
     """Make a workload by name; `--texts` bounds its texts."""
     from tokenizers import Tokenizer
@@ -358,23 +349,33 @@ def ahead(workload: str, seconds: Seconds, quality: Sequence[Quality]) -> list[d
 
 
 def _qualities(running: Sequence[EngineProcess], n_queries: int) -> list[Quality]:
-    sets = [sample(SHARED / name, n_queries) for name in ("tune-law", "tune-precedent")]
-    pairs = korsts(SHARED / "korsts-dev.tsv", 2 * n_queries)
+    parts, gold = quality_texts(n_queries)
     vectors: dict[str, list[np.ndarray]] = {}
     with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "vectors.npy"
         for process in running:
-            file = Path(folder) / "vectors.npy"
             found = vectors.setdefault(process.engine.name, [])
-            for texts, role in [
-                part for queries, documents in sets for part in ((queries, "query"), (documents, "passage"))
-            ] + [(pairs[0], "query"), (pairs[1], "query")]:
+            for texts, role in parts:
                 process.encode([texts], role, process.engine.batches[-1], file)
                 found.append(np.load(file))
-    reference = vectors[REFERENCE]
-    return [_quality(name, found, reference, pairs[2]) for name, found in vectors.items()]
+    return [quality_of(name, found, vectors[REFERENCE], gold) for name, found in vectors.items()]
 
 
-def _quality(name: str, found: Sequence[np.ndarray], reference: Sequence[np.ndarray], gold: np.ndarray) -> Quality:
+def quality_texts(n_queries: int) -> tuple[list[tuple[list[str], str]], np.ndarray]:
+    """Return the six lists of texts that quality is measured on, each with its role, and people's scores of the last.
+
+    Questions and documents of law, of precedents, and both sides of KorSTS.
+    """
+    parts = []
+    for name in ("tune-law", "tune-precedent"):
+        queries, documents = sample(SHARED / name, n_queries)
+        parts += [(queries, "query"), (documents, "passage")]
+    first, second, gold = korsts(SHARED / "korsts-dev.tsv", 2 * n_queries)
+    return [*parts, (first, "query"), (second, "query")], gold
+
+
+def quality_of(name: str, found: Sequence[np.ndarray], reference: Sequence[np.ndarray], gold: np.ndarray) -> Quality:
+    """Return what an engine's vectors of `quality_texts` are worth."""
     errors = [np.abs(found[i] @ found[i + 1].T - reference[i] @ reference[i + 1].T).max() for i in (0, 2, 4)]
     return Quality(
         engine=name,

@@ -13,7 +13,7 @@ from koe5_demo.benchmark.datasets.assembly import Row, assemble
 from koe5_demo.benchmark.datasets.layout import choose_split, table_files
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.errors import DataError
-from koe5_demo.tables import file_kind, folded, read_cells, read_file
+from koe5_demo.tables import file_kind, folded, read_cells, read_pieces
 
 _BEIR: Final = ("query-id", "corpus-id", "score")
 _COLUMNS: Final = {3: _BEIR, 4: ("query-id", "iteration", "corpus-id", "score")}
@@ -69,7 +69,8 @@ def rows_of(folder: Path, files: list[str]) -> Iterator[Row]:
         DataError: If a file is broken; the message says where.
     """
     for file in files:
-        yield from read_file(folder / file).records()
+        for table in read_pieces(folder / file):
+            yield from table.records()
 
 
 def judgements_of(folder: Path, files: list[str]) -> Iterator[Row]:

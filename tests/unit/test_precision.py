@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from koe5_demo.encoding.fast import speeds
+from koe5_demo.encoding.fast.attention import ON_CPU_IN_16_BITS
 from koe5_demo.encoding.fast.dense import LAYOUTS
 from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict, candidates, judge, notice_of
 from koe5_demo.encoding.fast.speeds import Speed
@@ -118,9 +119,9 @@ def test_an_arithmetic_that_the_processor_lacks_is_not_tried_whatever_was_measur
 def measured(monkeypatch):
     """What was measured, call by call, instead of a measurement: fp32 takes 10, bf16 takes 4."""
     calls = []
-    made = {Precision.FP32: Speed("transposed", 10.0), Precision.BF16: Speed("prepacked", 4.0)}
+    made = {Precision.FP32: Speed("transposed", 10.0), Precision.BF16: Speed("prepacked", 4.0, "runs")}
 
-    def measure(width, precisions):
+    def measure(width, n_heads, precisions):
         calls.append((width, [precision.value for precision in precisions]))
         return {precision: made[precision] for precision in precisions}
 
@@ -130,45 +131,56 @@ def measured(monkeypatch):
 
 def test_speeds_are_measured_once_and_then_remembered(tmp_path, measured):
     file = tmp_path / "data" / "speeds.json"
-    first = speeds.known_speeds(384, [Precision.FP32], file)
-    both = speeds.known_speeds(384, [Precision.FP32, Precision.BF16], file)
+    first = speeds.known_speeds(384, 12, [Precision.FP32], file)
+    both = speeds.known_speeds(384, 12, [Precision.FP32, Precision.BF16], file)
     assert first == {Precision.FP32: Speed("transposed", 10.0)}
-    assert both == {Precision.FP32: Speed("transposed", 10.0), Precision.BF16: Speed("prepacked", 4.0)}
-    assert speeds.known_speeds(384, [Precision.BF16], file) == {Precision.BF16: Speed("prepacked", 4.0)}
+    assert both == {Precision.FP32: Speed("transposed", 10.0), Precision.BF16: Speed("prepacked", 4.0, "runs")}
+    assert speeds.known_speeds(384, 12, [Precision.BF16], file) == {Precision.BF16: Speed("prepacked", 4.0, "runs")}
     assert measured == [(384, ["fp32"]), (384, ["bf16"])]
 
 
 def test_another_width_or_processor_is_measured_for_itself(tmp_path, measured, monkeypatch):
     file = tmp_path / "speeds.json"
-    speeds.known_speeds(384, [Precision.FP32], file)
-    speeds.known_speeds(1024, [Precision.FP32], file)
+    speeds.known_speeds(384, 12, [Precision.FP32], file)
+    speeds.known_speeds(1024, 12, [Precision.FP32], file)
     monkeypatch.setattr(speeds, "_processor", lambda: "another")
-    speeds.known_speeds(384, [Precision.FP32], file)
+    speeds.known_speeds(384, 12, [Precision.FP32], file)
     assert measured == [(384, ["fp32"]), (1024, ["fp32"]), (384, ["fp32"])]
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"a": 1}', '{"a": {"fp32": ["sideways", 1]}}', '{"a": {"fp99": ["plain", 1]}}', "\x00"]
+    "content",
+    [
+        "",
+        "[]",
+        '{"a": 1}',
+        '{"a": {"fp32": ["sideways", 1, ""]}}',
+        '{"a": {"fp32": ["plain", 1]}}',
+        '{"a": {"fp99": ["plain", 1, ""]}}',
+        "\x00",
+    ],
 )
 def test_a_file_of_speeds_that_is_not_as_written_is_measured_anew(tmp_path, measured, content):
     file = tmp_path / "speeds.json"
     file.write_text(content)
-    assert speeds.known_speeds(384, [Precision.FP32], file) == {Precision.FP32: Speed("transposed", 10.0)}
-    assert speeds.known_speeds(384, [Precision.FP32], file) == {Precision.FP32: Speed("transposed", 10.0)}
+    assert speeds.known_speeds(384, 12, [Precision.FP32], file) == {Precision.FP32: Speed("transposed", 10.0)}
+    assert speeds.known_speeds(384, 12, [Precision.FP32], file) == {Precision.FP32: Speed("transposed", 10.0)}
     assert len(measured) == 1
 
 
 def test_a_place_that_cannot_be_written_to_only_costs_the_measurement(tmp_path, measured):
     (tmp_path / "file").write_text("")
     for file in (None, tmp_path / "file" / "speeds.json"):
-        assert speeds.known_speeds(384, [Precision.FP32], file) == {Precision.FP32: Speed("transposed", 10.0)}
+        assert speeds.known_speeds(384, 12, [Precision.FP32], file) == {Precision.FP32: Speed("transposed", 10.0)}
     assert len(measured) == 2
 
 
 def test_a_measurement_names_a_layout_for_each_arithmetic():
-    found = speeds.measure(64, [Precision.FP32, Precision.BF16])
+    found = speeds.measure(64, 4, [Precision.FP32, Precision.BF16])
     assert set(found) == {Precision.FP32, Precision.BF16}
     assert all(speed.layout in LAYOUTS and speed.microseconds > 0 for speed in found.values())
+    assert found[Precision.FP32].attend == ""
+    assert found[Precision.BF16].attend in ON_CPU_IN_16_BITS
 
 
 def test_the_notice_tells_the_numbers():

@@ -23,7 +23,7 @@ from koe5_demo.encoding.fast.model_folder import ModelFolder, OtherShapeError, r
 from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, StreamedLayers, build_embeddings
 from koe5_demo.encoding.fast.padding_free import ENGINE_NAME, PaddingFreeEncoder
 from koe5_demo.encoding.fast.precision import STORED_AS, Precision
-from koe5_demo.encoding.fast.speeds import Speeds, known_speeds
+from koe5_demo.encoding.fast.speeds import UNKNOWN, Speeds, known_speeds
 from koe5_demo.encoding.fast.threads import bound_kernel_cache, set_threads
 from koe5_demo.encoding.fast.weights import FileWeights
 from koe5_demo.encoding.probes import probes
@@ -85,7 +85,7 @@ def open_fast(files: ModelFiles, device: str = "auto", *, dtype: str = "auto") -
     tried = (Precision.FP32,) if dtype == "fp32" else guard.candidates(dtype, guard.detect(place))
     speeds: Speeds = {}
     if place.type == "cpu":
-        speeds = known_speeds(folder.shape.width, tried, files.speeds)
+        speeds = known_speeds(folder.shape.width, folder.shape.n_heads, tried, files.speeds)
         costs = {precision: speed.microseconds for precision, speed in speeds.items()}
         tried = guard.candidates(dtype, guard.detect(place), costs) if dtype == "auto" else tried
     info = replace(described, engine=ENGINE_NAME, device=str(place))
@@ -229,9 +229,9 @@ class _Opening:
     def build(self, precision: Precision, notices: Sequence[Notice]) -> PaddingFreeEncoder:
         info = self.files.stamp(replace(self.base, dtype=precision.label, notices=(*self.base.notices, *notices)))
         source = self.weights.all(STORED_AS[precision])
-        layout = self.speeds[precision].layout if precision in self.speeds else ""
+        speed = self.speeds.get(precision, UNKNOWN)
         encoder = PaddingFreeEncoder.from_weights(
-            source, self.folder, info, self.device, precision=precision, layout=layout
+            source, self.folder, info, self.device, precision=precision, speed=speed
         )
         close_gaps()
         return encoder

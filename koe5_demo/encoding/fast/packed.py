@@ -67,12 +67,14 @@ class Arithmetic:
         attention: Of queries, keys and values.
         int8: Whether dense layers are `Int8Dense`.
         layout: How dense layers keep their weights, one of `LAYOUTS`; empty where nothing was measured.
+        attend: One of `ON_CPU_IN_16_BITS`; empty where nothing was measured.
     """
 
     dense: torch.dtype = torch.float32
     attention: torch.dtype = torch.float32
     int8: bool = False
     layout: str = ""
+    attend: str = ""
 
     def makers(self, device: torch.device) -> tuple[DenseMaker, DenseMaker]:
         """Return the maker of dense layers that feed attention, and that of the others."""
@@ -166,7 +168,8 @@ class PackedNetwork:
         self._layers = layers
         self._shape = shape
         self._arithmetic = arithmetic
-        self._attend: Attention = choose_attention(device, arithmetic.attention, shape.width // shape.n_heads)
+        head_width = shape.width // shape.n_heads
+        self._attend: Attention = choose_attention(device, arithmetic.attention, head_width, arithmetic.attend)
         self._add_norm = fused_add_norm(device)
         self._cls = cls
         self.device = device

@@ -20,6 +20,7 @@ from torch import Tensor
 from koe5_demo.encoding.fast.model_folder import ModelFolder
 from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, WeightSource, build_network
 from koe5_demo.encoding.fast.precision import Precision, detect
+from koe5_demo.encoding.fast.speeds import UNKNOWN, Speed
 from koe5_demo.encoding.fast.threads import bound_kernel_cache
 from koe5_demo.encoding.text_tokens import TextTokenizer, TokenizedTexts
 from koe5_demo.encoding.token_batches import cut_batches
@@ -58,13 +59,13 @@ def usual_tokens_per_batch(device: torch.device, width: int) -> int:
     return NARROW_TOKENS_PER_BATCH if width <= NARROW_WIDTH else CPU_TOKENS_PER_BATCH
 
 
-def arithmetic_of(precision: Precision, device: torch.device, layout: str = "") -> Arithmetic:
-    """Return in which dtype each part of the network runs on a device, dense layers in a layout of `LAYOUTS`."""
+def arithmetic_of(precision: Precision, device: torch.device, speed: Speed = UNKNOWN) -> Arithmetic:
+    """Return in which dtype and which way each part of the network runs on a device."""
     if precision is Precision.INT8:
         attention = torch.bfloat16 if detect(device).bf16 else torch.float32
-        return Arithmetic(dense=torch.float32, attention=attention, int8=True)
+        return Arithmetic(dense=torch.float32, attention=attention, int8=True, attend=speed.attend)
     dtype = {Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}.get(precision, torch.float32)
-    return Arithmetic(dense=dtype, attention=dtype, layout=layout)
+    return Arithmetic(dense=dtype, attention=dtype, layout=speed.layout, attend=speed.attend)
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class PaddingFreeEncoder:
         device: torch.device,
         *,
         precision: Precision = Precision.FP32,
-        layout: str = "",
+        speed: Speed = UNKNOWN,
         tokens_per_batch: int | None = None,
     ) -> PaddingFreeEncoder:
         """Make an encoder of weights that come from elsewhere, for example from a file.
@@ -120,11 +121,11 @@ class PaddingFreeEncoder:
             info: What the model is.
             device: Where it runs.
             precision: Arithmetic.
-            layout: How dense layers keep their weights, see `speeds`; empty for the usual one.
+            speed: Which way was measured to be the fastest here.
             tokens_per_batch: See the class.
         """
         bound_kernel_cache()
-        arithmetic = arithmetic_of(precision, device, layout)
+        arithmetic = arithmetic_of(precision, device, speed)
         network = build_network(source, folder.shape, arithmetic, device, cls=folder.cls)
         tokenizer = TextTokenizer(folder.tokenizer, info.max_tokens)
         return cls(network, tokenizer, info, tokens_per_batch=tokens_per_batch)

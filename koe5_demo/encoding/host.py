@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -20,8 +20,8 @@ from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
 from koe5_demo.encoding import opening, zero_gpu
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.encoding.endpoint import is_endpoint, shown_name
-from koe5_demo.errors import DemoError, ModelLoadError, UnknownModelError
-from koe5_demo.records import Encoder, Notice, OnProgress
+from koe5_demo.errors import DemoError, EndpointError, ModelLoadError, UnknownModelError
+from koe5_demo.records import Encoded, Encoder, Notice, OnProgress, Role
 from koe5_demo.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -254,7 +254,7 @@ class ModelHost:
         return report
 
     def _keep(self, name: str, inner: Encoder) -> None:
-        encoder = CachingEncoder(inner, self._cache)
+        encoder = _Served(inner, self._cache, lambda: self._let_go(name))
         if not zero_gpu.ACTIVE:
             self._warm_up(encoder)
         with self._lock:
@@ -267,9 +267,33 @@ class ModelHost:
                 del self._encoders[oldest]
                 self._states[oldest] = ModelState(oldest, Phase.ABSENT)
 
+    def _let_go(self, name: str) -> None:
+        """Forget a model and open it anew: behind its address stands another one now."""
+        with self._lock:
+            self._encoders.pop(name, None)
+            self._states[name] = ModelState(name, Phase.ABSENT)
+        self._begin(name)
+
     def _set(self, state: ModelState) -> None:
         with self._lock:
             self._states[state.id] = state
+
+
+class _Served(CachingEncoder):
+    """A host's encoder that is given up as soon as its server says that the model is another one."""
+
+    def __init__(self, inner: Encoder, cache: VectorCache, give_up: Callable[[], None]) -> None:
+        super().__init__(inner, cache)
+        self._give_up = give_up
+
+    def encode(self, texts: Sequence[str], role: Role, *, on_progress: OnProgress | None = None) -> Encoded:
+        """Encode through the cache; see the parent."""
+        try:
+            return super().encode(texts, role, on_progress=on_progress)
+        except EndpointError as error:
+            if error.key == "endpoint_model_changed":
+                self._give_up()
+            raise
 
 
 def _is_arithmetic(wanted: str, label: str) -> bool:

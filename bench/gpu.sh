@@ -15,17 +15,17 @@ python=${PYTHON:-python3}
 failed=0
 
 if [ "$mode" = dry ]; then
-  device=cpu tokens=300 repeats=1 training=(--size tiny --steps 2 --variant-steps 1 --warmup 1)
+  device=cpu tokens=300 repeats=1 patience=10 training=(--size tiny --steps 2 --variant-steps 1 --warmup 1)
   "$python" -c 'import sys; from pathlib import Path; from tests.tiny_models import build_tiny_xlmr; build_tiny_xlmr(Path(sys.argv[1]))' \
     "$out/model" || exit 1
   model=(--model "$out/model")
 else
-  device=cuda tokens=0 repeats=5 training=(--size full --steps 20 --variant-steps 4) model=()
+  device=cuda tokens=0 repeats=5 patience=1 training=(--size full --steps 20 --variant-steps 4) model=()
   "$python" -c 'import torch; assert torch.cuda.is_available(), "no GPU here"; print(torch.cuda.get_device_name())' || exit 1
 fi
 
 step() { # NAME SECONDS COMMAND...
-  local name=$1 limit=$2 start=$SECONDS
+  local name=$1 limit=$(($2 * patience)) start=$SECONDS
   shift 2
   if timeout "$limit" "$python" "$@" >"$out/$name.json" 2>"$out/$name.log"; then
     echo "$name: $((SECONDS - start)) s"

@@ -161,7 +161,7 @@ class DenseSystem:
             search_s=time.perf_counter() - start,
             texts_encoded=encoded,
             tokens_encoded=sum(part.tokens_encoded for part in both),
-            texts_cached=len(set(data.queries)) + len(set(texts)) - encoded,
+            texts_cached=len(np.unique(queries.keys)) + len(np.unique(documents.keys)) - encoded,
             damaged=sum(part.damaged for part in both),
         )
 

@@ -6,7 +6,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Final
@@ -33,6 +33,8 @@ KINDS: Final = (PARQUET, *_TEXT_READERS, XLSX)
 """Endings of files that are read, also before `.gz`; of a table that lies there twice the first of these counts."""
 UPLOADED: Final = ("txt", "csv", "tsv", "jsonl", "ndjson", XLSX)
 """What visitors may send: kinds whose size can be known before they are unpacked."""
+PIECE_BYTES: Final = 16_000_000
+"""Size of the pieces that `read_pieces` reads a large file in."""
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _MARKS: Final = (  # UTF-32's begins like UTF-16's, so it comes first
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -54,6 +56,41 @@ def read_file(
     if limits is None and file_kind(path.name) == PARQUET and path.suffix.lower() != GZIP:
         return read_parquet(path, path.name, limits, columns)
     return read_table(_bytes_of(path, limits), path.name, limits, sheet=sheet, columns=columns)
+
+
+def read_pieces(path: Path) -> Iterator[Table]:
+    """Read a file on this machine of any size: one of JSON lines in pieces, so that a corpus is never whole in memory.
+
+    Raises:
+        TableError: As `read_file`; lines are counted through all pieces.
+    """
+    try:
+        whole = path.suffix.lower() not in (".jsonl", ".ndjson") or path.stat().st_size <= PIECE_BYTES
+    except OSError:
+        whole = True
+    if whole:
+        yield read_file(path)
+        return
+    with path.open("rb") as file:
+        n_lines = 0
+        begun = file.readline(PIECE_BYTES)
+        if begun.lstrip().startswith(b"[") or begun.startswith(tuple(mark for mark, _ in _MARKS)):
+            yield read_file(path)
+            return
+        file.seek(0)
+        while block := file.read(PIECE_BYTES) + file.readline():
+            if block.strip():
+                yield _piece(block, path.name, n_lines)
+            n_lines += block.count(b"\n")
+
+
+def _piece(block: bytes, name: str, n_before: int) -> Table:
+    try:
+        return read_table(block, name)
+    except TableError as error:
+        if isinstance(line := error.values.get("line"), int):
+            raise TableError(error.key, **{**error.values, "line": line + n_before}) from error
+        raise
 
 
 def read_table(

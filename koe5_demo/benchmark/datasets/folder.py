@@ -17,7 +17,7 @@ from koe5_demo.benchmark.datasets.layout import choose_split, table_files
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.errors import DataError
 from koe5_demo.settings import Limits
-from koe5_demo.tables import file_kind, folded, read_cells, read_file, read_table
+from koe5_demo.tables import file_kind, folded, read_cells, read_pieces, read_table
 from koe5_demo.tables.delimited import Record
 from koe5_demo.tables.typed import require_unpacked
 
@@ -109,7 +109,8 @@ def rows_of(folder: Path, files: list[str]) -> Iterator[Row]:
         DataError: If a file is broken; the message says where.
     """
     for file in files:
-        yield from read_file(folder / file).records()
+        for table in read_pieces(folder / file):
+            yield from table.records()
 
 
 def judgements_of(folder: Path, files: list[str]) -> Iterator[Row]:

@@ -6,7 +6,8 @@
     python -m bench.encode --device cuda --workload corpus --tokens 0 --repeats 5
 
 Without `--model` a model of KoE5's shape with random weights is built first. Cosine errors on random weights are larger
-than on trained ones.
+than on trained ones. The percent of the matrix limit counts matrix products alone, by the sizes in the model's own
+config.json, against the fastest product of those sizes.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ import sentence_transformers
 import torch
 import transformers
 
-from bench.engines import DEFAULT_BATCH, KOE5_ENGINES, MINI_ENGINES, REFERENCE, Engine, Worker, choose_clock
-from bench.limits import flops_of, limit_gflops
-from bench.random_model import random_koe5
-from bench.texts import CORPUS_TEXTS, corpus_lengths, page_lengths, texts_of_lengths, within
+from bench.engines import DEFAULT_BATCH, ENGINES, REFERENCE, Engine, Worker, choose_clock, plain_folder
+from bench.limits import Network, flops_of, limit_gflops, network_of
+from bench.random_model import FOLDER, random_koe5
+from bench.texts import corpus_lengths, page_lengths, texts_of_lengths, within
 from koe5_demo.catalog import MINI
 
 TOKENS = 2000
@@ -64,13 +65,15 @@ class Texts:
 def main(argv: list[str] | None = None) -> None:
     options = _parse(argv)
     now = choose_clock(options.clock)
-    folder = options.model or (MINI.folder if options.workload == "mini" else random_koe5())
+    folder = options.model or (plain_folder(MINI.folder, FOLDER) if options.workload == "mini" else random_koe5())
     texts = _texts(options.workload, folder, options.tokens)
-    limits = limit_gflops(options.device, now)
-    engines = [e for e in (MINI_ENGINES if options.workload == "mini" else KOE5_ENGINES) if e.installed]
-    if options.engines:
-        engines = [e for e in engines if e is REFERENCE or e.label in options.engines]
-    rows = _measure(engines, folder, texts, options, limits)
+    network = network_of(folder)
+    limits = limit_gflops(options.device, now, network)
+    engines = [e for e in ENGINES if e is REFERENCE or not options.engines or e.label in options.engines]
+    for engine in engines:
+        if not engine.installed:
+            print(f"left out: {engine.label}: needs {', '.join(engine.needs)}", file=sys.stderr)
+    rows = _measure([e for e in engines if e.installed], folder, texts, options, limits, network)
     as_json = options.format == "json"
     _tell_conditions(machine(options.device), texts, sys.stderr if as_json else sys.stdout)
     if as_json:
@@ -97,10 +100,6 @@ def machine(device: str) -> dict[str, str | int]:
 
 
 def _texts(workload: str, folder: Path, tokens: int) -> Texts:
-    if workload == "mini":
-        lengths = corpus_lengths(CORPUS_TEXTS)
-        texts = texts_of_lengths(lengths, lambda texts: [len(text.split()) for text in texts])
-        return Texts(texts, [len(text.split()) for text in texts])
     from sentence_transformers import SentenceTransformer
 
     from koe5_demo.encoding.text_tokens import TextTokenizer
@@ -113,7 +112,12 @@ def _texts(workload: str, folder: Path, tokens: int) -> Texts:
 
 
 def _measure(
-    engines: list[Engine], folder: Path, texts: Texts, options: argparse.Namespace, limits: dict[str, float]
+    engines: list[Engine],
+    folder: Path,
+    texts: Texts,
+    options: argparse.Namespace,
+    limits: dict[str, float],
+    network: Network,
 ) -> list[Row]:
     workers = [Worker(engine, folder, options.device, options.clock) for engine in engines]
     ready = []
@@ -126,7 +130,7 @@ def _measure(
     seconds: dict[tuple[str, int | None], float] = {}
     vectors: dict[tuple[str, int | None], np.ndarray] = {}
     for worker in ready:
-        worker.encode(WARM_UP if options.workload != "mini" else texts.texts, DEFAULT_BATCH)
+        worker.encode(WARM_UP, DEFAULT_BATCH)
     for _ in range(options.repeats):
         for worker, batch in _turns(ready):
             key = (worker.engine.label, batch)
@@ -142,7 +146,7 @@ def _measure(
         peak_mb, ran_in = ended[label]
         limit = limits.get(LIMIT_OF.get(ran_in, ran_in))
         got = vectors[label, batch]
-        share = None if limit is None or options.workload == "mini" else flops_of(texts.lengths) / took / limit / 1e7
+        share = None if limit is None else flops_of(texts.lengths, network) / took / limit / 1e7
         rows.append(
             Row(
                 workload=options.workload,
@@ -190,8 +194,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: CPU seconds of one thread")
     parser.add_argument("--model", type=Path, help="a sentence-transformers folder instead of random weights")
+    labels = [engine.label for engine in ENGINES]
     parser.add_argument(
-        "--engines", nargs="*", help="only these besides the reference, for example 'padding-free bf16'"
+        "--engines", nargs="*", choices=labels, metavar="ENGINE", help=f"only these and the reference: {labels}"
     )
     return parser.parse_args(argv)
 

@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import platform
 import resource
+import subprocess
+import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -19,6 +21,7 @@ import numpy as np
 from koe5_demo.encoding.fast.threads import set_threads
 from koe5_demo.records import Encoder, ModelInfo, Prompts, Role
 
+ROOT = Path(__file__).resolve().parents[1]
 MAX_TOKENS = 512
 MEGABYTE = 1e6
 OPENVINO_NAMES = {"fp32": "f32", "bf16": "bf16"}
@@ -65,7 +68,7 @@ DEFAULT_BATCH = 32
 TUNED_BATCHES = (1, 4)
 BACKEND_BATCHES = (4,)
 REFERENCE = Engine(ST, "fp32", (DEFAULT_BATCH, *TUNED_BATCHES))
-KOE5_ENGINES = (
+ENGINES = (
     REFERENCE,
     Engine(ST, "bf16", (DEFAULT_BATCH, *TUNED_BATCHES)),
     Engine("padding-free", "fp32"),
@@ -76,7 +79,16 @@ KOE5_ENGINES = (
     Engine(f"{ST} openvino", "fp32", BACKEND_BATCHES, needs=("optimum.intel",)),
     Engine(f"{ST} openvino", "bf16", BACKEND_BATCHES, needs=("optimum.intel",)),
 )
-MINI_ENGINES = (Engine(ST, "fp32", (DEFAULT_BATCH, 256)), Engine("embedded", "fp32"))
+
+
+def plain_folder(model: Path, folder: Path) -> Path:
+    """Return a model as a float32 sentence-transformers folder, which every peer reads; written on the first call."""
+    stamp = max(int(path.stat().st_mtime) for path in model.iterdir())
+    plain = folder / f"{model.name}-{stamp}"
+    if not plain.is_dir():
+        command = [sys.executable, "-m", "koe5_demo", "export", "--model", str(model), "--output", str(plain)]
+        subprocess.run([*command, "--dtype", "float32"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return plain
 
 
 class Worker:

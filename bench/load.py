@@ -3,6 +3,9 @@
     python -m bench.load --visitors 50 --seconds 300 [--benchmark] [--hostile] [--json out.json]
     python -m bench.load --hostile-only [--root FOLDER]      what one hostile visitor costs, kind by kind
 
+The hostile visitor types 8 million characters eight times at once, makes large rankings in session after session, and
+sends 51 files of 20 MB.
+
 Loopback only and bounded: at most 200 visitors and 1,800 seconds. A visitor does what the page does: it opens the page
 and keeps a heartbeat, joins the queue with a ranking of its own texts, waits for the answer on the event stream, thinks
 for a moment, and edits a text. Each comes from an address of its own, as behind a proxy, so that the server's limit a
@@ -36,6 +39,7 @@ THINK_S = (1.5, 3.5)
 WARM_S = 60.0
 TYPED_CHARS, TYPED_AT_ONCE = 8_000_000, 8
 UPLOADS, UPLOAD_BYTES = 51, 20_000_000
+LARGE_SESSIONS, LARGE_PASSAGES = 20, 1_000
 IDLE_CONNECTIONS, IDLE_S = 1_000, 20
 START_S = 120
 MOST_VISITORS, MOST_SECONDS = 200, 1_800
@@ -116,7 +120,9 @@ def parse() -> tuple[Options, Path | None]:
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--passages", type=int, default=10)
     parser.add_argument("--benchmark", action="store_true", help="run benchmarks through the API at the same time")
-    parser.add_argument("--hostile", action="store_true", help="one visitor beside them who types and uploads too much")
+    parser.add_argument(
+        "--hostile", action="store_true", help="one visitor beside them who types, ranks and uploads too much"
+    )
     parser.add_argument("--hostile-only", action="store_true", help="measure each kind of hostile visitor, once")
     parser.add_argument("--root", type=Path, default=ROOT, help="folder of the app.py to start, to compare versions")
     parser.add_argument("--json", type=Path)
@@ -237,12 +243,13 @@ async def benchmarks(url: str, end: float, data: Path) -> int:
 
 
 async def hostile_visitor(url: str, end: float) -> int:
-    """Type and upload too much from one address, over and over until the end; returns 0: no benchmark."""
-    event = await counting_event(url)
+    """Type, rank and upload too much from one address, over and over until the end; returns 0: no benchmark."""
+    event, run = await counting_event(url), await ranking_event(url)
     async with httpx.AsyncClient(base_url=url, headers={"X-Forwarded-For": "20.2.0.1"}, timeout=60) as client:
         while time.monotonic() < end:
             with suppress(httpx.HTTPError):
                 await type_much(client, event)
+                await rank_much(client, run)
                 await upload_much(client)
             await asyncio.sleep(1)
     return 0
@@ -251,11 +258,15 @@ async def hostile_visitor(url: str, end: float) -> int:
 async def hostile_kinds(url: str, pid: int, log: Path) -> dict:
     """Measure what each kind costs the server: seconds, memory, answers, and what another visitor gets meanwhile."""
     await wait_for(url)
-    event = await counting_event(url)
+    event, run = await counting_event(url), await ranking_event(url)
     result = {}
     other = {"X-Forwarded-For": "20.3.0.1"}
     async with httpx.AsyncClient(base_url=url, headers={"X-Forwarded-For": "20.2.0.1"}, timeout=300) as client:
-        for name, work in (("typing", type_much(client, event)), ("uploads", upload_much(client))):
+        for name, work in (
+            ("typing", type_much(client, event)),
+            ("rankings", rank_much(client, run)),
+            ("uploads", upload_much(client)),
+        ):
             before, peaks = rss_mb(pid), []
             end = time.monotonic() + 600
             watcher = asyncio.create_task(watch(pid, end, peaks, every_s=0.1))
@@ -281,6 +292,18 @@ async def type_much(client: httpx.AsyncClient, event: dict) -> list[int]:
     headers = {"Content-Type": "application/json"}
     sent = (client.post("/gradio_api/run/predict", content=content, headers=headers) for _ in range(TYPED_AT_ONCE))
     return [answer.status_code for answer in await asyncio.gather(*sent)]
+
+
+async def rank_much(client: httpx.AsyncClient, run: dict) -> list[int]:
+    """Make large rankings, each in a session of its own whose page the server keeps; return how each was answered."""
+    rng = random.Random(0)
+    answers = []
+    for number in range(LARGE_SESSIONS):
+        texts = [f"{sentence(rng)} {number}-{n}" for n in range(LARGE_PASSAGES)]
+        tally = Tally()
+        await rank(client, f"hostile{number:04d}", run, sentence(rng), texts, tally)
+        answers.append(200 if tally.seconds and not tally.errors else 429 if tally.refusals else 0)
+    return answers
 
 
 async def upload_much(client: httpx.AsyncClient) -> list[int]:

@@ -36,7 +36,9 @@ def similarity(encoder: Encoder, file: Path) -> dict[str, float]:
     """Return Spearman's correlation of cosines with the scores that people gave."""
     with file.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-    first, second = (encoder.encode([row[name] for row in rows], Role.QUERY).vectors for name in ("sentence1", "sentence2"))
+    first, second = (
+        encoder.encode([row[name] for row in rows], Role.QUERY).vectors for name in ("sentence1", "sentence2")
+    )
     return {"spearman": float(spearmanr((first * second).sum(axis=1), [float(row["score"]) for row in rows]).statistic)}
 
 

@@ -21,7 +21,7 @@ from sentence_transformers import SentenceTransformer
 
 from bench.encode import machine
 from bench.interactive import open_model
-from bench.limits import flops_of, limit_gflops
+from bench.limits import flops_of, limit_gflops, network_of
 from bench.random_model import random_koe5
 from bench.texts import CORPUS_DECILES, texts_of_lengths, within
 from koe5_demo.encoding.fast.precision import STORED_AS, Precision
@@ -65,7 +65,8 @@ def main(argv: list[str] | None = None) -> None:
     lengths = within(whole, options.tokens)
     texts = texts_of_lengths(lengths, lambda texts: encoder.count_tokens(texts, Role.NONE).tolist())
     counted = encoder.count_tokens(texts, Role.NONE).tolist()
-    limits = limit_gflops(options.device)
+    network = network_of(folder)
+    limits = limit_gflops(options.device, network=network)
     if options.peer:
         seconds, dtype = _peer_seconds(folder, texts, options), options.dtype
     else:
@@ -73,7 +74,7 @@ def main(argv: list[str] | None = None) -> None:
         start = time.perf_counter()
         encoder.encode(texts, Role.NONE)
         seconds, dtype = time.perf_counter() - start, LIMIT_OF.get(encoder.info.dtype, encoder.info.dtype)
-    share = flops_of(counted) / seconds / limits[dtype] / 1e7 if dtype in limits else None
+    share = flops_of(counted, network) / seconds / limits[dtype] / 1e7 if dtype in limits else None
     report = {
         "machine": machine(options.device),
         "limit_gflops": limits,
@@ -83,7 +84,7 @@ def main(argv: list[str] | None = None) -> None:
         "seconds": round(seconds, 2),
         "tokens_per_s": round(sum(counted) / seconds, 1),
         "percent_of_limit": None if share is None else round(share, 1),
-        "whole_suite_s": round(seconds * flops_of(whole) / flops_of(counted), 1),
+        "whole_suite_s": round(seconds * flops_of(whole, network) / flops_of(counted, network), 1),
     }
     print(json.dumps(report, indent=1) if options.format == "json" else _lines(report))
 

@@ -12,7 +12,13 @@ from koe5_demo.words import Language, message
 
 FOLDERS: Final = ("koe5_demo", "assets")
 FILES: Final = ("app.py", "README.md", "requirements.txt", "LICENSE")
-NEEDED: Final = ("app.py", "README.md", "requirements.txt", "koe5_demo/__init__.py", "assets/mini/few-bits-01.safetensors")
+NEEDED: Final = (
+    "app.py",
+    "README.md",
+    "requirements.txt",
+    "koe5_demo/__init__.py",
+    "assets/mini/few-bits-01.safetensors",
+)
 SKIPPED_FOLDERS: Final = frozenset({"__pycache__", ".ipynb_checkpoints"})
 SKIPPED_ENDINGS: Final = (".pyc", ".tmp", ".orig", ".DS_Store")
 LFS_PATTERNS: Final = (

@@ -31,6 +31,8 @@ KNOWN_MODULES: Final = "sentence_transformers."
 PASSAGE_PROMPT_NAMES: Final = ("passage", "document", "corpus")
 SHOWN_NAME: Final = 100
 WEIGHT_FILES: Final = (".safetensors", ".bin")
+SPEEDS: Final = "speeds.json"
+"""File in the data folder that remembers how fast this machine computes in which way."""
 LEAST_WORTH_BYTES: Final = 50_000_000
 """Size of the weights below which a cheaper arithmetic has nothing to win."""
 
@@ -126,7 +128,7 @@ def open_model(
             raise SettingError("bad_option", name=option, value=value, valid=", ".join(valid))
     files = fetch_files(find_source(name), timeout=settings.hub_timeout, on_progress=on_progress)
     device, dtype = zero_gpu.placement(device, dtype, small=name == EMBEDDED_MODEL)
-    return zero_gpu.lend_gpu(_open_files(files, device, dtype, prompts))
+    return zero_gpu.lend_gpu(_open_files(files, device, dtype, prompts, settings.data_dir / SPEEDS))
 
 
 def load_encoder(
@@ -262,7 +264,7 @@ def describe(
     )
 
 
-def _open_files(files: Files, device: str, dtype: str, prompts: GivenPrompts) -> Encoder:
+def _open_files(files: Files, device: str, dtype: str, prompts: GivenPrompts, speeds: Path) -> Encoder:
     refuse_foreign_code(files)
     refuse_pickles(files)
     try:
@@ -273,7 +275,7 @@ def _open_files(files: Files, device: str, dtype: str, prompts: GivenPrompts) ->
             dtype = "fp32"
         described = partial(describe, files, prompts=prompts)
         stamp = partial(with_fingerprint, content=files.content)
-        return open_fast(ModelFiles(files.folder, described, stamp), device, dtype=dtype)
+        return open_fast(ModelFiles(files.folder, described, stamp, speeds), device, dtype=dtype)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
         logger.exception("loading %s failed", files.source.id)
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -6,7 +6,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Final
@@ -33,6 +33,8 @@ KINDS: Final = (PARQUET, *_TEXT_READERS, XLSX)
 """Endings of files that are read, also before `.gz`; of a table that lies there twice the first of these counts."""
 UPLOADED: Final = ("txt", "csv", "tsv", "jsonl", "ndjson", XLSX)
 """What visitors may send: kinds whose size can be known before they are unpacked."""
+PIECE_BYTES: Final = 16_000_000
+"""Size of the pieces that `read_pieces` reads a large file in."""
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _MARKS: Final = (  # UTF-32's begins like UTF-16's, so it comes first
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -54,6 +56,41 @@ def read_file(
     if limits is None and file_kind(path.name) == PARQUET and path.suffix.lower() != GZIP:
         return read_parquet(path, path.name, limits, columns)
     return read_table(_bytes_of(path, limits), path.name, limits, sheet=sheet, columns=columns)
+
+
+def read_pieces(path: Path) -> Iterator[Table]:
+    """Read a file on this machine of any size: one of JSON lines in pieces, so that a corpus is never whole in memory.
+
+    Raises:
+        TableError: As `read_file`; lines are counted through all pieces.
+    """
+    try:
+        whole = path.suffix.lower() not in (".jsonl", ".ndjson") or path.stat().st_size <= PIECE_BYTES
+    except OSError:
+        whole = True
+    if whole:
+        yield read_file(path)
+        return
+    with path.open("rb") as file:
+        n_lines = 0
+        begun = file.readline(PIECE_BYTES)
+        if begun.lstrip().startswith(b"[") or begun.startswith(tuple(mark for mark, _ in _MARKS)):
+            yield read_file(path)
+            return
+        file.seek(0)
+        while block := file.read(PIECE_BYTES) + file.readline():
+            if block.strip():
+                yield _piece(block, path.name, n_lines)
+            n_lines += block.count(b"\n")
+
+
+def _piece(block: bytes, name: str, n_before: int) -> Table:
+    try:
+        return read_table(block, name)
+    except TableError as error:
+        if isinstance(line := error.values.get("line"), int):
+            raise TableError(error.key, **{**error.values, "line": line + n_before}) from error
+        raise
 
 
 def read_table(
@@ -95,22 +132,29 @@ def read_table(
     return replace(_TEXT_READERS[kind](text, name, limits), encoding=encoding)
 
 
-def read_cells(path: Path) -> list[Record]:
+def read_cells(content: Path | bytes, name: str = "", limits: Limits | None = None) -> list[Record]:
     """Return the rows of a delimited file as they are, for one that may have no header: (line, cells), none blank.
 
     A file without tabs is split at blanks, as trec_eval splits it; a CSV file by its own separator.
 
+    Args:
+        content: A file of this machine, or the bytes of one.
+        name: Of the file whose bytes they are.
+        limits: None for the files of whoever runs the program.
+
     Raises:
         TableError: If it cannot be opened or read.
     """
-    text, _ = decode(_unpacked(_bytes_of(path, None), path.name, None), path.name)
+    if isinstance(content, Path):
+        return read_cells(_bytes_of(content, limits), content.name, limits)
+    text, _ = decode(_unpacked(content, name, limits), name)
     lines = _LINE_END.split(text)
     first = next((line for line in lines if line.strip()), "")
-    if TAB not in first and file_kind(path.name) != "csv":
+    if TAB not in first and file_kind(name) != "csv":
         records = [(line, raw.split()) for line, raw in enumerate(lines, start=1)]
     else:
-        separator = TAB if TAB in first else find_separator(text, path.name)
-        records = list(split_records(text, path.name, separator))
+        separator = TAB if TAB in first else find_separator(text, name)
+        records = list(split_records(text, name, separator))
     return [(line, cells) for line, cells in records if any(cell.strip() for cell in cells)]
 
 

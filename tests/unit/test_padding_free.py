@@ -19,9 +19,9 @@ from koe5_demo.encoding.fast.attention import (
     choose_attention,
 )
 from koe5_demo.encoding.fast.dense import (
+    LAYOUTS,
     Int8Dense,
     PlainDense,
-    PrepackedDense,
     int8_works,
     prepacking_works,
     quantize_rows,
@@ -70,6 +70,13 @@ def test_batches_hold_every_place_once_and_at_most_the_bound():
 
 def test_a_text_longer_than_a_batch_gets_its_own():
     assert [batch.tolist() for batch in cut_batches(np.array([3, 100, 4]), 10)] == [[1], [2, 0]]
+
+
+@pytest.mark.parametrize(
+    ("device", "width", "expected"), [("cpu", 384, 256), ("cpu", 1024, 768), ("cuda", 384, 32_768)]
+)
+def test_a_narrow_network_gets_smaller_batches_on_a_processor(device, width, expected):
+    assert padding_free.usual_tokens_per_batch(torch.device(device), width) == expected
 
 
 def test_no_text_makes_no_batch():
@@ -158,14 +165,15 @@ def test_texts_do_not_see_each_other():
     torch.testing.assert_close(both[:4], alone)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("gelu", [True, False])
-def test_a_prepacked_layer_gives_what_torch_gives(gelu):
-    if not prepacking_works(torch.float32):
+def test_a_layer_gives_what_torch_gives_however_its_weight_is_kept(gelu, layout):
+    if "prepacked" in layout and not prepacking_works(torch.float32):
         pytest.skip("no oneDNN here")
     torch.manual_seed(0)
     weight, bias, x = torch.randn(48, 64), torch.randn(48), torch.randn(7, 64)
     with torch.inference_mode():
-        got, expected = PrepackedDense(weight, bias, gelu)(x), PlainDense(weight, bias, gelu)(x)
+        got, expected = LAYOUTS[layout](weight, bias, gelu)(x), PlainDense(weight, bias, gelu)(x)
     torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-5)
 
 

@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
+from koe5_demo.encoding.fast import speeds
+from koe5_demo.encoding.fast.attention import ON_CPU_IN_16_BITS
+from koe5_demo.encoding.fast.dense import LAYOUTS
 from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict, candidates, judge, notice_of
+from koe5_demo.encoding.fast.speeds import Speed
 from koe5_demo.encoding.probes import probes
 from koe5_demo.records import Role
 from koe5_demo.words import Language
@@ -86,6 +90,97 @@ def test_there_are_sixteen_probes_of_varied_length():
 )
 def test_precisions_are_tried_fastest_first_and_end_with_float32(asked, hardware, expected):
     assert [precision.value for precision in candidates(asked, hardware)] == expected
+
+
+@pytest.mark.parametrize(
+    ("costs", "expected"),
+    [
+        ({"fp32": 10, "bf16": 20, "int8": 5}, ["int8", "fp32"]),  # bf16 in name only: emulated
+        ({"fp32": 10, "bf16": 4, "int8": 6}, ["bf16", "int8", "fp32"]),
+        ({"fp32": 10, "bf16": 9, "int8": 9.1}, ["bf16", "fp32"]),  # a tenth or nothing
+        ({"fp32": 10, "bf16": 30, "int8": 40}, ["fp32"]),
+    ],
+)
+def test_auto_tries_what_was_measured_to_be_faster_here(costs, expected):
+    costs = {Precision(name): cost for name, cost in costs.items()}
+    found = candidates("auto", Hardware("cpu", bf16=True, int8=True), costs)
+    assert [precision.value for precision in found] == expected
+
+
+def test_an_arithmetic_that_the_processor_lacks_is_not_tried_whatever_was_measured():
+    costs = {Precision.FP32: 10.0, Precision.BF16: 1.0}
+    assert candidates("auto", Hardware("cpu"), costs) == (Precision.FP32,)
+
+
+# --- speeds ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """What was measured, call by call, instead of a measurement: fp32 takes 10, bf16 takes 4."""
+    calls = []
+    made = {Precision.FP32: Speed("transposed", 10.0), Precision.BF16: Speed("prepacked", 4.0, "runs")}
+
+    def measure(width, n_heads, precisions):
+        calls.append((width, [precision.value for precision in precisions]))
+        return {precision: made[precision] for precision in precisions}
+
+    monkeypatch.setattr(speeds, "measure", measure)
+    return calls
+
+
+def test_speeds_are_measured_once_and_then_remembered(tmp_path, measured):
+    file = tmp_path / "data" / "speeds.json"
+    first = speeds.known_speeds(384, 12, [Precision.FP32], file)
+    both = speeds.known_speeds(384, 12, [Precision.FP32, Precision.BF16], file)
+    assert first == {Precision.FP32: Speed("transposed", 10.0)}
+    assert both == {Precision.FP32: Speed("transposed", 10.0), Precision.BF16: Speed("prepacked", 4.0, "runs")}
+    assert speeds.known_speeds(384, 12, [Precision.BF16], file) == {Precision.BF16: Speed("prepacked", 4.0, "runs")}
+    assert measured == [(384, ["fp32"]), (384, ["bf16"])]
+
+
+def test_another_width_or_processor_is_measured_for_itself(tmp_path, measured, monkeypatch):
+    file = tmp_path / "speeds.json"
+    speeds.known_speeds(384, 12, [Precision.FP32], file)
+    speeds.known_speeds(1024, 12, [Precision.FP32], file)
+    monkeypatch.setattr(speeds, "_processor", lambda: "another")
+    speeds.known_speeds(384, 12, [Precision.FP32], file)
+    assert measured == [(384, ["fp32"]), (1024, ["fp32"]), (384, ["fp32"])]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"a": 1}',
+        '{"a": {"fp32": ["sideways", 1, ""]}}',
+        '{"a": {"fp32": ["plain", 1]}}',
+        '{"a": {"fp99": ["plain", 1, ""]}}',
+        "\x00",
+    ],
+)
+def test_a_file_of_speeds_that_is_not_as_written_is_measured_anew(tmp_path, measured, content):
+    file = tmp_path / "speeds.json"
+    file.write_text(content)
+    assert speeds.known_speeds(384, 12, [Precision.FP32], file) == {Precision.FP32: Speed("transposed", 10.0)}
+    assert speeds.known_speeds(384, 12, [Precision.FP32], file) == {Precision.FP32: Speed("transposed", 10.0)}
+    assert len(measured) == 1
+
+
+def test_a_place_that_cannot_be_written_to_only_costs_the_measurement(tmp_path, measured):
+    (tmp_path / "file").write_text("")
+    for file in (None, tmp_path / "file" / "speeds.json"):
+        assert speeds.known_speeds(384, 12, [Precision.FP32], file) == {Precision.FP32: Speed("transposed", 10.0)}
+    assert len(measured) == 2
+
+
+def test_a_measurement_names_a_layout_for_each_arithmetic():
+    found = speeds.measure(64, 4, [Precision.FP32, Precision.BF16])
+    assert set(found) == {Precision.FP32, Precision.BF16}
+    assert all(speed.layout in LAYOUTS and speed.microseconds > 0 for speed in found.values())
+    assert found[Precision.FP32].attend == ""
+    assert found[Precision.BF16].attend in ON_CPU_IN_16_BITS
 
 
 def test_the_notice_tells_the_numbers():

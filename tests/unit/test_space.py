@@ -108,7 +108,9 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 
 def test_the_patterns_cover_weights_fonts_and_pictures() -> None:
-    assert all(map(lfs_covers, ("assets/mini/few-bits-01.safetensors", "assets/fonts/a.woff2", "assets/screenshot.png")))
+    assert all(
+        map(lfs_covers, ("assets/mini/few-bits-01.safetensors", "assets/fonts/a.woff2", "assets/screenshot.png"))
+    )
     assert not any(map(lfs_covers, ("app.py", "assets/examples.json")))
     assert all(line.endswith("filter=lfs diff=lfs merge=lfs -text") for line in ATTRIBUTES.splitlines())
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from koe5_demo.benchmark.datasets.records import Problems, RetrievalData
+from koe5_demo.benchmark.datasets.stored_texts import MOST_IN_MEMORY, TextsById
 from koe5_demo.errors import DataError
 from koe5_demo.tables import compared, text_of
 
@@ -46,24 +48,26 @@ def assemble(
     """
     documents, n_documents, n_blank = _texts(corpus, f"{name}: corpus", titled=True)
     query_texts, n_queries, n_blank_queries = _texts(queries, f"{name}: queries", titled=False)
-    qrels, n_rows = _qrels(judgements, f"{name}: qrels", _known(query_texts), _known(documents))
-    kept = {query_id: text for query_id, text in query_texts.items() if query_id in qrels}
+    qrels, n_rows = _qrels(judgements, f"{name}: qrels", _known(query_texts.ids), _known(documents.ids))
+    kept = {
+        query_id: text for query_id, text in zip(query_texts.ids, query_texts.texts(), strict=True) if query_id in qrels
+    }
     if not kept:
-        raise DataError("data_no_judged_query", name=name, n=len(query_texts))
-    if not documents:
+        raise DataError("data_no_judged_query", name=name, n=len(query_texts.ids))
+    if not documents.ids:
         raise DataError("data_no_document", name=name)
     used = {query_id: qrels[query_id] for query_id in kept}
-    _require_answers(name, used, documents)
+    _require_answers(name, used, documents.ids)
     problems = Problems(
-        duplicate_documents=n_documents - len(documents),
-        duplicate_queries=n_queries - len(query_texts),
+        duplicate_documents=n_documents - len(documents.ids),
+        duplicate_queries=n_queries - len(query_texts.ids),
         duplicate_judgements=n_rows - sum(len(grades) for grades in qrels.values()),
-        missing_documents=sum(document_id not in documents for grades in used.values() for document_id in grades),
-        missing_queries=sum(query_id not in query_texts for query_id in qrels),
-        unjudged_queries=len(query_texts) - len(kept),
+        missing_documents=sum(document_id not in documents.ids for grades in used.values() for document_id in grades),
+        missing_queries=sum(query_id not in query_texts.ids for query_id in qrels),
+        unjudged_queries=len(query_texts.ids) - len(kept),
         unanswerable_queries=sum(all(grade < 1 for grade in grades.values()) for grades in used.values()),
         blank_rows=n_blank + n_blank_queries,
-        empty_documents=sum(not text for text in documents.values()),
+        empty_documents=documents.n_empty,
         empty_queries=sum(not text.strip() for text in kept.values()),
     )
     return RetrievalData(
@@ -72,8 +76,8 @@ def assemble(
         subset=subset,
         split=split,
         revision=revision,
-        document_ids=tuple(documents),
-        documents=tuple(documents.values()),
+        document_ids=tuple(documents.ids),
+        documents=documents.texts(),
         query_ids=tuple(kept),
         queries=tuple(kept.values()),
         qrels=used,
@@ -83,9 +87,9 @@ def assemble(
     )
 
 
-def _texts(rows: Iterable[Row], where: str, *, titled: bool) -> tuple[dict[str, str], int, int]:
+def _texts(rows: Iterable[Row], where: str, *, titled: bool) -> tuple[TextsById, int, int]:
     """Return texts by id, the last one of equal ids, the number of rows with an id, and that of blank rows."""
-    texts: dict[str, str] = {}
+    texts = TextsById(MOST_IN_MEMORY)
     n = n_blank = 0
     for row in rows:
         if ("_id" not in row and "id" not in row) or "text" not in row:
@@ -96,16 +100,19 @@ def _texts(rows: Iterable[Row], where: str, *, titled: bool) -> tuple[dict[str, 
                 raise DataError("data_blank_id", name=where, n=n + n_blank + 1)
             n_blank += 1
             continue
-        texts[id_] = document_text(title, text) if titled else text
+        texts.add(id_, document_text(title, text) if titled else text)
         n += 1
     return texts, n, n_blank
 
 
-def _known(ids: Iterable[str]) -> Callable[[str], str]:
+def _known(ids: Mapping[str, object]) -> Callable[[str], str]:
     """Return what finds the id that is meant: as it is written, else as it is compared, else the id itself."""
-    exact = set(ids)
-    alike = {_alike(id_): id_ for id_ in exact}
-    return lambda id_: id_ if id_ in exact else alike.get(_alike(id_), id_)
+
+    @lru_cache(maxsize=1)  # most sets need it for no id, and it holds every id a second time
+    def alike() -> dict[str, str]:
+        return {_alike(id_): id_ for id_ in ids}
+
+    return lambda id_: id_ if id_ in ids else alike().get(_alike(id_), id_)
 
 
 def _alike(id_: str) -> str:
@@ -140,7 +147,7 @@ def _grade(text: str, where: str) -> int:
     return int(score)
 
 
-def _require_answers(name: str, qrels: Mapping[str, Mapping[str, int]], documents: Mapping[str, str]) -> None:
+def _require_answers(name: str, qrels: Mapping[str, Mapping[str, int]], documents: Mapping[str, object]) -> None:
     """Refuse a set that can only score 0.00 because its ids do not meet."""
     relevant = [document for grades in qrels.values() for document, grade in grades.items() if grade >= 1]
     if relevant and not any(document in documents for document in relevant):

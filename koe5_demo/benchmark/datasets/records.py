@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -119,7 +119,8 @@ class RetrievalData:
         task: Name of the MTEB task, or the same as `name`.
         subset, split, revision: What was read; revision is a commit, empty for a folder.
         document_ids: Unique.
-        documents: Texts as the model gets them: title and text joined by a blank, as MTEB joins them.
+        documents: Texts as the model gets them: title and text joined by a blank, as MTEB joins them. Those of a large
+            corpus lie on disk (`stored_texts`).
         query_ids: Unique, only judged queries, in stored order.
         queries: Texts.
         qrels: Judgements of the queries above.
@@ -134,7 +135,7 @@ class RetrievalData:
     split: str
     revision: str
     document_ids: tuple[str, ...]
-    documents: tuple[str, ...]
+    documents: Sequence[str]
     query_ids: tuple[str, ...]
     queries: tuple[str, ...]
     qrels: Qrels

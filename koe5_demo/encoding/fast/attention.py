@@ -46,12 +46,13 @@ Attention = Callable[[Tensor, Segments, int], Tensor]
 def attend_runs(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
     """Call torch's fused attention once for each run. Works on every device."""
     width = qkv.shape[1] // 3
-    out = qkv.new_empty(len(qkv), width)
+    parts = []
     for run in segments.runs:
         query, key, value = _heads(qkv, run, n_heads).unbind(0)  # (n_texts, n_heads, length, width of a head)
         mixed = functional.scaled_dot_product_attention(query, key, value)
-        _into(out, run, mixed, n_heads)
-    return out
+        # The kernel for the CPU writes heads side by side already: there this is a view.
+        parts.append(mixed.transpose(1, 2).reshape(run.n_texts * run.length, width))
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def attend_products(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
@@ -108,10 +109,20 @@ def attend_nested(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
     return rows.reshape(len(qkv), -1)
 
 
-def choose_attention(device: torch.device, dtype: torch.dtype, head_width: int) -> Attention:
-    """Return the fastest way for a device and a dtype that works there."""
+ON_CPU_IN_16_BITS: Final[dict[str, Attention]] = {"runs": attend_runs, "products": attend_products}
+"""Which of them is the faster one differs by processor; by the names under which `speeds` remembers it."""
+
+
+def choose_attention(device: torch.device, dtype: torch.dtype, head_width: int, measured: str = "") -> Attention:
+    """Return the fastest way for a device and a dtype that works there.
+
+    Args:
+        device, dtype: Where, and of queries, keys and values.
+        head_width: Of a head.
+        measured: What was the fastest of `ON_CPU_IN_16_BITS`; empty where nothing was measured.
+    """
     if device.type == "cpu":
-        return attend_products if dtype == torch.bfloat16 else attend_runs
+        return ON_CPU_IN_16_BITS[measured or "products"] if dtype == torch.bfloat16 else attend_runs
     if (
         device.type != "cuda" or zero_gpu.ACTIVE
     ):  # ZeroGPU has no GPU yet when the model is loaded: nothing can be tried

@@ -23,6 +23,7 @@ from koe5_demo.encoding.fast.model_folder import ModelFolder, OtherShapeError, r
 from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, StreamedLayers, build_embeddings
 from koe5_demo.encoding.fast.padding_free import ENGINE_NAME, PaddingFreeEncoder
 from koe5_demo.encoding.fast.precision import STORED_AS, Precision
+from koe5_demo.encoding.fast.speeds import UNKNOWN, Speeds, known_speeds
 from koe5_demo.encoding.fast.threads import bound_kernel_cache, set_threads
 from koe5_demo.encoding.fast.weights import FileWeights
 from koe5_demo.encoding.probes import probes
@@ -44,11 +45,13 @@ class ModelFiles:
         folder: Where they lie.
         describe: Tells what the model is; engine, dtype, device and notices are filled in by the engine.
         stamp: Gives a finished description its fingerprint.
+        speeds: File in which speeds measured on this machine are kept; None: measured anew.
     """
 
     folder: Path
     describe: Describe
     stamp: Callable[[ModelInfo], ModelInfo]
+    speeds: Path | None = None
 
 
 def open_fast(files: ModelFiles, device: str = "auto", *, dtype: str = "auto") -> Encoder:
@@ -78,9 +81,15 @@ def open_fast(files: ModelFiles, device: str = "auto", *, dtype: str = "auto") -
 
         return open_reference(files, place, dtype, str(error))
     described = files.describe(folder.shape.width, folder.max_tokens, folder.prompts)
-    opening = _Opening(files, folder, weights, replace(described, engine=ENGINE_NAME, device=str(place)), place)
     # float32 asks the hardware nothing: trying its other instructions takes time.
     tried = (Precision.FP32,) if dtype == "fp32" else guard.candidates(dtype, guard.detect(place))
+    speeds: Speeds = {}
+    if place.type == "cpu":
+        speeds = known_speeds(folder.shape.width, folder.shape.n_heads, tried, files.speeds)
+        costs = {precision: speed.microseconds for precision, speed in speeds.items()}
+        tried = guard.candidates(dtype, guard.detect(place), costs) if dtype == "auto" else tried
+    info = replace(described, engine=ENGINE_NAME, device=str(place))
+    opening = _Opening(files, folder, weights, info, place, speeds)
     return first_that_passes(dtype, tried, opening.build, opening.float32_probes)
 
 
@@ -215,11 +224,15 @@ class _Opening:
     weights: FileWeights
     base: ModelInfo
     device: torch.device
+    speeds: Speeds
 
     def build(self, precision: Precision, notices: Sequence[Notice]) -> PaddingFreeEncoder:
         info = self.files.stamp(replace(self.base, dtype=precision.label, notices=(*self.base.notices, *notices)))
         source = self.weights.all(STORED_AS[precision])
-        encoder = PaddingFreeEncoder.from_weights(source, self.folder, info, self.device, precision=precision)
+        speed = self.speeds.get(precision, UNKNOWN)
+        encoder = PaddingFreeEncoder.from_weights(
+            source, self.folder, info, self.device, precision=precision, speed=speed
+        )
         close_gaps()
         return encoder
 

@@ -1,8 +1,8 @@
-"""Dense layers of the packed network: plain torch, weights laid out beforehand for oneDNN, and int8.
+"""Dense layers of the packed network: plain torch, weights laid out beforehand in three ways, and int8.
 
-Each takes `(T, n_in)` and returns `(T, n_out)`. The two oneDNN forms are operators that torch registers for its own
+Each takes `(T, n_in)` and returns `(T, n_out)`. The oneDNN forms are operators that torch registers for its own
 compiler; `prepacking_works` and `int8_works` try them once and compare, so that a torch without them, or another
-processor, gets the plain form.
+processor, gets the plain form. Which layout is the fastest differs by processor and size: `speeds` measures it.
 """
 
 from __future__ import annotations
@@ -69,6 +69,48 @@ class PrepackedDense:
         """Map `(T, n_in)` to `(T, n_out)`."""
         y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, *self._after)  # noqa: SLF001
         return y
+
+
+class PrepackedDenseThenGelu:
+    """The same, but torch's own GELU afterwards: with AVX2 alone oneDNN's is three times as slow as a pass of its own.
+
+    Arguments as there.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, gelu: bool) -> None:
+        self._product = PrepackedDense(weight, bias, gelu=False)
+        self._gelu = gelu
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map `(T, n_in)` to `(T, n_out)`."""
+        y = self._product(x)
+        return functional.gelu(y) if self._gelu else y
+
+
+class TransposedDense:
+    """torch's own product with the weight kept as (n_in, n_out): the fastest for the few rows of a single query.
+
+    Arguments as there.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, gelu: bool) -> None:
+        self._weight = weight.t().contiguous()
+        self._bias = bias
+        self._gelu = gelu
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map `(T, n_in)` to `(T, n_out)`."""
+        y = torch.addmm(self._bias, x, self._weight)
+        return functional.gelu(y) if self._gelu else y
+
+
+LAYOUTS: Final[dict[str, DenseMaker]] = {
+    "plain": PlainDense,
+    "transposed": TransposedDense,
+    "prepacked": PrepackedDense,
+    "prepacked, then GELU": PrepackedDenseThenGelu,
+}
+"""Ways to keep a weight, by the names under which their speed is remembered; the prepacked ones need oneDNN."""
 
 
 class Int8Dense:

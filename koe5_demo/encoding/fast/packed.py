@@ -19,7 +19,15 @@ from torch.nn import functional
 
 from koe5_demo.encoding import zero_gpu
 from koe5_demo.encoding.fast.attention import SCORES_PER_RUN, Attention, Segments, choose_attention
-from koe5_demo.encoding.fast.dense import Dense, DenseMaker, Int8Dense, PlainDense, PrepackedDense, prepacking_works
+from koe5_demo.encoding.fast.dense import (
+    LAYOUTS,
+    Dense,
+    DenseMaker,
+    Int8Dense,
+    PlainDense,
+    PrepackedDense,
+    prepacking_works,
+)
 from koe5_demo.encoding.token_batches import equal_runs
 from koe5_demo.records import IntArray
 
@@ -58,16 +66,22 @@ class Arithmetic:
         dense: Of the inputs of dense layers; float32 with `int8`, where the layers round by themselves.
         attention: Of queries, keys and values.
         int8: Whether dense layers are `Int8Dense`.
+        layout: How dense layers keep their weights, one of `LAYOUTS`; empty where nothing was measured.
+        attend: One of `ON_CPU_IN_16_BITS`; empty where nothing was measured.
     """
 
     dense: torch.dtype = torch.float32
     attention: torch.dtype = torch.float32
     int8: bool = False
+    layout: str = ""
+    attend: str = ""
 
     def makers(self, device: torch.device) -> tuple[DenseMaker, DenseMaker]:
         """Return the maker of dense layers that feed attention, and that of the others."""
         if self.int8:
             return partial(Int8Dense, out_dtype=self.attention), Int8Dense
+        if self.layout:
+            return LAYOUTS[self.layout], LAYOUTS[self.layout]
         if device.type == "cpu" and prepacking_works(self.dense):
             return PrepackedDense, PrepackedDense
         return PlainDense, PlainDense
@@ -154,7 +168,8 @@ class PackedNetwork:
         self._layers = layers
         self._shape = shape
         self._arithmetic = arithmetic
-        self._attend: Attention = choose_attention(device, arithmetic.attention, shape.width // shape.n_heads)
+        head_width = shape.width // shape.n_heads
+        self._attend: Attention = choose_attention(device, arithmetic.attention, head_width, arithmetic.attend)
         self._add_norm = fused_add_norm(device)
         self._cls = cls
         self.device = device
@@ -217,6 +232,15 @@ def add_norm(
     return normed, normed.to(dtype)
 
 
+def add_norm_in_place(
+    x: Tensor, y: Tensor, weight: Tensor, bias: Tensor, epsilon: float, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Do the same and spoil `y`, the fresh result of a dense layer: its memory is in the cache, a new one's is not."""
+    total = y.add_(x) if y.dtype == x.dtype else x + y
+    normed = functional.layer_norm(total, weight.shape, weight, bias, epsilon)
+    return normed, normed.to(dtype)
+
+
 @lru_cache
 def fused_add_norm(device: torch.device) -> AddNorm:
     """Return `add_norm`, on a GPU as one kernel: there these passes over memory cost as much as a dense layer.
@@ -224,7 +248,7 @@ def fused_add_norm(device: torch.device) -> AddNorm:
     ZeroGPU has no compiler, and where compiling fails nothing is lost but speed.
     """
     if device.type != "cuda" or zero_gpu.ACTIVE:
-        return add_norm
+        return add_norm_in_place if device.type == "cpu" else add_norm
     fused: AddNorm = torch.compile(add_norm, dynamic=True)
     x, y = torch.ones(3, 64, device=device), torch.ones(3, 64, device=device, dtype=torch.bfloat16)
     try:

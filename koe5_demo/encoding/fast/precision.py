@@ -1,12 +1,16 @@
 """In which arithmetic a model should run here, and the guard that a cheaper one must pass.
 
-`auto` tries what the hardware computes natively, fastest first. A cheaper arithmetic is taken only if the 16 probe
-texts of `probes_ko.txt` come out as in float32: no cosine between two of them may move by more than 0.01, and no query
-may rank the passages differently.
+`auto` tries what the hardware computes natively and what `speeds` measured to be faster than float32 here, fastest
+first. A cheaper arithmetic is taken only if the 16 probe texts of `probes_ko.txt` come out as in float32: no cosine
+between two of them may move by more than 0.01, and no query may rank the passages differently.
+
+What an arithmetic costs on whole data sets is measured by `python -m bench.peers` (NDCG@10 and Spearman beside speed);
+`python -m bench.guard` holds the probes' verdict beside it. The bounds: bench/RESULTS.md, "The guard".
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -22,6 +26,8 @@ LARGEST_MOVE: Final = 0.01
 TIE: Final = 0.001
 """Two passages whose float32 cosines to a query are closer than this count as tied: the page shows three digits.
 A new best passage counts whatever the distance."""
+LEAST_SAVING: Final = 0.9
+"""A cheaper arithmetic must take at most this share of float32's time, or it is not worth a rounding."""
 BF16_CAPABILITY: Final = (8, 0)
 FP16_CAPABILITY: Final = (7, 0)
 
@@ -95,19 +101,24 @@ def detect(device: torch.device) -> Hardware:
     return Hardware(device.type)
 
 
-def candidates(asked: str, hardware: Hardware) -> tuple[Precision, ...]:
+def candidates(asked: str, hardware: Hardware, costs: Mapping[Precision, float] | None = None) -> tuple[Precision, ...]:
     """Return the precisions to try, in order; the last is always fp32, which needs no guard.
 
     Args:
         asked: auto, fp32, bf16, fp16 or int8. One that is asked for by name is tried even where it is slow, except
             int8, which cannot run without its instructions.
         hardware: Of the device.
+        costs: Measured time of the same work in each, any unit. `auto` leaves out what does not save a tenth; without
+            a measurement it trusts the hardware.
     """
     native = {Precision.INT8: hardware.int8, Precision.BF16: hardware.bf16}
     if hardware.device == "cuda":
         native[Precision.FP16] = hardware.fp16 and not hardware.bf16
     cheaper = [precision for precision, has in native.items() if has]
     if asked == "auto":
+        if costs:
+            pays = [p for p in cheaper if costs[p] <= LEAST_SAVING * costs[Precision.FP32]]
+            cheaper = sorted(pays, key=lambda precision: costs[precision])
         return (*cheaper, Precision.FP32)
     wanted = Precision(asked)
     if wanted is Precision.FP32 or (wanted is Precision.INT8 and not hardware.int8):

@@ -1,0 +1,186 @@
+"""How fast each arithmetic and each layout of the weights is here: measured on a few products of the model's own size.
+
+A processor's flags do not tell it: some have an arithmetic in name and emulate it, AVX2 alone makes oneDNN's GELU slow,
+and which library wins differs by size. Measuring takes some tenths of a second and is remembered by processor, what
+torch uses of it, torch's version, threads and width.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from koe5_demo.encoding.fast.attention import ON_CPU_IN_16_BITS, Segments
+from koe5_demo.encoding.fast.dense import LAYOUTS, Dense, DenseMaker, Int8Dense, prepacking_works
+from koe5_demo.encoding.fast.precision import Precision
+from koe5_demo.encoding.token_batches import Run
+from koe5_demo.whole_files import whole_file
+
+MLP_FACTOR: Final = 4
+FEW_ROWS: Final = 32
+MANY_ROWS: Final = 256
+WORK: Final = 1 << 28
+"""Multiplications of one product at most, which bounds the rows that a wide network is measured with."""
+ROUNDS: Final = 3
+HELD_BACK: Final = "ONEDNN_MAX_CPU_ISA"
+DTYPES: Final = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
+INT8_LAYOUT: Final = ""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """The fastest way found for an arithmetic.
+
+    Attributes:
+        layout: One of `LAYOUTS`; empty for int8, which has one only.
+        microseconds: For the two products of the feed-forward part, a row of many and a row of few together.
+        attend: One of `ON_CPU_IN_16_BITS`, for what attends in 16 bits.
+    """
+
+    layout: str
+    microseconds: float
+    attend: str = ""
+
+
+UNKNOWN: Final = Speed("", 0.0)
+"""Stands where nothing was measured: the usual ways."""
+
+Speeds = Mapping[Precision, Speed]
+
+
+def known_speeds(width: int, n_heads: int, precisions: Sequence[Precision], file: Path | None) -> Speeds:
+    """Return the speeds of some precisions on this processor, measured where the file does not have them.
+
+    Args:
+        width, n_heads: Of the network.
+        precisions: Which; those that this machine computes natively.
+        file: Where they are remembered; a file that cannot be read or written is done without.
+    """
+    place = f"{_machine()} / width {width} / {n_heads} heads"
+    known = _read(file).get(place, {})
+    missing = [precision for precision in precisions if precision not in known]
+    if missing:
+        known |= measure(width, n_heads, missing)
+        _write(file, place, known)
+    return {precision: known[precision] for precision in precisions}
+
+
+def measure(width: int, n_heads: int, precisions: Sequence[Precision]) -> dict[Precision, Speed]:
+    """Measure the fastest layout of each precision; all take turns, so that a busy moment hurts none alone."""
+    rows = max(FEW_ROWS, min(MANY_ROWS, WORK // (MLP_FACTOR * width * width)))
+    with torch.inference_mode():
+        runs = {(p, layout): _runs(make, p, width, rows) for p in precisions for layout, make in _layouts(p).items()}
+        best = {key: [float("inf")] * 2 for key in runs}
+        for _ in range(ROUNDS):
+            for key, pair in runs.items():
+                best[key] = [min(old, _seconds(run)) for old, run in zip(best[key], pair, strict=True)]
+        attend = _fastest_attention(width, n_heads) if set(precisions) & {Precision.BF16, Precision.INT8} else ""
+    costs = {key: 1e6 * (many / rows + few / FEW_ROWS) for key, (many, few) in best.items()}
+    fastest = {p: min((key for key in costs if key[0] is p), key=lambda key: costs[key]) for p in precisions}
+    in_16_bits = (Precision.BF16, Precision.INT8)
+    return {p: Speed(key[1], round(costs[key], 3), attend if p in in_16_bits else "") for p, key in fastest.items()}
+
+
+def _fastest_attention(width: int, n_heads: int) -> str:
+    """Return which attention takes the least time in bfloat16, for a text of few and one of many tokens together."""
+    inputs = []
+    for rows in (FEW_ROWS, MANY_ROWS):
+        qkv = torch.linspace(-1, 1, rows * 3 * width).view(rows, 3 * width).to(torch.bfloat16)
+        inputs.append((qkv, Segments((Run(0, 1, rows),), torch.tensor([0, rows], dtype=torch.int32), rows)))
+    runs = {
+        name: [partial(attend, qkv, segments, n_heads) for qkv, segments in inputs]
+        for name, attend in ON_CPU_IN_16_BITS.items()
+    }
+    best = {name: [_seconds(run) for run in pair] for name, pair in runs.items()}  # the first calls make kernels
+    for _ in range(ROUNDS):
+        for name, pair in runs.items():
+            best[name] = [min(old, _seconds(run)) for old, run in zip(best[name], pair, strict=True)]
+    return min(best, key=lambda name: best[name][0] / FEW_ROWS + best[name][1] / MANY_ROWS)
+
+
+def _layouts(precision: Precision) -> dict[str, DenseMaker]:
+    if precision is Precision.INT8:
+        return {INT8_LAYOUT: Int8Dense}
+    packs = prepacking_works(DTYPES[precision])
+    return {name: make for name, make in LAYOUTS.items() if packs or "prepacked" not in name}
+
+
+def _runs(make: DenseMaker, precision: Precision, width: int, rows: int) -> tuple[Callable[[], Tensor], ...]:
+    """Return the work of a precision in a layout: on many rows, and on few."""
+    dtype = DTYPES.get(precision, torch.float32)
+
+    def dense(n_in: int, n_out: int, *, gelu: bool) -> Dense:
+        return make(torch.full((n_out, n_in), 1 / n_in, dtype=dtype), torch.zeros(n_out, dtype=dtype), gelu)
+
+    up, down = dense(width, MLP_FACTOR * width, gelu=True), dense(MLP_FACTOR * width, width, gelu=False)
+
+    def both(x: Tensor) -> Tensor:
+        return down(up(x).to(dtype))
+
+    inputs = (torch.linspace(-1, 1, n * width).view(n, width).to(dtype) for n in (rows, FEW_ROWS))
+    runs = tuple(partial(both, x) for x in inputs)
+    for run in runs:  # kernels are made at the first call
+        run()
+    return runs
+
+
+def _seconds(run: Callable[[], Tensor]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def _machine() -> str:
+    """Return what a speed depends on, in words."""
+    parts = (_processor(), torch.backends.cpu.get_cpu_capability(), os.environ.get(HELD_BACK, ""))
+    return " / ".join((*parts, f"torch {torch.__version__}", f"{torch.get_num_threads()} threads"))
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _read(file: Path | None) -> dict[str, dict[Precision, Speed]]:
+    """Return what is remembered; nothing where the file is not as it was written."""
+    try:
+        content = json.loads(file.read_text("utf-8")) if file is not None else {}
+        return {
+            str(place): {Precision(name): _speed(*values) for name, values in speeds.items()}
+            for place, speeds in content.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _speed(layout: str, microseconds: float, attend: str) -> Speed:
+    if layout not in (*LAYOUTS, INT8_LAYOUT) or attend not in (*ON_CPU_IN_16_BITS, ""):
+        raise ValueError(f"no such way: {layout}, {attend}")
+    return Speed(layout, float(microseconds), attend)
+
+
+def _write(file: Path | None, place: str, speeds: Speeds) -> None:
+    if file is None:
+        return
+    content = {
+        place: {p.value: (speed.layout, speed.microseconds, speed.attend) for p, speed in known.items()}
+        for place, known in (_read(file) | {place: dict(speeds)}).items()
+    }
+    with contextlib.suppress(OSError):  # remembering saves a moment; without it nothing is lost
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(file) as out:
+            out.write(json.dumps(content, ensure_ascii=False, indent=1).encode())

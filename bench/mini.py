@@ -3,8 +3,9 @@
     python -m bench.mini --benchmarks ../shared/benchmarks            # retrieval by folder, Spearman by *.tsv
     python -m bench.mini --model runs/mini --only tune-law --only korsts-dev
 
-Retrieval is scored as `python -m koe5_demo benchmark` scores it, similarity by scipy on texts that both carry the query's
-prefix. The training file's own held-out rows are scored by `train --recipe mini`, in its report; speed by `bench.peers`.
+Retrieval is scored as `python -m koe5_demo benchmark` scores it, similarity by scipy on texts that both carry the
+query's prefix. The training file's own held-out rows are scored by `train --recipe mini`, in its report; speed by
+`bench.peers`.
 """
 
 from __future__ import annotations

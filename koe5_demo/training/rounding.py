@@ -149,7 +149,7 @@ def save_few_bits(
         if name.startswith("pooler."):
             continue  # BERT's own pooler is not used, and not trained
         weight: FloatArray = tensor.float().numpy()
-        stored = {name: weight}
+        stored: dict[str, Any] = {name: weight}
         if weight.ndim == MATRIX and not _is_looked_up(name):
             codes, scales = pack(weight, (word_bits or bits) if name == WORDS else bits)
             if not np.array_equal(unpack(codes, scales), weight):

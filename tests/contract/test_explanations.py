@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
-from koe5_demo.catalog import MINI
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.encoding.opening import load_encoder
 from koe5_demo.encoding.sentence_transformer import SentenceTransformerEncoder

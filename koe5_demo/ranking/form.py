@@ -8,7 +8,7 @@ from typing import Final
 
 from koe5_demo import inputs, share
 from koe5_demo.catalog import CATALOG
-from koe5_demo.inputs import Layout, Parsed, Table
+from koe5_demo.inputs import Layout, Parsed
 from koe5_demo.ranking.lexical import BM25
 from koe5_demo.ranking.result import RankingRequest
 from koe5_demo.records import Encoder, Notice, Role
@@ -28,7 +28,6 @@ class FilledForm:
         layout: How that text is parted.
         file: An uploaded file that is used in place of the passage box.
         column: The chosen column of the file.
-        shown_columns: Other columns of it that are shown beside the passages.
         windows, without_prompts, compare_with: As in `RankingRequest`.
         model: Name of the model that is to rank.
     """
@@ -38,7 +37,6 @@ class FilledForm:
     layout: Layout = Layout.BLOCKS
     file: Path | None = None
     column: str | None = None
-    shown_columns: tuple[str, ...] = ()
     windows: bool = False
     without_prompts: bool = False
     compare_with: str = ""
@@ -51,8 +49,7 @@ def ranking_request(form: FilledForm, limits: Limits) -> RankingRequest:
     Raises:
         InputError: If something is missing, broken or beyond a limit.
     """
-    table = None if form.file is None else inputs.read_file(form.file, limits)
-    queries, passages = _texts(form, table, limits)
+    queries, passages = read_texts(form, limits)
     return RankingRequest(
         queries=queries.texts,
         passages=passages.texts,
@@ -64,7 +61,6 @@ def ranking_request(form: FilledForm, limits: Limits) -> RankingRequest:
         model=form.model,
         notices=tuple(inputs.check(queries, passages, limits)),
         places=passages.places,
-        columns={} if table is None else _columns(form, table, passages),
     )
 
 
@@ -74,14 +70,11 @@ def read_texts(form: FilledForm, limits: Limits) -> tuple[Parsed, Parsed]:
     Raises:
         InputError: If the file cannot be read.
     """
-    return _texts(form, None if form.file is None else inputs.read_file(form.file, limits), limits)
-
-
-def _texts(form: FilledForm, table: Table | None, limits: Limits) -> tuple[Parsed, Parsed]:
     queries = inputs.parse_text(form.queries, Layout.LINES)
-    if table is None:
+    if form.file is None:
         passages = inputs.parse_text(form.passages, form.layout)
         return queries, replace(passages, notices=(*_lines_in_one(passages, form.layout), *passages.notices))
+    table = inputs.read_file(form.file, limits)
     passages = table.texts(form.column, limits)
     told = (Notice("notice_encoding", {"name": table.name, "encoding": table.encoding}),) if table.encoding else ()
     return queries, replace(passages, notices=(*told, *passages.notices))
@@ -138,13 +131,6 @@ def form_of(state: share.SharedState) -> FilledForm:
         compare_with=compare_with if compare_with in (*CATALOG, BM25) else "",
         model=state.model,
     )
-
-
-def _columns(form: FilledForm, table: Table, passages: Parsed) -> dict[str, tuple[str, ...]]:
-    """Return the columns that are shown beside the passages, with the values of the rows that hold one."""
-    rows = [table.rows[passages.place(index)] for index in range(len(passages.texts))]
-    places = {name: table.find(name) for name in form.shown_columns if name != form.column}
-    return {name: tuple(row[place] for row in rows) for name, place in places.items() if place is not None}
 
 
 def _lines_in_one(passages: Parsed, layout: Layout) -> tuple[Notice, ...]:

@@ -49,8 +49,6 @@ class RankingRequest:
         model: The name that the model was asked for by.
         notices: What is to be known about how the texts were read.
         places: Where each passage stood in its file, from 0, if blank rows of it were left out; else None.
-        columns: Other columns of that file by name, an id or a title, with a value a passage; they are shown and
-            exported beside it.
     """
 
     queries: Sequence[str]
@@ -64,7 +62,6 @@ class RankingRequest:
     model: str = ""
     notices: tuple[Notice, ...] = ()
     places: tuple[int, ...] | None = None
-    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def second_model(self) -> str:

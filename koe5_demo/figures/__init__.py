@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from koe5_demo.figures.bars import grouped_bars, ranked_bars
 from koe5_demo.figures.calibration import Mark, Spread, calibration_strip
 from koe5_demo.figures.heatmaps import FIXED_SCALE, Scale, heatmap, stretched_scale, word_heatmap
 from koe5_demo.figures.labels import label, shown_name
@@ -14,10 +13,8 @@ __all__ = [
     "Scale",
     "Spread",
     "calibration_strip",
-    "grouped_bars",
     "heatmap",
     "label",
-    "ranked_bars",
     "score_scatter",
     "shown_name",
     "stretched_scale",

@@ -128,6 +128,8 @@ def _query_json(result: RankingResult, query: int, top_k: int | None) -> dict[st
 def _hit_json(result: RankingResult, query: int, hit: Hit) -> dict[str, Any]:
     """Return where the passage stood among all that were given, and what was asked for beside the ranking itself."""
     extra: dict[str, Any] = {"index": result.comparison.place(hit.index)}
+    if result.request.columns:
+        extra["columns"] = {name: values[hit.index] for name, values in result.request.columns.items()}
     left, right = TextRef(Role.QUERY, query), TextRef(Role.PASSAGE, hit.index)
     window = result.best_window(right, left)
     if result.windowed is not None:
@@ -265,7 +267,10 @@ def extra_columns(result: RankingResult) -> dict[str, Callable[[int, Hit], str]]
         strongest = sorted(pairs, key=lambda pair: -abs(pair[0]))[:SHOWN_WORDS]
         return defuse(", ".join(f"{unit.text} {value:+.4f}" for value, unit in strongest))
 
-    columns: dict[str, Callable[[int, Hit], str]] = {}
+    def of_file(values: Sequence[str]) -> Callable[[int, Hit], str]:
+        return lambda _, hit: defuse(values[hit.index])
+
+    columns = {defuse(name): of_file(values) for name, values in result.request.columns.items()}
     if result.windowed is not None:
         columns["window"] = window
     if result.without_prompts is not None:

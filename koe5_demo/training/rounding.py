@@ -128,7 +128,9 @@ def _in_float32(_module: nn.Module, arguments: tuple[dict[str, Tensor]]) -> None
     features["token_embeddings"] = features["token_embeddings"].float()
 
 
-def save_few_bits(model: SentenceTransformer, base: Path, folder: Path, bits: int, word_bits: int | None = None) -> None:
+def save_few_bits(
+    model: SentenceTransformer, base: Path, folder: Path, bits: int, word_bits: int | None = None
+) -> None:
     """Write a model whose matrices are rounded already: its words and its layers, beside the small files of its base.
 
     Raises:

@@ -130,7 +130,7 @@
         (head) => head.style.getPropertyValue(place) === style.getPropertyValue(place) && head.title,
       );
     const [row, column] = [side("rowheader", "--r"), side("columnheader", "--c")];
-    const name = (head) => head.querySelector("b").textContent;
+    const name = (head) => head.querySelector("strong").textContent;
     line.textContent = `${name(row)} × ${name(column)} = ${cell.dataset.score} · ${column.title}`;
   };
 
@@ -241,7 +241,7 @@
     const press = on("[data-press]");
     if (press) document.querySelector(press.dataset.press)?.click();
     const fold = on("[data-fold]");
-    if (fold) fold.setAttribute("aria-expanded", document.body.classList.toggle("k-unfolded"));
+    if (fold) fold.setAttribute("aria-expanded", document.querySelector("#form-side").classList.toggle("k-unfolded"));
   });
   document.addEventListener("change", (event) => {
     if (event.isTrusted && event.target.closest?.("#language")) keepChoice("koe5-language", event.target.value);

@@ -22,7 +22,7 @@ from koe5_demo.tables.delimited import GUARDED
 from koe5_demo.words import Language, message
 
 MODEL_COLUMNS: Final = ("model", "revision", "engine", "dtype", "device")
-RANKING_COLUMNS: Final = ("query", "rank", "index", "score", "tokens", "truncated", "passage", *MODEL_COLUMNS)
+RANKING_COLUMNS: Final = ("query", "rank", "index", "number", "score", "tokens", "truncated", "passage", *MODEL_COLUMNS)
 SHOWN_WORDS: Final = 5
 BYTE_ORDER_MARK: Final = "\ufeff"
 FORMULA: Final = re.compile(GUARDED)
@@ -243,6 +243,7 @@ def ranking_csv(result: RankingResult, top_k: int | None = None) -> str:
                 defuse(text),
                 hit.rank,
                 result.comparison.place(hit.index),
+                result.comparison.place(hit.index) + 1,  # as the page counts
                 f"{hit.score:.6f}",
                 hit.tokens,
                 hit.truncated,
@@ -267,10 +268,7 @@ def extra_columns(result: RankingResult) -> dict[str, Callable[[int, Hit], str]]
         strongest = sorted(pairs, key=lambda pair: -abs(pair[0]))[:SHOWN_WORDS]
         return defuse(", ".join(f"{unit.text} {value:+.4f}" for value, unit in strongest))
 
-    def of_file(values: Sequence[str]) -> Callable[[int, Hit], str]:
-        return lambda _, hit: defuse(values[hit.index])
-
-    columns = {defuse(name): of_file(values) for name, values in result.request.columns.items()}
+    columns = _file_columns(result)
     if result.windowed is not None:
         columns["window"] = window
     if result.without_prompts is not None:
@@ -286,6 +284,16 @@ def extra_columns(result: RankingResult) -> dict[str, Callable[[int, Hit], str]]
     if result.explanations:
         columns["strongest_words"] = words
     return columns
+
+
+def _file_columns(result: RankingResult) -> dict[str, Callable[[int, Hit], str]]:
+    """Return the columns of the visitor's own file; one that has the name of one of ours is told apart."""
+
+    def maker(values: Sequence[str]) -> Callable[[int, Hit], str]:
+        return lambda _, hit: defuse(values[hit.index])
+
+    given = result.request.columns.items()
+    return {defuse(f"file_{name}" if name in RANKING_COLUMNS else name): maker(values) for name, values in given}
 
 
 def _map_columns(result: RankingResult, found: TextMap) -> dict[str, Callable[[int, Hit], str]]:

@@ -1039,7 +1039,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "model_downloading_start": ("{id}: 허브에 연결하는 중입니다.", "{id}: contacting the hub."),
     "model_loading": ("{id}: 불러오는 중입니다.", "{id}: loading."),
-    "model_ready": ("{id}: 사용할 수 있습니다.", "{id}: ready."),
+    "model_ready": ("{id}가 답합니다.", "{id} answers."),
+    "model_ready_embedded": ("내장 모델 {id}가 답합니다.", "The embedded model {id} answers."),
+    "model_ready_wanted": ("{id}를 쓸 수 있습니다.", "{id} is ready."),
     "model_meanwhile": (
         "그동안 내장 모델 mini가 답합니다. mini는 KoE5가 아닙니다.",
         "Meanwhile the embedded model mini answers. mini is not KoE5.",
@@ -1066,8 +1068,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "layout_lines": ("줄바꿈", "line breaks"),
     "layout_blocks": ("빈 줄", "blank lines"),
     "file": (
-        "파일에서 문단 읽기 (.txt .csv .tsv .jsonl, 최대 {mb:g}MB)",
-        "Read passages from a file (.txt .csv .tsv .jsonl, up to {mb:g} MB)",
+        "파일에서 읽기 · csv tsv txt jsonl xlsx, {mb:g}MB까지",
+        "From a file · csv tsv txt jsonl xlsx, up to {mb:g} MB",
     ),
     "drop": ("파일을 끌어다 놓거나 눌러서 선택", "Drop a file here or press to choose"),
     "column": ("문단이 있는 열", "Column with the passages"),
@@ -1085,7 +1087,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "Passages · up to {limit:,}, {chars:,} characters each",
     ),
     "compare_with": ("함께 볼 순위", "Rank with, too"),
-    "windows_short": ("긴 문단은 나누어 가장 높은 구간으로", "Score long passages by their best window"),
     "share_short": ("공유", "Share"),
     "edit_input": ("입력 고치기", "Edit the input"),
     "fold": ("문단 {n:,}개", "{n:,} passages"),
@@ -1128,8 +1129,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "choice_downloading": ("{id} · 내려받는 중", "{id} · downloading"),
     "choice_loading": ("{id} · 여는 중", "{id} · loading"),
     "choice_unreachable": ("{id} · 지금은 쓸 수 없음", "{id} · not available now"),
-    "answers_now": ("{id}가 답합니다.", "{id} answers."),
-    "answers_mini": ("내장 모델 mini가 답합니다.", "The embedded model mini answers."),
     # What a visitor reads of an error whose whole text is for the operator; that text stands under "details".
     "hub_unreachable_short": (
         "모델 허브에 연결할 수 없어 {name} 모델을 받지 못했습니다.",

@@ -111,12 +111,9 @@ def _readable_on(colour: str) -> str:
 
 
 def _luminance(colour: str) -> float:
-    shares = (channel / 255 for channel in _channels(colour))
-    red, green, blue = (
-        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4  # sRGB's own curve
-        for share in shares
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    shares = np.array(_channels(colour)) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)  # noqa: PLR2004 sRGB's curve
+    return float(linear @ (0.2126, 0.7152, 0.0722))
 
 
 def _channels(colour: str) -> tuple[int, ...]:

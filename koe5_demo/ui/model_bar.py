@@ -15,6 +15,7 @@ from koe5_demo.ui.boundary import PLAIN, Words, for_visitors, guarded, label
 from koe5_demo.words import Language, message
 
 TICK_SECONDS: Final = 1.0
+GIGABYTE_MB: Final = 1_000
 KINDS: Final = {Phase.READY: "ok", Phase.FAILED: "bad"}
 
 
@@ -70,7 +71,7 @@ def build_model_bar(host: ModelHost, words: Words, language: gr.Radio) -> ModelB
         state = _focus(host, chosen)
         can_switch = state.phase is Phase.READY and chosen != host.wanted and state.id == host.wanted
         told: dict[Any, Any] = {
-            banner: _banner(host, state, chosen, tongue),
+            banner: _banner(state, chosen, tongue),
             switch: gr.update(visible=can_switch, value=message("model_switch", tongue, id=host.wanted)),
             retry: gr.update(visible=state.phase is Phase.FAILED),
             timer: gr.Timer(active=not state.settled),
@@ -89,7 +90,7 @@ def build_model_bar(host: ModelHost, words: Words, language: gr.Radio) -> ModelB
 
 
 def model_choices(host: ModelHost, language: Language) -> list[tuple[str, str]]:
-    """Return the models with their names, and what stands between a visitor and one that is not ready: see `_choice`."""
+    """Return the models as they are offered: with what stands between a visitor and one that is not ready."""
     reachable = all(host.state(name).phase is not Phase.FAILED for name in (host.wanted, *CATALOG))
     return [(_choice(host.state(name), language, reachable=reachable), name) for name in host.names]
 
@@ -113,7 +114,7 @@ def _choice(state: ModelState, language: Language, *, reachable: bool) -> str:
 
 
 def _size(mb: int) -> str:
-    return f"{mb / 1_000:.1f} GB" if mb >= 1_000 else f"{mb} MB"
+    return f"{mb / GIGABYTE_MB:.1f} GB" if mb >= GIGABYTE_MB else f"{mb} MB"
 
 
 def model_line(state: ModelState, language: Language) -> str:
@@ -129,7 +130,8 @@ def model_line(state: ModelState, language: Language) -> str:
         if spec is None or spec.hub_id is None:
             return message("model_absent_plain", language, id=state.id)
         return message("model_absent", language, id=state.id, mb=spec.download_mb)
-    return message(f"model_{state.phase.value}", language, id=state.id)
+    key = "model_ready_wanted" if state.phase is Phase.READY else f"model_{state.phase.value}"
+    return message(key, language, id=state.id)
 
 
 def _focus(host: ModelHost, chosen: str) -> ModelState:
@@ -140,8 +142,10 @@ def _focus(host: ModelHost, chosen: str) -> ModelState:
     return state
 
 
-def _banner(host: ModelHost, state: ModelState, chosen: str, language: Language) -> str:
+def _banner(state: ModelState, chosen: str, language: Language) -> str:
     line = model_line(state, language)
+    if state.phase is Phase.READY and chosen == state.id:
+        line = message("model_ready_embedded" if chosen == EMBEDDED_MODEL else "model_ready", language, id=state.id)
     serves_meanwhile = state.phase is not Phase.READY and chosen == EMBEDDED_MODEL
     detail = message("model_meanwhile", language) if serves_meanwhile else ""
     percent = 100 * state.done / state.total if state.phase is Phase.DOWNLOADING and state.total else None

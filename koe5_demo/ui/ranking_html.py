@@ -114,7 +114,7 @@ def heatmap(result: RankingResult, drawing: HeatmapDrawing, query: int, language
 
 def heatmap_tools(drawing: HeatmapDrawing, look: HeatmapLook, language: Language) -> str:
     """Return the printed colour scale, and the choices of how the heatmap is looked at."""
-    groups = [
+    groups: list[tuple[str, str, dict[Any, str]]] = [
         ("scale", look.scale.value, {ScaleChoice.STRETCHED: "scale_stretched", ScaleChoice.FIXED: "scale_fixed"}),
         ("order", look.order.value, {HeatmapOrder.GIVEN: "order_given", HeatmapOrder.RANK: "order_rank"}),
         ("view", look.view.value, {HeatmapView.CROSS: "view_cross", HeatmapView.PAIRS: "view_pairs"}),
@@ -278,7 +278,8 @@ def map_table(result: RankingResult, language: Language) -> str:
 
 def _two_decimals(score: float) -> str:
     """Return a score as it stands in a cell: 0.71, −0.03, and 1 without decimals."""
-    return "1" if score >= 0.995 else f"{score:.2f}".replace("-0.00", "0.00").replace("-", "−")  # noqa: RUF001 a minus
+    shown = f"{score:.2f}".replace("-0.00", "0.00").replace("-", "−")
+    return "1" if shown == "1.00" else shown
 
 
 def _window(found: BestWindow) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""The right half of the ranking tab: everything that one result is shown as, the score of one pair taken apart included.
+"""The right half of the ranking tab: everything that one result is shown as, and one score taken apart.
 
-What belongs to the look of a result (the chosen query, the heatmap's scale, the picked pair) is pressed in HTML and comes
-back through `Bridges` as text: buttons that gradio does not know need no list of choices on the server.
+What belongs to the look of a result (the chosen query, the heatmap's scale, the picked pair) is pressed in HTML and
+comes back through `Bridges` as text: such buttons need no list of choices on the server, which a restart would lose.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 import gradio as gr
@@ -70,13 +70,13 @@ class Shown:
     result: RankingResult
     asked: FilledForm
     query: int = 0
-    look: HeatmapLook = HeatmapLook()
+    look: HeatmapLook = field(default_factory=HeatmapLook)
     picked: str = ""
 
     def pressed(self, what: str) -> Shown:
-        """Return what is looked at after a press of "query:2", "scale:fixed" or "pair:close"; of anything else, the same.
+        """Return what is looked at after a press of "query:2", "scale:fixed" or "pair:close"; after others, the same.
 
-        With a query come its own best passage's reasons, where reasons are open.
+        With a query come the reasons of its own best passage, where reasons are open.
         """
         name, _, value = what.partition(":")
         if what == CLOSE_PAIR:
@@ -207,17 +207,16 @@ class RankingResults:
         }
 
     def show_pair(self, shown: Shown | None, host: ModelHost, language: Language) -> dict[Any, Any]:
-        """Return why the picked pair has its score; without token vectors a word on that, and without a pair nothing."""
+        """Return why the picked pair has its score; a word where the model cannot tell, and nothing without a pair."""
         pair = None if shown is None else shown.pair
         if shown is None or pair is None:
             return {self.pair_box: gr.update(visible=False)}
         try:
             explained = draw_pair(shown.result, *pair, host.encoder(shown.result.model), language)
         except InputError as error:
-            told = render.line(error.text(language), language)
             return {
                 self.pair_box: gr.update(visible=True),
-                self.pair: told,
+                self.pair: render.no_pair(error.text(language), language),
                 self.word_plot: gr.update(visible=False),
                 self.word_table: "",
             }

@@ -224,7 +224,8 @@ def _then_look(event: Any) -> Any:
 
 
 def _wire_results(events: RankingEvents, language: gr.Radio) -> None:
-    results, kept = events.results, {events.shown, language}
+    results = events.results
+    kept: set[Any] = {events.shown, language}
     explain: dict[str, Any] = {
         "fn": guarded(events.on_explain),
         "inputs": kept,

@@ -35,7 +35,7 @@ def notices(items: Sequence[Notice], language: Language, *, warning: str = "") -
 def banner(
     line: str, detail: str, kind: str, language: Language, *, percent: float | None = None, cause: str = ""
 ) -> str:
-    """Return the strip that tells how far the model is; `kind` is ok, busy or bad, and the cause of a fault is folded."""
+    """Return the strip that tells how far the model is; `kind` is ok, busy or bad, the cause of a fault is folded."""
     return render_template("banner.html", language, line=line, detail=detail, kind=kind, percent=percent, cause=cause)
 
 
@@ -87,6 +87,11 @@ def header(language: Language) -> str:
 def footer(language: Language) -> str:
     """Return the line at the page's foot: where texts go, how programs call, whose model it is."""
     return render_template("footer.html", language)
+
+
+def no_pair(text: str, language: Language) -> str:
+    """Return what stands in place of a score's reasons where there are none."""
+    return render_template("no_pair.html", language, text=text)
 
 
 def phone_bar(language: Language) -> str:

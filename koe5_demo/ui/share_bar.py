@@ -39,7 +39,7 @@ class ShareBar:
 
 
 def build_share_bar(words: Words, copy: gr.Button) -> ShareBar:
-    """Lay out the buttons for state files; `copy` stands beside the form's own. Must be called inside a gr.Blocks context."""
+    """Lay out the buttons for state files; `copy` stands in the form. Must be called inside a gr.Blocks context."""
     with gr.Row(elem_classes="k-share"):
         save = words.make(gr.Button, {"value": label("share_file")}, size="sm", elem_id="share-file")
         opened = words.make(

@@ -196,8 +196,8 @@ def run_rank(options: argparse.Namespace, settings: Settings) -> int:
         places=passages.places,
     )
     encoder = open_model(options, settings)
-    named = {"model": request.second_model, "query_prompt": None, "passage_prompt": None}
-    second = open_model(argparse.Namespace(**vars(options) | named), settings) if request.second_model else None
+    name, how = request.second_model, ModelOptions(options.device, options.dtype)
+    second = open_named(name, settings, how, on_progress=_bar(name)) if name else None
     measured = load_calibration(encoder.info, settings) if request.calibration else None
     result = rank_all(request, encoder, second_encoder=second, calibration=measured, on_progress=_bar("rank"))
     _tell_all(result.notices, settings)

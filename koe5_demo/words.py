@@ -208,8 +208,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "The model {name} is not ready yet. Try again shortly, or choose another model.",
     ),
     "missing_extra": (
-        "이 기능에는 {package} 패키지가 필요합니다: pip install -r {requirements}",
-        "This needs the package {package}: pip install -r {requirements}",
+        "이 기능에는 {package} 패키지가 필요합니다: pip install -r requirements-{extra}.txt "
+        "(pip로 설치해 쓴다면 pip install 'koe5-demo[{extra}]')",
+        "This needs the package {package}: pip install -r requirements-{extra}.txt "
+        "(pip install 'koe5-demo[{extra}]' where this program was installed by pip)",
     ),
     # --- settings --------------------------------------------------------------------------------------------------
     "bad_setting": (
@@ -758,9 +760,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "endpoint_model_changed": (
         "임베딩 서버 {url}의 모델이 바뀌었습니다(전: {before}, 지금: {after}). 두 모델의 벡터를 섞지 않으려고 멈췄습니다. "
-        "지금 모델을 쓰려면 다시 여세요.",
+        "다시 실행하면 지금 모델로 엽니다.",
         "The model of the embedding server {url} has changed (before: {before}, now: {after}). Stopped, so that vectors "
-        "of two models do not mix. Open it again to use the model of now.",
+        "of two models do not mix. Run again to use the model of now.",
     ),
     "endpoint_note_called": (
         "서버는 자기 모델을 {name!r}이라고 부릅니다.",

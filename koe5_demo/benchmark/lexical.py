@@ -27,7 +27,7 @@ def kiwi_morphemes(texts: Sequence[str]) -> list[list[str]]:
     try:
         kiwi = importlib.import_module("kiwipiepy").Kiwi()
     except ImportError as error:
-        raise MissingExtraError("missing_extra", package="kiwipiepy", requirements="requirements-kiwi.txt") from error
+        raise MissingExtraError("missing_extra", package="kiwipiepy", extra="kiwi") from error
     tokenized: Any = kiwi.tokenize([compared(text) for text in texts])
     return [
         [f"{token.form.lower()}/{token.tag[0]}" for token in tokens if token.tag.startswith(_CONTENT_TAGS)]

@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -21,8 +20,8 @@ from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
 from koe5_demo.encoding import opening, zero_gpu
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.encoding.endpoint import is_endpoint, shown_name
-from koe5_demo.errors import DemoError, ModelLoadError, UnknownModelError
-from koe5_demo.records import Encoded, Encoder, Notice, OnProgress, Role, TokenVectors
+from koe5_demo.errors import DemoError, EndpointError, ModelLoadError, UnknownModelError
+from koe5_demo.records import Encoded, Encoder, Notice, OnProgress, Role
 from koe5_demo.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -83,8 +82,7 @@ class ModelHost:
         self._load_lock = Lock()
         self._states: dict[str, ModelState] = {}
         self._under_way: dict[str, Event] = {}
-        self._encoders: OrderedDict[str, _Counted] = OrderedDict()
-        self._n_running = 0
+        self._encoders: OrderedDict[str, CachingEncoder] = OrderedDict()
 
     @property
     def wanted(self) -> str:
@@ -95,11 +93,6 @@ class ModelHost:
     def names(self) -> list[str]:
         """Return the models a visitor may choose: the operator's first, then the catalog."""
         return list(dict.fromkeys([self.wanted, *CATALOG]))
-
-    @property
-    def n_running(self) -> int:
-        """Return how many calls of this host's encoders are under way; long runs let them go first."""
-        return self._n_running
 
     def start(self) -> None:
         """Say that the embedded and the wanted model are coming; on ZeroGPU, load them.
@@ -159,7 +152,7 @@ class ModelHost:
         if name == self.wanted:
             return encoder
         told = Notice("notice_stand_in", {"wanted": shown_name(self.wanted), "name": name})
-        return _Counted(self, encoder.inner, self._cache, notices=(told,))
+        return CachingEncoder(encoder.inner, self._cache, (told,))
 
     def encoder(self, name: str) -> CachingEncoder:
         """Return a model that is ready, and mark it as used. The embedded one is waited for: it is there in seconds.
@@ -201,17 +194,6 @@ class ModelHost:
     def ready_encoder(self, name: str) -> Encoder | None:
         """Return a model if it is ready, else None; it does not count as used."""
         return self._encoders.get(name)
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Count what happens inside as work under way."""
-        with self._lock:
-            self._n_running += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._n_running -= 1
 
     def _begin(self, name: str) -> Event:
         """Return the event of a model that is under way, a new one for a model that is not, a set one if it is ready.
@@ -272,7 +254,7 @@ class ModelHost:
         return report
 
     def _keep(self, name: str, inner: Encoder) -> None:
-        encoder = _Counted(self, inner, self._cache)
+        encoder = _Served(inner, self._cache, lambda: self._let_go(name))
         if not zero_gpu.ACTIVE:
             self._warm_up(encoder)
         with self._lock:
@@ -285,27 +267,33 @@ class ModelHost:
                 del self._encoders[oldest]
                 self._states[oldest] = ModelState(oldest, Phase.ABSENT)
 
+    def _let_go(self, name: str) -> None:
+        """Forget a model and open it anew: behind its address stands another one now."""
+        with self._lock:
+            self._encoders.pop(name, None)
+            self._states[name] = ModelState(name, Phase.ABSENT)
+        self._begin(name)
+
     def _set(self, state: ModelState) -> None:
         with self._lock:
             self._states[state.id] = state
 
 
-class _Counted(CachingEncoder):
-    """A host's encoder: what runs in it is counted."""
+class _Served(CachingEncoder):
+    """A host's encoder that is given up as soon as its server says that the model is another one."""
 
-    def __init__(self, host: ModelHost, inner: Encoder, cache: VectorCache, notices: Sequence[Notice] = ()) -> None:
-        super().__init__(inner, cache, notices)
-        self._host = host
+    def __init__(self, inner: Encoder, cache: VectorCache, give_up: Callable[[], None]) -> None:
+        super().__init__(inner, cache)
+        self._give_up = give_up
 
     def encode(self, texts: Sequence[str], role: Role, *, on_progress: OnProgress | None = None) -> Encoded:
-        """Encode through the cache."""
-        with self._host.running():
+        """Encode through the cache; see the parent."""
+        try:
             return super().encode(texts, role, on_progress=on_progress)
-
-    def encode_tokens(self, text: str, role: Role) -> TokenVectors:
-        """Take a vector apart."""
-        with self._host.running():
-            return super().encode_tokens(text, role)
+        except EndpointError as error:
+            if error.key == "endpoint_model_changed":
+                self._give_up()
+            raise
 
 
 def _is_arithmetic(wanted: str, label: str) -> bool:

@@ -22,7 +22,6 @@ from koe5_demo.training.recipe import KOE5_RECIPE, MINI_RECIPE, Recipe, Run
 from koe5_demo.words import Language
 
 RECIPES: Final = {"koe5": KOE5_RECIPE, "mini": MINI_RECIPE}
-REQUIREMENTS: Final = "requirements-train.txt"
 PACKAGES: Final = ("torch", "sentence_transformers", "datasets", "accelerate", "pyarrow", "tensorboard")
 NEGATIVES: Final = ("auto", "require", "ignore")
 FORMATS: Final = ("text", "json")
@@ -166,7 +165,7 @@ def require_packages(packages: tuple[str, ...]) -> None:
     """
     for package in packages:
         if find_spec(package) is None:
-            raise MissingExtraError("missing_extra", package=package.replace("_", "-"), requirements=REQUIREMENTS)
+            raise MissingExtraError("missing_extra", package=package.replace("_", "-"), extra="train")
 
 
 def given_values(args: argparse.Namespace) -> dict[Option, Any]:

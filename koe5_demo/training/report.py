@@ -10,9 +10,10 @@ from typing import Any, Final
 import torch
 from sentence_transformers import SentenceTransformer
 
+from koe5_demo.catalog import CATALOG
 from koe5_demo.training.data.triplets import Triplets
 from koe5_demo.training.place import Place
-from koe5_demo.training.recipe import Run, departures
+from koe5_demo.training.recipe import WHEEL_BASE, WHEEL_BASE_MODEL, Run, departures
 from koe5_demo.training.rounding import save_few_bits, store_rounding
 from koe5_demo.training.run_folder import REPORT_FILE, plain_values, write_json
 from koe5_demo.training.trainer import RecipeTrainer
@@ -43,6 +44,7 @@ def build_report(
         "dtype": "bfloat16" if begun["bf16"] else "float32",
         "mini_batch_size": run.mini_batch_size,
         "steps": trainer.state.global_step,
+        "epochs_done": round(trainer.state.epoch or 0.0, 4),
         "seconds_of_this_process": round(seconds, 2),
         "steps_of_this_process": n_steps,
         "rows_per_second": round(n_rows / max(seconds, 1e-9), 2),
@@ -72,8 +74,7 @@ FRONT: Final = """---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
 language: [ko]
-base_model: {base}
-tags: [sentence-transformers, sentence-similarity, feature-extraction, retrieval]
+{base}tags: [sentence-transformers, sentence-similarity, feature-extraction, retrieval]
 ---
 """
 TITLE: Final = """# A Korean retrieval model trained with KoE5's recipe
@@ -92,10 +93,9 @@ def card_text(report: dict[str, Any]) -> str:
         report: What `train_recipe` reports.
     """
     recipe = report["recipe"]
-    # The hub refuses a card whose base is no model id.
-    base = recipe["base"] if recipe["base"].count("/") == 1 and not recipe["base"].startswith((".", "/")) else "unknown"
+    base = _base_model(recipe["base"])
     sections = (
-        FRONT.format(base=base),
+        FRONT.format(base=f"base_model: {base}\n" if base else ""),
         TITLE,
         _use(recipe["prompts"]),
         _training(report),
@@ -104,6 +104,16 @@ def card_text(report: dict[str, Any]) -> str:
         _limits(recipe),
     )
     return "\n".join(sections)
+
+
+def _base_model(base: str) -> str | None:
+    """Return the base's id on the hub, or None: the hub refuses a card that names anything else."""
+    if base == WHEEL_BASE:
+        return WHEEL_BASE_MODEL
+    if base in CATALOG:
+        return CATALOG[base].hub_id
+    name = base.partition("@")[0]
+    return name if name.count("/") == 1 and not name.startswith((".", "/", "~")) and not Path(name).is_dir() else None
 
 
 def _use(prompts: dict[str, str]) -> str:
@@ -125,7 +135,7 @@ def _training(report: dict[str, Any]) -> str:
         ("loss", f"{recipe['loss']}, scale {recipe['scale']:g}"),
         ("batch", f"{recipe['batch_size']}, no text twice in a batch, mini-batches of {report['mini_batch_size']}"),
         ("learning rate", f"{recipe['learning_rate']:g}, {recipe['warmup']:.0%} warm-up, then {recipe['schedule']}"),
-        ("steps", f"{report['steps']:,} ({recipe['epochs']} epoch unless stopped earlier), seed {recipe['seed']}"),
+        ("steps", f"{report['steps']:,}, {report['epochs_done']:.3g} passes over the data, seed {recipe['seed']}"),
         ("prompts in training", ", ".join(f"{name} `{text}`" for name, text in recipe["prompts"].items())),
         ("arithmetic", f"{report['dtype']}, master weights float32, {report['world']} x {report['device']}"),
         ("speed", f"{report['rows_per_second']:,.1f} rows/s"),

@@ -168,7 +168,8 @@ def has_left() -> bool:
 def is_waited_for(page: gr.Blocks, kind: str) -> bool:
     """Return whether work of a `concurrency_id` waits or runs; long runs let it go first.
 
-    What runs could be counted by the models' host; what waits is told by `Queue.event_queue_per_concurrency_id` alone.
+    `Queue.event_queue_per_concurrency_id` alone tells what waits; a count of the models' host would miss it, and would
+    count the long run's own calls.
     """
     # app.py makes the queue after the page: ask for it each time.
     events = page._queue.event_queue_per_concurrency_id.get(kind)  # noqa: SLF001 told nowhere else

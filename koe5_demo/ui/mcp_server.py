@@ -46,7 +46,7 @@ class McpServer:
             from mcp.server.fastmcp import FastMCP
             from mcp.server.transport_security import TransportSecuritySettings
         except ImportError as error:
-            raise MissingExtraError("missing_extra", package="mcp", requirements="requirements-mcp.txt") from error
+            raise MissingExtraError("missing_extra", package="mcp", extra="mcp") from error
         security = None if is_local else TransportSecuritySettings(enable_dns_rebinding_protection=False)
         self._server = FastMCP(
             "koe5",

@@ -911,7 +911,7 @@ def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(
 
 def test_without_the_package_the_pip_line_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "openai", None)
-    with pytest.raises(MissingExtraError, match=r"pip install -r requirements-endpoint.txt"):
+    with pytest.raises(MissingExtraError, match=r"pip install -r requirements-endpoint.txt .*koe5-demo\[endpoint\]"):
         open_endpoint("endpoint:http://127.0.0.1:9")
 
 

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from conftest import use_hub
+from doubles import WordCountEncoder
 from hub_stand_in import HubStandIn
 from koe5_demo import catalog
 from koe5_demo.benchmark.live import RunChoice, run_choice
 from koe5_demo.benchmark.run import RunOptions
 from koe5_demo.benchmark.saved_runs import find_results, load_result
+from koe5_demo.encoding import opening
 from koe5_demo.encoding.cache import VectorCache
 from koe5_demo.encoding.host import ModelHost, Phase
-from koe5_demo.errors import ModelLoadError, UnknownModelError
+from koe5_demo.errors import EndpointError, ModelLoadError, UnknownModelError
 from koe5_demo.ranking.examples import examples, rank_first_example
-from koe5_demo.records import Role
+from koe5_demo.records import Encoded, Encoder, OnProgress, Role
 from koe5_demo.settings import Settings
 from koe5_demo.words import Language
 
@@ -213,14 +216,27 @@ def test_another_model_than_the_wanted_one_says_so_when_it_answers(
     assert host.encoder("mini").info.notices == ()
 
 
-def test_work_under_way_is_counted(tiny_folder: Path) -> None:
-    host = make_host(model="mini")
+def test_a_server_whose_model_was_swapped_is_opened_anew_after_one_clear_error(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    class Swapped(WordCountEncoder):
+        def encode(self, texts: Sequence[str], role: Role, *, on_progress: OnProgress | None = None) -> Encoded:
+            if texts == ["바뀜"]:
+                raise EndpointError("endpoint_model_changed", url="http://a", before="e5", after="bge")
+            return super().encode(texts, role, on_progress=on_progress)
+
+    def open_model(name: str, *_: object, **__: object) -> Encoder:
+        opened.append(name)
+        return Swapped()
+
+    monkeypatch.setattr(opening, "open_model", open_model)
+    host = make_host(model="endpoint:http://a/v1#e5")
     start(host)
-    seen = []
-    encoder = host.encoder("mini")
-    encoder.encode(["새 글"], Role.PASSAGE, on_progress=lambda *_: seen.append(host.n_running))
-    assert seen
-    assert set(seen) == {1}
-    assert host.n_running == 0
-    with host.running():
-        assert host.n_running == 1
+    wait_for(host, host.wanted, Phase.READY)
+    with pytest.raises(EndpointError):
+        host.answering().encode(["바뀜"], Role.QUERY)
+    wait_for(host, host.wanted, Phase.READY)
+    assert opened.count(host.wanted) == 2
+    assert host.answering().encode(["서울"], Role.QUERY).n_tokens.shape == (1,)

@@ -204,7 +204,7 @@ def test_output_names_of_different_files_never_meet() -> None:
 
 def test_a_worker_tells_what_a_person_can_mend(job: CorpusJob) -> None:
     def broken() -> Encoder:
-        raise MissingExtraError("missing_extra", package="openai", requirements="requirements-endpoint.txt")
+        raise MissingExtraError("missing_extra", package="openai", extra="endpoint")
 
     part = json.dumps(asdict(cut_parts(job)[0]))
     answer = PartWorker(job, broken)({"part": np.array([part])})

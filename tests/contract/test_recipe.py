@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shutil
 import signal
@@ -34,7 +35,8 @@ from koe5_demo.training.data.retrieval_set import load_retrieval_set  # noqa: E4
 from koe5_demo.training.data.triplets import load_triplets  # noqa: E402
 from koe5_demo.training.place import find_place  # noqa: E402
 from koe5_demo.training.plan import Architecture, Device, fit_mini_batch, memory_bytes  # noqa: E402
-from koe5_demo.training.recipe import KOE5_RECIPE, Recipe, Run, departures  # noqa: E402
+from koe5_demo.training.recipe import KOE5_RECIPE, WHEEL_BASE, Recipe, Run, departures  # noqa: E402
+from koe5_demo.training.report import card_text  # noqa: E402
 from koe5_demo.training.run import train_recipe  # noqa: E402
 from koe5_demo.training.run_folder import last_complete_checkpoint  # noqa: E402
 from koe5_demo.training.trainer import LengthSortedLoss, build_trainer  # noqa: E402
@@ -310,9 +312,29 @@ def test_a_run_leaves_a_model_a_card_a_report_and_logs(run, benchmark):
     assert f"{scores['after']['cosine_ndcg@10']:.4f}" in card
     assert "not** KoE5" in card
     assert str(run.recipe.base) not in card  # the path of somebody's machine
+    assert "base_model" not in card  # a folder has no name on the hub
+    assert f"| steps | 2, {report['epochs_done']:.3g} passes over the data" in card
+    assert report["epochs_done"] == pytest.approx(
+        2 / math.ceil(report["data"]["n_kept"] / run.recipe.batch_size), abs=1e-4
+    )
+
     model = SentenceTransformer(str(run.output), device="cpu")
     assert model.prompts["query"] == "query: "
     assert model.prompts["document"] == model.prompts["passage"] == "passage: "
+
+
+@pytest.mark.parametrize(
+    ("base", "model"),
+    [
+        (WHEEL_BASE, "intfloat/multilingual-e5-small"),
+        ("me5-large", "intfloat/multilingual-e5-large"),
+        ("a/b@main", "a/b"),
+    ],
+)
+def test_the_card_names_the_base_as_the_hub_knows_it(run, base: str, model: str):
+    report = train_recipe(replace(run, max_steps=1))
+    report["recipe"]["base"] = base
+    assert f"\nbase_model: {model}\n" in card_text(report)
 
 
 def test_a_folder_with_a_run_is_neither_overwritten_nor_resumed_as_another_run(run):

@@ -30,7 +30,6 @@ from koe5_demo.records import UNKNOWN_LIMIT, Role
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI  # type: ignore[import-not-found]
 
-REQUIREMENTS: Final = "requirements-endpoint.txt"
 MOST_BYTES_PER_TEXT: Final = 1_000_000
 """Of an answer: 4,096 dimensions as numbers are some 90,000. What is larger is read no further."""
 ANY_NAME: Final = "default"  # servers of one model ignore the name, but the protocol wants one
@@ -437,7 +436,7 @@ def _careful_client(address: Address, options: Options, key: str, calls: Calls) 
     try:
         import openai
     except ImportError as error:
-        raise MissingExtraError("missing_extra", package="openai", requirements=REQUIREMENTS) from error
+        raise MissingExtraError("missing_extra", package="openai", extra="endpoint") from error
     noisy = logging.getLogger("openai")
     if noisy.level == logging.NOTSET:
         noisy.setLevel(logging.INFO)  # at DEBUG it logs every text that is sent

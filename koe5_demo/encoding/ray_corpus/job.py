@@ -10,7 +10,6 @@ from typing import Any, Final
 from koe5_demo.errors import DataError, InputError, MissingExtraError
 from koe5_demo.records import Role
 
-REQUIREMENTS: Final = "requirements-ray.txt"
 ROWS_PER_PART: Final = 8_192
 ID_COLUMNS: Final = ("id", "_id", "doc_id", "docid", "document_id", "아이디", "문서 번호")
 SAMPLED_ROWS: Final = 200
@@ -214,7 +213,7 @@ def opened_parquet(path: Path) -> Any:
         import pyarrow as pa
         import pyarrow.parquet
     except ImportError as error:
-        raise MissingExtraError("missing_extra", package="pyarrow", requirements=REQUIREMENTS) from error
+        raise MissingExtraError("missing_extra", package="pyarrow", extra="ray") from error
     try:
         return pyarrow.parquet.ParquetFile(path)
     except (OSError, pa.ArrowException) as error:

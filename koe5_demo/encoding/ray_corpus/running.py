@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from koe5_demo.encoding.ray_corpus.job import (
-    REQUIREMENTS,
     CorpusJob,
     CorpusReport,
     Part,
@@ -159,7 +158,7 @@ def _ray(workers: Workers) -> Any:
         import ray
         import ray.data
     except ImportError as error:
-        raise MissingExtraError("missing_extra", package="ray", requirements=REQUIREMENTS) from error
+        raise MissingExtraError("missing_extra", package="ray", extra="ray") from error
     if not ray.is_initialized():
         ray.init(address=workers.address, include_dashboard=False, logging_level=logging.WARNING, log_to_driver=False)
     context = ray.data.DataContext.get_current()

@@ -842,6 +842,14 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "요청이 너무 잦습니다. {seconds:,}초 뒤에 다시 시도해 주세요.",
         "Too many requests. Try again in {seconds:,} s.",
     ),
+    "connection_lost": (
+        "서버와 연결이 끊겼습니다. 잠시 뒤 다시 눌러 주세요.",
+        "The connection to the server was lost. Try again shortly.",
+    ),
+    "upload_kind": (
+        "이 종류의 파일은 읽을 수 없습니다. csv, tsv, txt, jsonl, xlsx 파일을 올려 주세요.",
+        "Files of this kind cannot be read. Upload a csv, tsv, txt, jsonl or xlsx file.",
+    ),
     "queue_full": (
         "지금 기다리는 사람이 많아 더 받을 수 없습니다. 적은 글은 그대로 있으니 잠시 뒤 다시 눌러 주세요.",
         "The queue is full. What you typed is still there: try again in a moment.",
@@ -1129,7 +1137,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "file_beside": ("순위에 함께 보일 열", "Columns shown beside the ranking"),
     "choice_download": ("{id} · 내려받기 {size}", "{id} · {size} to download"),
     "choice_downloading": ("{id} · 내려받는 중", "{id} · downloading"),
-    "choice_loading": ("{id} · 여는 중", "{id} · loading"),
     "choice_unreachable": ("{id} · 지금은 쓸 수 없음", "{id} · not available now"),
     # What a visitor reads of an error whose whole text is for the operator; that text stands under "details".
     "hub_unreachable_short": (

@@ -100,12 +100,12 @@ def _choice(state: ModelState, language: Language, *, reachable: bool) -> str:
 
     Where one could not be had, others that are not here either are not promised: most likely it is the same network.
     """
-    if state.phase is Phase.READY:
+    if state.phase in (Phase.READY, Phase.LOADING):
         return state.id
     if state.phase is Phase.FAILED:
         return message("choice_unreachable", language, id=state.id)
-    if state.phase in (Phase.DOWNLOADING, Phase.LOADING):
-        return message(f"choice_{state.phase.value}", language, id=state.id)
+    if state.phase is Phase.DOWNLOADING:
+        return message("choice_downloading", language, id=state.id)
     spec = CATALOG.get(state.id)
     if spec is None or spec.hub_id is None or is_here(state.id):
         return state.id

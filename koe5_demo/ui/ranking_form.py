@@ -297,12 +297,17 @@ def _file(limits: Limits, words: Words) -> dict[str, Any]:
     }
 
 
-def _options(host: ModelHost, words: Words) -> dict[str, Any]:
-    def rivals(language: Language) -> list[tuple[str, str]]:
-        return [(message("compare_none", language), ""), (BM25, BM25), *model_choices(host, language)]
+def rivals(host: ModelHost, language: Language) -> list[tuple[str, str]]:
+    """Return what a ranking can be compared with, as the list offers it."""
+    return [(message("compare_none", language), ""), (BM25, BM25), *model_choices(host, language)]
 
+
+def _options(host: ModelHost, words: Words) -> dict[str, Any]:
     compare_with = words.make(
-        gr.Dropdown, {"label": label("compare_with"), "choices": rivals}, value="", elem_id="rival"
+        gr.Dropdown,
+        {"label": label("compare_with"), "choices": lambda language: rivals(host, language)},
+        value="",
+        elem_id="rival",
     )
     with words.make(gr.Accordion, {"label": label("options")}, open=False, elem_id="options"):
         windows = words.make(gr.Checkbox, {"label": label("windows")}, value=False, elem_id="windows")

@@ -19,7 +19,8 @@ from koe5_demo.ranking.result import rank_all
 from koe5_demo.settings import Settings
 from koe5_demo.ui import render
 from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, for_visitors, guarded, language_of, reporter
-from koe5_demo.ui.ranking_form import RankingForm, Values, build_examples, build_form
+from koe5_demo.ui.model_bar import model_choices
+from koe5_demo.ui.ranking_form import RankingForm, Values, build_examples, build_form, rivals
 from koe5_demo.ui.ranking_results import RankingResults, Shown, build_results
 from koe5_demo.ui.share_bar import READ_ADDRESS, ShareBar, build_share_bar, on_link, wire_share_bar
 from koe5_demo.words import Language
@@ -124,6 +125,10 @@ class RankingEvents:
         """Put back what an example replaced."""
         return self.form.take_back(values[self.form.examples.applied])
 
+    def on_rivals(self, values: Values) -> dict[Any, Any]:
+        """Offer what can be compared with as it stands now."""
+        return {self.form.compare_with: gr.update(choices=rivals(self._host, Language(values[self.language])))}
+
     def on_compare_with(self, values: Values) -> None:
         """Begin to load a model that is to be compared with."""
         name = values[self.form.compare_with]
@@ -201,6 +206,7 @@ def _wire_form(form: RankingForm, events: RankingEvents, language: gr.Radio, run
         chosen.change(**count)
     form.file.change(guarded(events.on_file), {form.file, language}, form.of_file, **TOLD).then(**count)
     form.remove.click(fn=None, js="() => null", outputs=form.file)
+    form.compare_with.focus(guarded(events.on_rivals), {form.model, language}, form.compare_with, **QUIET)
     form.compare_with.input(guarded(events.on_compare_with), {form.compare_with, language}, None, **TOLD)
     _then_look(form.run.click(**run))
     bar = form.examples
@@ -281,7 +287,8 @@ def wire_load(page: gr.Blocks, tab: RankingTab, host: ModelHost, language: gr.Ra
             gr.Warning(for_visitors(restored.refusal, language_of(tongue)))
         filled = {} if restored.form is None else form.fill(restored.form)
         told = {part: value for part, value in filled.items() if part in outputs}
-        return {language: language_of(tongue).value, form.model: restored.model, **told}
+        models = gr.update(choices=model_choices(host, language_of(tongue)), value=restored.model)
+        return {language: language_of(tongue).value, form.model: models, **told}
 
     page.load(
         guarded(on_load),

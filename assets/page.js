@@ -79,7 +79,9 @@
   const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`koe5-${name}`, { detail }));
 
   let toFocus = "";
+  let picked = "";
   const pick = (pair) => {
+    picked = pair;
     document.querySelectorAll(".k-heat [aria-selected]").forEach((cell) => cell.removeAttribute("aria-selected"));
     document.querySelector(`.k-heat [data-pick="${pair}"]`)?.setAttribute("aria-selected", "true");
     toFocus = "pair";
@@ -95,7 +97,10 @@
       box.scrollTop = 0;
       box.focus({ preventScroll: true });
     } else if (toFocus && toFocus !== "pair" && document.activeElement === document.body) {
-      document.querySelector(`[data-look="${toFocus}"]`)?.focus({ preventScroll: true });
+      const closed = toFocus === "pair:close";
+      const next = document.querySelector(closed ? `.k-heat [data-pick="${picked}"]` : `[data-look="${toFocus}"]`);
+      toFocus = "";
+      next?.focus({ preventScroll: true });
     }
   };
 
@@ -190,11 +195,16 @@
 
   // Where the form fills the window, a new result would come out of sight.
   const arrived = () => {
-    document.activeElement?.blur?.();
     if (!matchMedia("(max-width: 960px)").matches) return;
+    document.activeElement?.blur?.(); // the phone's keyboard would cover what came
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     document.querySelector("#heat-box")?.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
   };
+
+  const tellFold = () =>
+    document
+      .querySelector("[data-fold]")
+      ?.setAttribute("aria-expanded", !!document.querySelector("#form-side.k-unfolded"));
 
   const edit = () => {
     const box = document.querySelector("#queries");
@@ -240,8 +250,10 @@
     if (on("[data-edit]")) edit();
     const press = on("[data-press]");
     if (press) document.querySelector(press.dataset.press)?.click();
-    const fold = on("[data-fold]");
-    if (fold) fold.setAttribute("aria-expanded", document.querySelector("#form-side").classList.toggle("k-unfolded"));
+    if (on("[data-fold]")) {
+      document.querySelector("#form-side").classList.toggle("k-unfolded");
+      tellFold();
+    }
   });
   document.addEventListener("change", (event) => {
     if (event.isTrusted && event.target.closest?.("#language")) keepChoice("koe5-language", event.target.value);
@@ -273,6 +285,7 @@
       followLanguage();
       tellDark();
       keepFocus();
+      tellFold();
       measure();
       if (document.querySelector("#ranking")) document.body.classList.add("k-ready");
       document.querySelector("#bench-published-chart")?.setAttribute("tabindex", "0"); // it scrolls: by keyboard too

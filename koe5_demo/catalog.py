@@ -33,7 +33,7 @@ class ModelSpec:
         dimensions: Width of a vector.
         max_tokens: Longest input, prefix and special tokens included.
         prompts: Prefixes of the model's training.
-        pooling: "mean" or "cls": how token vectors become one (exact explanations need the mean).
+        pooling: "mean", "cls" or "lasttoken": how token vectors become one (exact explanations need the mean).
         parameters: Number of parameters.
         licence: SPDX name.
         download_mb: Size of the files that are fetched, in 10^6 bytes.
@@ -115,6 +115,80 @@ KURE_V1: Final = ModelSpec(
     summary_ko="같은 연구실이 bge-m3를 한국어로 미세 조정한 모델.",
     summary_en="bge-m3 fine-tuned for Korean by the laboratory that made KoE5.",
 )
+# The models people choose between today. Prompts are those that MTEB's published evaluations ran with, as its own
+# records of these models state them (mteb/models/model_implementations: korean_models, pixie_models, qwen3_models).
+ARCTIC_PROMPTS: Final = Prompts(query="query: ")
+SNOWFLAKE_KO: Final = ModelSpec(
+    id="snowflake-ko",
+    hub_id="dragonkue/snowflake-arctic-embed-l-v2.0-ko",
+    revision="55ec6e9358a56d56af759bc8372e970caf8c305f",
+    dimensions=1024,
+    max_tokens=8192,
+    prompts=ARCTIC_PROMPTS,
+    pooling="cls",
+    parameters=567_754_752,
+    licence="Apache-2.0",
+    download_mb=2_288,
+    summary_ko="snowflake-arctic-embed-l-v2.0을 한국어로 미세 조정한 모델. 매개변수 10억 미만에서 으뜸입니다.",
+    summary_en="snowflake-arctic-embed-l-v2.0 fine-tuned for Korean: first of the models under a billion parameters.",
+)
+PIXIE_RUNE: Final = ModelSpec(
+    id="pixie-rune",
+    hub_id="telepix/PIXIE-Rune-v1.5",
+    revision="29dd334196af53e6cfc16674379e743334f5fa66",
+    dimensions=1024,
+    max_tokens=8192,
+    prompts=ARCTIC_PROMPTS,
+    pooling="cls",
+    parameters=567_754_752,
+    licence="Apache-2.0",
+    download_mb=2_288,
+    summary_ko="텔레픽스가 snowflake-arctic-embed-l-v2.0을 한국어·영어로 미세 조정한 모델.",
+    summary_en="snowflake-arctic-embed-l-v2.0 fine-tuned for Korean and English by TelePIX.",
+)
+BGE_M3_KO: Final = ModelSpec(
+    id="bge-m3-ko",
+    hub_id="dragonkue/BGE-m3-ko",
+    revision="7074d66aa46562342193ca4feb3d89bf9dad71b4",
+    dimensions=1024,
+    max_tokens=8192,
+    prompts=Prompts(),
+    pooling="cls",
+    parameters=567_754_752,
+    licence="Apache-2.0",
+    download_mb=2_288,
+    summary_ko="bge-m3를 한국어로 미세 조정한 모델. 접두사 없이 씁니다.",
+    summary_en="bge-m3 fine-tuned for Korean; used without prefixes.",
+)
+ME5_SMALL_KO: Final = ModelSpec(
+    id="me5-small-ko",
+    hub_id="dragonkue/multilingual-e5-small-ko-v2",
+    revision="fcfc26bf355882620c48df58be112275bd756f50",
+    dimensions=384,
+    max_tokens=512,
+    prompts=E5_PROMPTS,
+    pooling="mean",
+    parameters=117_653_760,
+    licence="Apache-2.0",
+    download_mb=488,
+    summary_ko="multilingual-e5-small을 한국어로 미세 조정한 작은 모델.",
+    summary_en="multilingual-e5-small fine-tuned for Korean: a small model.",
+)
+QWEN3_06B: Final = ModelSpec(
+    id="qwen3-0.6b",
+    hub_id="Qwen/Qwen3-Embedding-0.6B",
+    revision="b22da495047858cce924d27d76261e96be6febc0",
+    dimensions=1024,
+    max_tokens=32_768,
+    # MTEB's instruction for retrieval tasks that have none of their own; passages go without.
+    prompts=Prompts(query="Instruct: Retrieve text based on user query.\nQuery:"),
+    pooling="lasttoken",
+    parameters=595_776_512,
+    licence="Apache-2.0",
+    download_mb=1_208,
+    summary_ko="질의에 영어 지시문을 붙이는 다국어 모델. 32,768 토큰까지 읽습니다.",
+    summary_en="A multilingual model whose queries carry an instruction. It reads up to 32,768 tokens.",
+)
 KOEN_E5_TINY: Final = ModelSpec(
     id="koen-e5-tiny",
     hub_id="exp-models/dragonkue-KoEn-E5-Tiny",
@@ -146,7 +220,12 @@ MINI: Final = ModelSpec(
 )
 
 CATALOG: Final[dict[str, ModelSpec]] = {
-    spec.id: spec for spec in (KOE5, ME5_LARGE, BGE_M3, KURE_V1, KOEN_E5_TINY, MINI)
+    spec.id: spec
+    for spec in (
+        *(KOE5, ME5_LARGE, BGE_M3, KURE_V1),
+        *(SNOWFLAKE_KO, PIXIE_RUNE, BGE_M3_KO, QWEN3_06B, ME5_SMALL_KO),
+        *(KOEN_E5_TINY, MINI),
+    )
 }
 DEFAULT_MODEL: Final = KOE5.id
 EMBEDDED_MODEL: Final = MINI.id

@@ -46,6 +46,8 @@ class Limits:
         chars_in_all: Characters of all texts together.
         file_mb: Size of an uploaded file, in 10^6 bytes.
         columns: Columns of an uploaded table.
+        cells: Cells of an uploaded table, of a workbook's sheet too.
+        rows: Rows of each file of a visitor's own test set.
     """
 
     queries: int = 50
@@ -54,6 +56,8 @@ class Limits:
     chars_in_all: int = 2_000_000
     file_mb: float = 20.0
     columns: int = 1_000
+    cells: int = 5_000_000
+    rows: int = 20_000
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,8 @@ class Settings:
         mcp: KOE5_MCP: whether the endpoints are also MCP tools; needs requirements-mcp.txt.
         metrics: KOE5_METRICS: whether /metrics tells counts to the private network.
         log_format: KOE5_LOG_FORMAT: text or json.
-        limits: KOE5_MAX_QUERIES, KOE5_MAX_PASSAGES, KOE5_MAX_CHARS, KOE5_MAX_TOTAL_CHARS, KOE5_MAX_FILE_MB.
+        limits: KOE5_MAX_QUERIES, KOE5_MAX_PASSAGES, KOE5_MAX_CHARS, KOE5_MAX_TOTAL_CHARS, KOE5_MAX_FILE_MB,
+            KOE5_MAX_CELLS, KOE5_MAX_ROWS.
     """
 
     model: str = DEFAULT_MODEL
@@ -281,6 +286,8 @@ _LIMITS: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
     "chars_per_text": ("KOE5_MAX_CHARS", _whole(1, 10_000_000)),
     "chars_in_all": ("KOE5_MAX_TOTAL_CHARS", _whole(1, 1_000_000_000)),
     "file_mb": ("KOE5_MAX_FILE_MB", _positive(10_000)),
+    "cells": ("KOE5_MAX_CELLS", _whole(1, 1_000_000_000)),
+    "rows": ("KOE5_MAX_ROWS", _whole(1, 100_000_000)),
 }
 _ENDPOINT: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
     "timeout_s": ("KOE5_ENDPOINT_TIMEOUT", _positive(3_600)),

@@ -13,20 +13,23 @@ from typing import Any, Final
 
 from koe5_demo.benchmark import result_tables
 from koe5_demo.benchmark.compare import PairedComparison, compare_runs
-from koe5_demo.benchmark.datasets.registry import DATASETS, find_dataset
+from koe5_demo.benchmark.datasets.records import DatasetSpec
+from koe5_demo.benchmark.datasets.registry import DATASETS, SUITES, find_dataset
+from koe5_demo.benchmark.own import commands as own_commands
+from koe5_demo.benchmark.own.reading import OwnSet
 from koe5_demo.benchmark.progress import RunPhase, RunProgress
 from koe5_demo.benchmark.results import RunResult
-from koe5_demo.benchmark.run import Failure, Finished, ResultReady, RunEvent, RunOptions, run_suite
+from koe5_demo.benchmark.run import DatasetChoice, Failure, Finished, ResultReady, RunEvent, RunOptions, run_suite
 from koe5_demo.benchmark.saved_runs import find_results, load_result
 from koe5_demo.benchmark.stored_vectors import DiskVectors
-from koe5_demo.benchmark.systems import FUSIONS, LEXICAL_NAMES, LoadEncoder, system_sources
+from koe5_demo.benchmark.systems import FUSIONS, LEXICAL_NAMES, VARIANTS, LoadEncoder, system_sources
 from koe5_demo.encoding.opening import ModelOptions, add_model_options, open_model
 from koe5_demo.errors import InputError
 from koe5_demo.records import Encoder, Notice
 from koe5_demo.settings import Settings
 from koe5_demo.words import Language
 
-FORMATS: Final = ("table", "json", "csv", "md")
+FORMATS: Final = ("table", "json", "csv", "md", "markdown")
 SOME_FAILED: Final = 1
 NOTHING_RAN: Final = 2
 INTERRUPTED: Final = 130
@@ -42,15 +45,16 @@ def add_parsers(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def _add_benchmark(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser("benchmark", help="run retrieval data sets and print the table")
-    names = ", ".join(DATASETS)
+    names = ", ".join((*DATASETS, *SUITES))
     parser.add_argument(
         "--dataset",
         action="extend",
         nargs="+",
-        metavar="NAME_OR_FOLDER",
-        help=f"{names}, or a folder in BEIR layout; one or more (default: the paper's three and ours)",
+        metavar="NAME_OR_FILE",
+        help=f"{names}; a table of your own, or a folder or zip in BEIR layout; one or more "
+        "(default: the paper's three and ours)",
     )
-    systems = ", ".join((*LEXICAL_NAMES, *(f"{method}:MODEL" for method in FUSIONS)))
+    systems = ", ".join((*LEXICAL_NAMES, *(f"{method}:MODEL" for method in (*FUSIONS, *VARIANTS))))
     parser.add_argument(
         "--model",
         action="extend",
@@ -65,6 +69,7 @@ def _add_benchmark(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="keep results as DIR/<model>/<dataset>.json; another model of that name gets DIR/<model>~<digits>",
     )
     parser.add_argument("--resume", action="store_true", help="take results that DIR already has")
+    own_commands.add_options(parser)
     add_model_options(parser)
     parser.add_argument("--format", choices=FORMATS, default="table")
     parser.set_defaults(func=run_benchmark)
@@ -90,20 +95,52 @@ def run_benchmark(options: argparse.Namespace, settings: Settings, load: LoadEnc
         DataError: If a data set's name is unknown.
         InputError: If --resume comes without --output.
     """
-    datasets = [find_dataset(name) for name in options.dataset or _default_datasets()]
+    datasets = [found for name in options.dataset or _default_datasets() for found in _find(name)]
     if options.resume and options.output is None:
         raise InputError("bad_option", name="--resume", value="", valid="--output DIR --resume")
-    sources = system_sources(options.model or [settings.model, "bm25"], load or _loader(options, settings))
+    own_commands.check_options(options, len(datasets), sum(isinstance(choice, Path) for choice in datasets))
+    owns: list[OwnSet] = []
+    choices: list[DatasetChoice] = []
+    for choice in datasets:
+        own = own_commands.prepare(choice, options, settings) if isinstance(choice, Path) else None
+        owns += [own] if own is not None else []
+        choices.append(own.data if own is not None else choice)
+    names = options.model or [settings.model, "bm25"]
+    is_file = any(isinstance(choice, Path) and choice.is_file() for choice in datasets)
+    if owns and (is_file if options.variants is None else options.variants):
+        names = own_commands.with_variants(names)
+    opened = own_commands.telling_lengths(load or _loader(options, settings), owns, settings)
     cache = DiskVectors(settings.data_dir / "vectors", settings.disk_cache_mb * _MEGABYTE)
-    events = run_suite(datasets, sources, RunOptions(cache=cache, output=options.output, resume=options.resume))
-    outcome = _follow(events, settings.language)
+    run_options = RunOptions(cache=cache, output=options.output, resume=options.resume)
+    outcome = _follow(run_suite(choices, system_sources(names, opened), run_options), settings.language)
     if outcome.results:
-        print(_results(outcome.results, options.format), end="")
+        print(_printed(outcome.results, owns, options, settings), end="")
     if outcome.stopped:
         return INTERRUPTED
     if outcome.failures:
         return SOME_FAILED if outcome.results else NOTHING_RAN
     return 0
+
+
+def _printed(
+    results: Sequence[RunResult], owns: Sequence[OwnSet], options: argparse.Namespace, settings: Settings
+) -> str:
+    """Return what standard output gets: sets of one's own with their answer, then the others."""
+    parts = []
+    for own in owns:
+        found = [result for result in results if result.manifest.data["content"] == own.data.content_hash()]
+        if found:
+            answer = own_commands.finish(own, found, options, settings)
+            parts.append(own_commands.printed(own, answer, found, options, settings))
+    contents = {own.data.content_hash() for own in owns}
+    others = [result for result in results if result.manifest.data["content"] not in contents]
+    if not parts:
+        return _results(others, options.format)
+    if options.format == "json" and (len(parts) > 1 or others):
+        sets = [json.loads(part) for part in parts]
+        runs = [run for each in sets for run in each["runs"]] + [result_tables.result_record(r) for r in others]
+        return _json({"sets": sets, "runs": runs})
+    return "\n".join([*parts, *([_results(others, options.format)] if others else [])])
 
 
 def run_compare(options: argparse.Namespace, _settings: Settings) -> int:
@@ -122,6 +159,13 @@ def _loader(options: argparse.Namespace, settings: Settings) -> LoadEncoder:
         return open_model(name, settings, ModelOptions.of(options))
 
     return load
+
+
+def _find(name: str) -> Sequence[DatasetSpec | Path]:
+    """Return the record of a name, those of a suite, or the folder or file that it points at."""
+    if name in SUITES:
+        return SUITES[name]
+    return [Path(name) if name not in DATASETS and Path(name).is_file() else find_dataset(name)]
 
 
 def _default_datasets() -> list[str]:
@@ -190,6 +234,7 @@ def _results(results: Sequence[RunResult], form: str) -> str:
         "json": lambda: _json({"runs": [result_tables.result_record(result) for result in results]}),
         "csv": lambda: result_tables.results_csv(results),
         "md": lambda: result_tables.to_markdown(result_tables.results_table(results)),
+        "markdown": lambda: result_tables.to_markdown(result_tables.results_table(results)),
         "table": lambda: result_tables.to_text(result_tables.results_table(results)),
     }
     return writers[form]()
@@ -202,6 +247,7 @@ def _comparisons(comparisons: Sequence[PairedComparison], form: str) -> str:
         "json": lambda: _json({"comparisons": [asdict(comparison) for comparison in comparisons]}),
         "csv": lambda: result_tables.to_csv(table),
         "md": lambda: result_tables.to_markdown(table),
+        "markdown": lambda: result_tables.to_markdown(table),
         "table": lambda: heads + result_tables.to_text(table) + _movers(comparisons),
     }
     return writers[form]()

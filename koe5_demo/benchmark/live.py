@@ -13,18 +13,21 @@ from typing import Final, Literal
 from huggingface_hub import constants
 
 from koe5_demo.benchmark.calibrating import calibrating
-from koe5_demo.benchmark.datasets.records import DatasetSpec
-from koe5_demo.benchmark.datasets.registry import DATASETS, kept_dataset, on_this_machine
+from koe5_demo.benchmark.datasets.records import BYTES_PER_TOKEN, DatasetSpec, RetrievalData
+from koe5_demo.benchmark.datasets.registry import DATASETS, SUITE, kept_dataset, on_this_machine
+from koe5_demo.benchmark.own.reading import too_long
 from koe5_demo.benchmark.progress import RunPhase, RunProgress, RunQueue, ShouldStop
+from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.run import Failure, Finished, ResultReady, RunEvent, RunOptions, run_suite
 from koe5_demo.benchmark.saved_runs import SavedRuns
 from koe5_demo.benchmark.stored_vectors import DiskVectors
 from koe5_demo.benchmark.systems import LEXICAL_NAMES, system_sources
-from koe5_demo.catalog import CATALOG
+from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL, KOE5
 from koe5_demo.encoding.cache import CachingEncoder
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.encoding.host import Phase as ModelPhase
 from koe5_demo.encoding.hub import cached_folder
+from koe5_demo.errors import InputError
 from koe5_demo.records import Encoder, Notice, Role
 from koe5_demo.settings import Settings
 
@@ -76,6 +79,7 @@ class RunState:
         failures: What could not be had so far.
         notices: What else should be known.
         new_result: Whether a result came since the last one.
+        result: The result that came; None where none did.
         ended: Whether the run is over.
         stopped: Whether somebody stopped it.
     """
@@ -87,6 +91,7 @@ class RunState:
     failures: tuple[Failure, ...] = ()
     notices: tuple[Notice, ...] = ()
     new_result: bool = False
+    result: RunResult | None = None
     ended: bool = False
     stopped: bool = False
 
@@ -134,12 +139,13 @@ class LiveBenchmarks:
         self._queue = queue
         self._cache = DiskVectors(settings.data_dir / "vectors", settings.disk_cache_mb * _MEGABYTE)
         self._stops: dict[str, Event] = {}
+        self._own_runs: set[str] = set()
         self._speeds: dict[str, tuple[float, int]] = {}
         self._lock = Lock()
 
     def models(self) -> list[ModelOffer]:
         """Return every model with what it takes to run it."""
-        return [_model_offer(self._host, name) for name in self._host.names]
+        return [model_offer(self._host, name) for name in self._host.names]
 
     def datasets(self, models: Sequence[str]) -> list[DatasetOffer]:
         """Return every known data set, with an estimate for the chosen models."""
@@ -180,6 +186,55 @@ class LiveBenchmarks:
             with self._lock:
                 self._stops.pop(token, None)
 
+    def run_own(self, data: RetrievalData, choice: RunChoice, token: str) -> Iterator[RunState]:
+        """Run on a visitor's own data: nothing of it is written but vectors by hash, no run is saved for others to see.
+
+        Raises:
+            InputError: If a run of this token is under way.
+        """
+        with self._lock:
+            if token in self._own_runs:
+                raise InputError("own_running")
+            self._own_runs.add(token)
+            stop = self._stops.setdefault(token, Event())
+        options = RunOptions(
+            cache=self._cache, queue=self._queue, device=self._settings.device, should_stop=stop.is_set
+        )
+        try:
+            yield from run_choice(choice, self._host, options, data=[data])
+        finally:
+            with self._lock:
+                self._own_runs.discard(token)
+                self._stops.pop(token, None)
+
+    def estimated_seconds(self, data: RetrievalData, models: Sequence[str]) -> float | None:
+        """Return about how long a set takes to encode; None where a model's speed is not known."""
+        known = [self._speed(name) for name in models]
+        n_bytes = sum(len(text.encode("utf-8", "replace")) for text in (*data.documents, *data.queries))
+        if None in known:
+            return None
+        return sum(n_bytes / BYTES_PER_TOKEN / speed[0] for speed in known if speed is not None)
+
+    def too_long(self, data: RetrievalData, models: Sequence[str]) -> list[Notice]:
+        """Return what each model that is ready cuts."""
+        ready = [name for name in models if self._host.state(name).phase is ModelPhase.READY]
+        return [told for name in ready if (told := too_long(data, self._host.encoder(name))) is not None]
+
+    def paper_choice(self) -> RunChoice:
+        """Return what reproduces the paper's table: its three sets with KoE5, or with the embedded model without it."""
+        absent = any(offer.name == KOE5.id and offer.availability == "absent" for offer in self.models())
+        model = EMBEDDED_MODEL if absent else KOE5.id
+        return RunChoice(tuple(spec.id for spec in SUITE), (model,), LEXICAL_NAMES[:1])
+
+    def reproduce(self, token: str) -> Iterator[RunState]:
+        """Run what `paper_choice` says; where KoE5 then cannot be had, what it says after that."""
+        choice = self.paper_choice()
+        with self._lock:
+            stop = self._stops.setdefault(token, Event())
+        for progress in _fetch_models(choice.models, self._host, stop.is_set):
+            yield RunState(0, len(choice.datasets) * len(choice.systems), progress=progress)
+        yield from self.run(self.paper_choice(), token)
+
     def _speed(self, name: str) -> tuple[float, int] | None:
         """Return (tokens/s, longest input) of a model that is ready, measuring it at the first call; else None."""
         with self._lock:
@@ -193,7 +248,12 @@ class LiveBenchmarks:
 
 
 def run_choice(
-    choice: RunChoice, host: ModelHost, options: RunOptions, *, calibrate_for: Settings | None = None
+    choice: RunChoice,
+    host: ModelHost,
+    options: RunOptions,
+    *,
+    calibrate_for: Settings | None = None,
+    data: Sequence[RetrievalData] | None = None,
 ) -> Iterator[RunState]:
     """Run what was chosen, telling how far it is.
 
@@ -202,6 +262,7 @@ def run_choice(
         host: Where the models come from.
         options: Where results go, the vector cache, the queue and the stop signal.
         calibrate_for: Where a first run of a model leaves the calibration of its scores; nowhere when None.
+        data: Sets that have no name to be found by, in place of those of the choice.
     """
     n_all = len(choice.datasets) * len(choice.systems)
     for progress in _fetch_models(choice.models, host, options.should_stop):
@@ -215,7 +276,7 @@ def run_choice(
         opened[name] = _computing(host.exact_encoder(name, choice.dtype))
         return opened[name]
 
-    events = run_suite(choice.datasets, system_sources(choice.systems, open_model), options)
+    events = run_suite(choice.datasets if data is None else data, system_sources(choice.systems, open_model), options)
     if calibrate_for is not None and options.cache is not None:
         events = calibrating(events, opened, options.cache, calibrate_for)
     yield from follow(events, choice)
@@ -233,7 +294,7 @@ def follow(
             continue
         told = clock()
         yield state
-        state = replace(state, new_result=False)
+        state = replace(state, new_result=False, result=None)
 
 
 def lexical_names() -> tuple[str, ...]:
@@ -270,16 +331,17 @@ def _after(state: RunState, event: RunEvent, choice: RunChoice) -> RunState:
     if isinstance(event, RunProgress):
         return replace(state, progress=event)
     if isinstance(event, Notice):
-        return replace(state, notices=tuple(dict.fromkeys((*state.notices, event))))
+        return state if event in state.notices else replace(state, notices=(*state.notices, event))
     if isinstance(event, ResultReady):
-        return replace(state, n_done=state.n_done + 1, new_result=True)
+        return replace(state, n_done=state.n_done + 1, new_result=True, result=event.result)
     if isinstance(event, Finished):
         return replace(state, progress=None, ended=True, stopped=event.stopped, new_result=True)
     n_lost = (1 if event.dataset else len(choice.datasets)) * (1 if event.model else len(choice.systems))
     return replace(state, n_done=min(state.n_done + n_lost, state.n_all), failures=(*state.failures, event))
 
 
-def _model_offer(host: ModelHost, name: str) -> ModelOffer:
+def model_offer(host: ModelHost, name: str) -> ModelOffer:
+    """Return what it takes to run a model: nothing, its loading, its download; or that it cannot be had now."""
     spec = CATALOG.get(name)
     state = host.state(name)
     if state.phase is ModelPhase.READY:

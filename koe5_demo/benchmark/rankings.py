@@ -10,7 +10,7 @@ Constants of fusion are fixed and stated, never tuned:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,6 +75,30 @@ def padded(rows: Sequence[tuple[IntArray, FloatArray]], depth: int) -> Rankings:
         positions[row, : len(found)] = found
         scores[row, : len(found)] = values
     return Rankings(positions, scores)
+
+
+def best_pieces(
+    queries: FloatArray,
+    chunks: Iterable[tuple[IntArray, FloatArray]],
+    owners: IntArray,
+    priority: IntArray,
+    depth: int,
+) -> Rankings:
+    """Rank documents that lie in pieces: a document's score is that of its best piece.
+
+    Args:
+        queries: (n_queries, dim) float32.
+        chunks: Pieces in any order: (m,) positions and (m, dim) float32.
+        owners: (n_pieces,) int64, the document of each piece.
+        priority: (n_documents,) int64, see `tie_priority`.
+        depth: Places a query.
+    """
+    scores = np.full((len(priority), len(queries)), -np.inf, dtype=np.float32)
+    for positions, vectors in chunks:
+        np.maximum.at(scores, owners[positions], (vectors @ queries.T).astype(np.float32, copy=False))
+    every = np.arange(len(priority))
+    rows = [ranked(column, every, priority, depth) for column in scores.T]
+    return padded(rows, min(depth, len(priority)))
 
 
 def reciprocal_rank(dense: Rankings, lexical: Rankings, priority: IntArray, depth: int) -> Rankings:

@@ -12,8 +12,9 @@ from typing import Any, Final, Literal
 from koe5_demo.benchmark.compare import PairedComparison
 from koe5_demo.benchmark.datasets.registry import AUTORAG, SUITE
 from koe5_demo.benchmark.metrics import HEADLINE_METRICS, PAPER_METRICS
-from koe5_demo.benchmark.published import PAPER_NAMES, paper_table, published_by_mteb, recovered
+from koe5_demo.benchmark.published import PAPER_NAMES, made_with, paper_table, published_by_mteb, recovered
 from koe5_demo.benchmark.results import RunResult, telling_names
+from koe5_demo.catalog import KOE5
 from koe5_demo.exports import defuse_texts
 from koe5_demo.words import Language, message
 
@@ -54,12 +55,15 @@ class PaperRow:
         model: Id of the system, or the hub id for published rows.
         cells: Three data sets x four measures; what is unknown is missing.
         average: Mean of the twelve cells; None unless all are there.
+        made_by: Collection and version, or engine, arithmetic, device and day; empty for the paper and what follows
+            from it.
     """
 
     kind: RowKind
     model: str
     cells: Cells
     average: float | None
+    made_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,27 +93,39 @@ def paper_rows(results: Sequence[RunResult], hub_id: str | None = None) -> list[
         hub_id = next((result.manifest.model["hub_id"] for result in results), None)
     revision = next((str(result.manifest.model["revision"]) for result in results), "")
     rows: list[PaperRow] = []
+    mteb: dict[tuple[str, str], float] = {}
     if hub_id is not None:
-        mteb = _mteb_cells(hub_id, revision)
+        mteb, origin = _mteb_cells(hub_id, revision)
         counts = recovered(hub_id)
         rows.append(_row("paper", hub_id, paper_table().get(PAPER_NAMES.get(hub_id, ""), {})))
         rows.append(_row("recovered", hub_id, {(AUTORAG.id, "ndcg_at_3"): counts.ndcg_at_3} if counts else {}))
-        rows.append(_row("mteb", hub_id, mteb))
-    else:
-        mteb = {}
-    rows.append(_row("run", results[0].model if results else "", run))
+        rows.append(_row("mteb", hub_id, mteb, origin))
+    rows.append(_row("run", results[0].model if results else "", run, _made_by(results)))
     rows.append(_row("difference", hub_id or "", {cell: run[cell] - mteb[cell] for cell in run if cell in mteb}))
     return [row for row in rows if row.cells]
 
 
-def paper_view(results: Sequence[RunResult], reference: str) -> list[PaperRow]:
-    """Return the paper's table: published rows of one model, then two rows a system of the run."""
+def paper_board(results: Sequence[RunResult]) -> list[PaperRow]:
+    """Return the paper's table whole: its models as the paper and MTEB have them, and beside them what was measured.
+
+    KoE5 comes first, then systems of which the paper has nothing, then its other models. A measured row is followed by
+    its difference to MTEB's numbers: of the same model, or of KoE5 for such a system.
+    """
     names = telling_names(results)
-    rows = [row for row in paper_rows([], reference) if row.kind in ("paper", "recovered", "mteb")]
+    measured: dict[str, list[PaperRow]] = {}
     for fingerprint, name in names.items():
-        own = paper_rows([result for result in results if result.fingerprint == fingerprint], reference)
-        rows += [replace(row, model=name) for row in own if row.kind in ("run", "difference")]
-    return rows
+        mine = [result for result in results if result.fingerprint == fingerprint]
+        own = mine[0].manifest.model["hub_id"] if ":" not in mine[0].model else None
+        printed = own if own in PAPER_NAMES else ""
+        rows = paper_rows(mine, printed or KOE5.hub_id)
+        shown = [replace(row, model=name) if row.kind == "run" else row for row in rows]
+        measured.setdefault(printed, []).extend(row for row in shown if row.kind in ("run", "difference"))
+    board: list[PaperRow] = []
+    for hub_id in ("", *PAPER_NAMES):
+        published = paper_rows([], hub_id) if hub_id else []
+        rows = [*published, *measured.get(hub_id, ())]
+        board = [*rows, *board] if hub_id == KOE5.hub_id else [*board, *rows]
+    return board
 
 
 def published_rows(result: RunResult) -> list[PublishedRow]:
@@ -246,18 +262,26 @@ def _run_cells(results: Sequence[RunResult]) -> dict[tuple[str, str], float]:
     }
 
 
-def _mteb_cells(hub_id: str, revision: str) -> dict[tuple[str, str], float]:
+def _mteb_cells(hub_id: str, revision: str) -> tuple[dict[tuple[str, str], float], str]:
+    """Return what MTEB's collections have of a model, and which collections and versions those are."""
     cells: dict[tuple[str, str], float] = {}
+    origins: dict[str, dict[str, None]] = {}
     for spec in SUITE:
         found = published_by_mteb(hub_id, spec.task, spec.split, revision)
         if found is not None:
             cells |= {(spec.id, metric): found.metrics[metric] for metric in PAPER_METRICS if metric in found.metrics}
-    return cells
+            origins.setdefault(found.source, {})[found.mteb_version] = None
+    return cells, ", ".join(f"{source} · MTEB {' / '.join(versions)}" for source, versions in origins.items())
 
 
-def _row(kind: RowKind, model: str, cells: Cells) -> PaperRow:
+def _made_by(results: Sequence[RunResult]) -> str:
+    facts = {f"{made_with(result)} · {result.manifest.date[:10]}": None for result in results}
+    return " / ".join(facts)
+
+
+def _row(kind: RowKind, model: str, cells: Cells, made_by: str = "") -> PaperRow:
     complete = len(cells) == len(SUITE) * len(PAPER_METRICS)
-    return PaperRow(kind, model, cells, sum(cells.values()) / len(cells) if complete else None)
+    return PaperRow(kind, model, cells, sum(cells.values()) / len(cells) if complete else None, made_by)
 
 
 def _percent(value: float | None, *, signed: bool = False) -> str:

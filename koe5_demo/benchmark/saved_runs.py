@@ -18,8 +18,8 @@ import logging
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from hashlib import blake2b
@@ -261,6 +261,15 @@ class SavedRuns:
         """
         run = next((run for run in self.runs() if run.id == run_id), None)
         return sorted(_saved_results(run), key=_place) if run is not None else []
+
+    def newest(self, datasets: Collection[str]) -> list[SavedResult]:
+        """Return the newest result of each system on each of some data sets, whichever runs they are of."""
+        found: dict[tuple[str, str], SavedResult] = {}
+        for run in self.runs():
+            fresh = [path for path in run.paths if path.stem in datasets and (path.parent.name, path.stem) not in found]
+            for saved in _saved_results(replace(run, paths=tuple(fresh))):
+                found[saved.path.parent.name, saved.path.stem] = saved
+        return sorted(found.values(), key=_place)
 
     def result(self, key: str) -> SavedResult:
         """Return one result.

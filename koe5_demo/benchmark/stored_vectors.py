@@ -51,7 +51,11 @@ _FIRST_PORTION: Final = 8
 _LARGEST_PORTION: Final = 4096
 _PORTION_S: Final = 2.0
 _TRIES: Final = 3
-_PHASES: Final = {Role.QUERY: RunPhase.ENCODING_QUERIES, Role.PASSAGE: RunPhase.ENCODING_DOCUMENTS}
+_PHASES: Final = {
+    Role.QUERY: RunPhase.ENCODING_QUERIES,
+    Role.PASSAGE: RunPhase.ENCODING_DOCUMENTS,
+    Role.NONE: RunPhase.ENCODING_DOCUMENTS,
+}
 _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, RuntimeError, OSError)
 """What `zipfile` raises for files that are not as they were written; the arrays inside are parsed after their check."""
 

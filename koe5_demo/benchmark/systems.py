@@ -1,7 +1,8 @@
 """What can be ranked with: an encoder, BM25, or both fused. One protocol, so that a run knows no difference.
 
-Names on the command line and the page: `bm25`, `bm25-kiwi`, `rrf:MODEL`, `weighted:MODEL`; anything else is a model.
-A system is opened when its turn comes.
+Names on the command line and the page: `bm25`, `bm25-kiwi`, `rrf:MODEL`, `weighted:MODEL`; `bare:MODEL` without its
+prefixes, `windows:MODEL` with long passages in windows; anything else is a model. A system is opened when its turn
+comes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from koe5_demo.benchmark.rankings import (
     DENSE_WEIGHT,
     RRF_CONSTANT,
     Rankings,
+    best_pieces,
     padded,
     reciprocal_rank,
     tie_priority,
@@ -32,10 +34,13 @@ from koe5_demo.benchmark.stored_vectors import DiskVectors, VanishedError, store
 from koe5_demo.encoding import zero_gpu
 from koe5_demo.errors import DataError
 from koe5_demo.ranking.lexical import K1, B, Tokenizer, character_bigrams
+from koe5_demo.ranking.windows import split_passages, window_text
 from koe5_demo.records import Encoder, IntArray, ModelInfo, Prompts, Role
 
 FUSIONS: Final = ("rrf", "weighted")
 LEXICAL_NAMES: Final = ("bm25", "bm25-kiwi")
+VARIANTS: Final = {"bare": "no prefixes", "windows": "windows"}
+"""Ways to use a model otherwise than it is meant to be, to see what that costs: name -> what tables call it."""
 
 LoadEncoder = Callable[[str], Encoder]
 _TRIES: Final = 3
@@ -93,15 +98,28 @@ class System(Protocol):
 
 
 class DenseSystem:
-    """Cosine similarity of an encoder's vectors, exact."""
+    """Cosine similarity of an encoder's vectors, exact.
 
-    def __init__(self, encoder: Encoder) -> None:
+    Args:
+        encoder: The model.
+        variant: A key of `VARIANTS`; empty for the model as it is meant to be used.
+    """
+
+    def __init__(self, encoder: Encoder, variant: str = "") -> None:
         self._encoder = encoder
+        self._variant = variant
+        bare = variant == "bare" and encoder.info.prompts != Prompts()
+        self._roles = (Role.NONE, Role.NONE) if bare else (Role.QUERY, Role.PASSAGE)
 
     @property
     def info(self) -> ModelInfo:
-        """Return the encoder's record."""
-        return self._encoder.info
+        """Return the encoder's record, a variant under a name of its own."""
+        info = self._encoder.info
+        if not self._variant:
+            return info
+        prompts = Prompts() if self._variant == "bare" else info.prompts
+        fingerprint = f"{info.fingerprint}|{self._variant}"
+        return replace(info, id=f"{self._variant}:{info.id}", prompts=prompts, fingerprint=fingerprint)
 
     def rank(
         self, data: RetrievalData, cache: DiskVectors, should_stop: ShouldStop
@@ -122,26 +140,43 @@ class DenseSystem:
     def _rank(
         self, data: RetrievalData, cache: DiskVectors, should_stop: ShouldStop
     ) -> Generator[RunProgress, None, Ranked]:
-        queries = yield from store_vectors(self._encoder, data.queries, Role.QUERY, cache, should_stop)
-        documents = yield from store_vectors(self._encoder, data.documents, Role.PASSAGE, cache, should_stop)
+        texts, owners, whole = self._pieces(data)
+        queries = yield from store_vectors(self._encoder, data.queries, self._roles[0], cache, should_stop)
+        documents = yield from store_vectors(self._encoder, texts, self._roles[1], cache, should_stop)
         start = time.perf_counter()
-        total = len(data.documents)
+        total = len(texts)
         yield RunProgress(RunPhase.SEARCHING, total=total)
         priority = tie_priority(data.document_ids)
-        rankings = search(queries.matrix(), documents.chunks(), priority, DEPTH, device=self._search_device())
+        if owners is None:
+            rankings = search(queries.matrix(), documents.chunks(), priority, DEPTH, device=self._search_device())
+        else:
+            rankings = best_pieces(queries.matrix(), documents.chunks(), owners, priority, DEPTH)
         yield RunProgress(RunPhase.SEARCHING, done=total, total=total)
         both = (queries, documents)
         encoded = sum(part.texts_encoded for part in both)
         return Ranked(
             rankings,
-            Lengths(queries.n_tokens, documents.n_tokens, self.info.max_tokens),
+            Lengths(queries.n_tokens, documents.n_tokens if whole is None else whole, self.info.max_tokens),
             encode_s=sum(part.seconds for part in both),
             search_s=time.perf_counter() - start,
             texts_encoded=encoded,
             tokens_encoded=sum(part.tokens_encoded for part in both),
-            texts_cached=len(set(data.queries)) + len(set(data.documents)) - encoded,
+            texts_cached=len(set(data.queries)) + len(set(texts)) - encoded,
             damaged=sum(part.damaged for part in both),
         )
+
+    def _pieces(self, data: RetrievalData) -> tuple[Sequence[str], IntArray | None, IntArray | None]:
+        """Return what is encoded; of windows also the document of each, and as their lengths those of the windows.
+
+        A document in windows loses nothing: its length is that of its longest window.
+        """
+        if self._variant != "windows":
+            return data.documents, None, None
+        windows = split_passages(data.documents, self._encoder)
+        owners = np.array([window.passage for window in windows], dtype=np.int64)
+        lengths = np.zeros(len(data.documents), dtype=np.int64)
+        np.maximum.at(lengths, owners, [window.n_tokens for window in windows])
+        return [window_text(data.documents[w.passage], w, self._encoder) for w in windows], owners, lengths
 
     def _search_device(self) -> str:
         """Return the encoder's GPU, if it has one of its own: a lent one is there only while it encodes."""
@@ -298,6 +333,8 @@ class _Shared:
         if name in self._lexical:
             return self._lexical[name]
         method, colon, model = name.partition(":")
+        if colon and method in VARIANTS:
+            return DenseSystem(self._encoder(model), method)
         if colon and method in FUSIONS:
             return FusedSystem(method, DenseSystem(self._encoder(model)), self._lexical["bm25"])
         return DenseSystem(self._encoder(name))

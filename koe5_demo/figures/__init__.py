@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from koe5_demo.figures.bars import grouped_bars, ranked_bars
 from koe5_demo.figures.calibration import Mark, Spread, calibration_strip
 from koe5_demo.figures.heatmaps import FIXED_SCALE, Scale, cell_colours, contrast, stretched_scale, word_heatmap
 from koe5_demo.figures.labels import label
@@ -16,9 +15,7 @@ __all__ = [
     "calibration_strip",
     "cell_colours",
     "contrast",
-    "grouped_bars",
     "label",
-    "ranked_bars",
     "score_scatter",
     "stretched_scale",
     "text_map_figure",

@@ -95,22 +95,29 @@ def read_table(
     return replace(_TEXT_READERS[kind](text, name, limits), encoding=encoding)
 
 
-def read_cells(path: Path) -> list[Record]:
+def read_cells(content: Path | bytes, name: str = "", limits: Limits | None = None) -> list[Record]:
     """Return the rows of a delimited file as they are, for one that may have no header: (line, cells), none blank.
 
     A file without tabs is split at blanks, as trec_eval splits it; a CSV file by its own separator.
 
+    Args:
+        content: A file of this machine, or the bytes of one.
+        name: Of the file whose bytes they are.
+        limits: None for the files of whoever runs the program.
+
     Raises:
         TableError: If it cannot be opened or read.
     """
-    text, _ = decode(_unpacked(_bytes_of(path, None), path.name, None), path.name)
+    if isinstance(content, Path):
+        return read_cells(_bytes_of(content, limits), content.name, limits)
+    text, _ = decode(_unpacked(content, name, limits), name)
     lines = _LINE_END.split(text)
     first = next((line for line in lines if line.strip()), "")
-    if TAB not in first and file_kind(path.name) != "csv":
+    if TAB not in first and file_kind(name) != "csv":
         records = [(line, raw.split()) for line, raw in enumerate(lines, start=1)]
     else:
-        separator = TAB if TAB in first else find_separator(text, path.name)
-        records = list(split_records(text, path.name, separator))
+        separator = TAB if TAB in first else find_separator(text, name)
+        records = list(split_records(text, name, separator))
     return [(line, cells) for line, cells in records if any(cell.strip() for cell in cells)]
 
 

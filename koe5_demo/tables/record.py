@@ -15,7 +15,6 @@ from koe5_demo.settings import Limits
 from koe5_demo.tables.texts import Parsed, clean, compared, seen
 
 TEXT_COLUMNS: Final = ("text", "passage", "document", "content", "본문", "내용", "문단", "문서")
-MOST_CELLS: Final = 5_000_000
 SHOWN_ROWS: Final = 5
 SAMPLED_ROWS: Final = 200
 WHOLE_UP_TO: Final = 1e15
@@ -121,8 +120,8 @@ def check_size(name: str, n_columns: int, n_rows: int, limits: Limits | None) ->
         return
     if n_columns > limits.columns:
         raise TableError("file_too_many_columns", name=name, n=n_columns, limit=limits.columns)
-    if n_columns * n_rows > MOST_CELLS:
-        raise TableError("file_too_many_cells", name=name, n=n_columns * n_rows, limit=MOST_CELLS)
+    if n_columns * n_rows > limits.cells:
+        raise TableError("file_too_many_cells", name=name, n=n_columns * n_rows, limit=limits.cells)
 
 
 def unique_names(header: Iterable[str]) -> tuple[str, ...]:

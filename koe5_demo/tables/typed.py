@@ -53,7 +53,7 @@ def read_parquet(source: Path | bytes, name: str, limits: Limits | None, columns
 
 def read_xlsx(content: bytes, name: str, limits: Limits | None, sheet: str | None = None) -> Table:
     """Read one sheet of a workbook, the first one when None; the first row that is not blank names the columns."""
-    _require_unpacked(content, name, limits)
+    require_unpacked(content, name, limits)
     title, n_sheets, found = _open_sheet(content, name, sheet)
     rows: list[list[str]] = []
     width = 0
@@ -95,8 +95,12 @@ def _is_text(kind: Any) -> bool:
     return any(test(value) for test in tests)
 
 
-def _require_unpacked(content: bytes, name: str, limits: Limits | None) -> None:
-    """Refuse a workbook by what its parts say they unpack to; no more than that is ever unpacked."""
+def require_unpacked(content: bytes, name: str, limits: Limits | None) -> None:
+    """Refuse a workbook or zip by what its parts say they unpack to; no more than that is ever unpacked.
+
+    Raises:
+        TableError: If it is broken or would be too big.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             megabytes = sum(part.file_size for part in parts.infolist()) / 1e6

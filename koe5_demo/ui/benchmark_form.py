@@ -1,4 +1,4 @@
-"""What is to be run, in the tab 성능 평가: the choices, what is said of them, start, stop and progress."""
+"""What is to be run, in the tab 성능 평가: the paper's table or what is chosen; start, stop and progress."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from typing import Any, Final
 
 import gradio as gr
 
-from koe5_demo.benchmark.datasets.registry import DATASETS
+from koe5_demo.benchmark.datasets.registry import DATASETS, kept_dataset
 from koe5_demo.benchmark.live import DatasetOffer, LiveBenchmarks, ModelOffer, RunChoice, RunState, lexical_names
 from koe5_demo.benchmark.progress import RunPhase, RunProgress
+from koe5_demo.benchmark.run import Failure
 from koe5_demo.benchmark.systems import FUSIONS
+from koe5_demo.catalog import KOE5
 from koe5_demo.encoding import zero_gpu
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.settings import Settings
 from koe5_demo.ui.boundary import PLAIN, Words, choices, label, shown_error
-from koe5_demo.ui.render import caption, render_template
+from koe5_demo.ui.render import render_template
 from koe5_demo.words import Language, message
 
+SYSTEM_NAMES: Final = {KOE5.id: "KoE5", "bm25": "BM25", "bm25-kiwi": "BM25 (Kiwi)"}
+FUSION_NAMES: Final = {"rrf": "RRF", "weighted": "1:1"}
 DEFAULT_DATASETS: Final = ("ours",)
 BENCHMARK_DTYPES: Final = ("fp32", "auto", "bf16", "fp16", "int8")
 _MINUTE: Final = 60
@@ -28,7 +32,9 @@ Values = dict[Any, Any]
 
 
 class RunForm:
-    """The components of the form, and what their events compute. Must be made inside a gr.Blocks context.
+    """The button that reproduces the paper's table, the folded form, and what their events compute.
+
+    Must be made inside a gr.Blocks context.
 
     Args:
         live: What can be run.
@@ -40,11 +46,35 @@ class RunForm:
     def __init__(self, live: LiveBenchmarks, host: ModelHost, settings: Settings, words: Words) -> None:
         self._live = live
         self._custom = settings.allow_custom_models
-        heading(words, "bench_choose")
+        self._dtype = settings.exact_dtype
+        with gr.Row(elem_classes="k-paper-run"):
+            self.reproduce = words.make(
+                gr.Button, {"value": label("bench_reproduce")}, variant="primary", elem_id="bench-reproduce"
+            )
+            self.plan = words.make(gr.HTML, {"value": self._plan}, elem_id="bench-plan", **PLAIN)
+        with words.make(gr.Accordion, {"label": label("bench_choose")}, open=False, elem_id="bench-form"):
+            self._build_choices(host, words)
+            self.start = words.make(
+                gr.Button, {"value": label("bench_start")}, variant="primary", elem_id="bench-start"
+            )
+        with gr.Row(elem_classes="k-paper-run"):
+            self.stop = words.make(
+                gr.Button, {"value": label("bench_stop")}, variant="stop", visible=False, elem_id="bench-stop"
+            )
+            self.progress = gr.HTML(elem_id="bench-progress", **PLAIN)
+        self.token = gr.State("")
+        self.inputs = {self.datasets, self.models, self.lexical, self.fusions, self.more, self.dtype}
+        self.told = [self.models, self.absent, self.about, self.plan]
+        self.pressed = [self.start, self.reproduce, self.stop]
+
+    def _build_choices(self, host: ModelHost, words: Words) -> None:
         self.datasets = words.make(
             gr.CheckboxGroup,
-            {"label": label("bench_datasets"), "info": label("bench_datasets_hint")},
-            choices=list(DATASETS),
+            {
+                "label": label("bench_datasets"),
+                "info": label("bench_datasets_hint"),
+                "choices": lambda tongue: [(dataset_name(name, tongue), name) for name in DATASETS],
+            },
             value=list(DEFAULT_DATASETS),
             elem_id="bench-datasets",
         )
@@ -76,7 +106,12 @@ class RunForm:
                 elem_id="bench-fusions",
                 min_width=220,
             )
-        self.absent = gr.HTML(elem_id="bench-absent", **PLAIN)
+        self.absent = words.make(
+            gr.HTML,
+            {"value": lambda tongue: absent_models(self._live.models(), tongue)},
+            elem_id="bench-absent",
+            **PLAIN,
+        )
         self.more = words.make(
             gr.Textbox, {"label": label("bench_more_models")}, visible=self._custom, elem_id="bench-more"
         )
@@ -85,23 +120,21 @@ class RunForm:
             {
                 "label": label("bench_dtype"),
                 "info": label("bench_dtype_hint"),
-                "choices": choices([(f"bench_dtype_{name}", name) for name in dtypes_offered(settings)]),
+                "choices": choices([(f"bench_dtype_{name}", name) for name in dtypes_offered(self._dtype)]),
             },
-            value=settings.exact_dtype,
+            value=self._dtype,
             elem_id="bench-dtype",
         )
         with words.make(gr.Accordion, {"label": label("bench_about_sets")}, open=False, elem_id="bench-about"):
-            self.about = gr.HTML(**PLAIN)
-        with gr.Row():
-            self.start = words.make(
-                gr.Button, {"value": label("bench_start")}, variant="primary", elem_id="bench-start"
+            self.about = words.make(
+                gr.HTML, {"value": lambda tongue: dataset_table(self._live.datasets(()), tongue)}, **PLAIN
             )
-            self.stop = words.make(
-                gr.Button, {"value": label("bench_stop")}, variant="stop", interactive=False, elem_id="bench-stop"
-            )
-        self.progress = gr.HTML(elem_id="bench-progress", **PLAIN)
-        self.token = gr.State("")
-        self.inputs = {self.datasets, self.models, self.lexical, self.fusions, self.more, self.dtype}
+
+    def _plan(self, language: Language, *, timed: bool = False) -> str:
+        choice = self._live.paper_choice()
+        offers = [offer for offer in self._live.models() if offer.name in choice.models]
+        sets = [offer for offer in self._live.datasets(choice.models if timed else ()) if offer.spec.suite]
+        return paper_plan(offers, sets, self._dtype, language)
 
     def read(self, values: Values) -> RunChoice:
         """Return what was chosen."""
@@ -120,6 +153,7 @@ class RunForm:
         return {
             self.models: gr.update(choices=self._model_choices(language)),
             self.absent: absent_models(self._live.models(), language),
+            self.plan: self._plan(language, timed=True),
             **self.estimate(values, language),
         }
 
@@ -131,25 +165,64 @@ class RunForm:
         """Check the choice, and ready the buttons; the token names this run to the stop button."""
         if not self.read(values).complete:
             raise shown_error(message("bench_nothing_chosen", language))
+        return self.begin_paper(values, language)
+
+    def begin_paper(self, _values: Values, _language: Language) -> Values:
+        """Ready the buttons; the token names this run to the stop button."""
         return {self.token: self._live.open_run(), **self.buttons(running=True)}
 
     def buttons(self, *, running: bool) -> Values:
         """Return what can be pressed."""
-        return {self.start: gr.update(interactive=not running), self.stop: gr.update(interactive=running)}
+        idle = gr.update(interactive=not running)
+        return {self.start: idle, self.reproduce: idle, self.stop: gr.update(visible=running, interactive=running)}
 
     def _model_choices(self, language: Language) -> list[tuple[str, str]]:
         offers = self._live.models()
         return [(model_label(offer, language), offer.name) for offer in offers if offer.availability != "absent"]
 
 
-def heading(words: Words, key: str) -> None:
-    """Put a heading on the page."""
-    words.make(gr.HTML, {"value": lambda tongue: caption(key, tongue)}, **PLAIN)
+def dataset_name(name: str, language: Language, *, counted: bool = True) -> str:
+    """Return how a data set is called on the page; the one of this project says what it is, and how large."""
+    spec = DATASETS.get(name)
+    if spec is None or not spec.ours:
+        return name
+    key = "bench_set_ours_counted" if counted else "bench_set_ours"
+    return message(key, language, n=len(kept_dataset(name).queries))
 
 
-def dtypes_offered(settings: Settings) -> tuple[str, ...]:
-    """Return the arithmetics to choose from; just one where a GPU is lent only after the models are open."""
-    return (settings.exact_dtype,) if zero_gpu.ACTIVE else BENCHMARK_DTYPES
+def system_name(name: str) -> str:
+    """Return how a system is called on the page: `rrf:mini` is mini and BM25, joined.
+
+    >>> system_name("rrf:mini"), system_name("bm25"), system_name("bm25-kiwi"), system_name("koe5")
+    ('mini + BM25 (RRF)', 'BM25', 'BM25 (Kiwi)', 'KoE5')
+    """
+    method, colon, model = name.partition(":")
+    if colon and method in FUSIONS:
+        return f"{system_name(model)} + BM25 ({FUSION_NAMES[method]})"
+    return SYSTEM_NAMES.get(name, name)
+
+
+def dtypes_offered(exact: str) -> tuple[str, ...]:
+    """Return the arithmetics to choose from; just `exact` where a GPU is lent only after the models are open."""
+    return (exact,) if zero_gpu.ACTIVE else BENCHMARK_DTYPES
+
+
+def paper_plan(models: Sequence[ModelOffer], sets: Sequence[DatasetOffer], dtype: str, language: Language) -> str:
+    """Return what the button that reproduces the paper's table is going to do, and how long that takes."""
+    parts = []
+    absent = not any(offer.name == KOE5.id for offer in models)
+    for offer in models:
+        key = "bench_plan_stand_in" if absent else f"bench_plan_{offer.availability}"
+        parts.append(message(key, language, name=system_name(offer.name), mb=offer.download_mb))
+    n_here = sum(offer.here for offer in sets)
+    if n_here < len(sets):
+        key = "bench_plan_sets_absent" if absent else "bench_plan_sets"
+        parts.append(message(key, language, n=len(sets) - n_here))
+    seconds = [offer.seconds for offer in sets if offer.seconds is not None]
+    if seconds and len(seconds) == len(sets) and not (absent and n_here < len(sets)):
+        parts.append(_duration(sum(seconds), language))
+    parts.append(message("bench_plan_dtype", language, dtype=message(f"bench_dtype_{dtype}", language).split(" · ")[0]))
+    return render_template("line.html", language, parts=parts)
 
 
 def dataset_table(offers: Sequence[DatasetOffer], language: Language) -> str:
@@ -157,6 +230,7 @@ def dataset_table(offers: Sequence[DatasetOffer], language: Language) -> str:
     rows = [
         {
             "spec": offer.spec,
+            "name": dataset_name(offer.spec.id, language),
             "summary": offer.spec.summary_ko if language is Language.KO else offer.spec.summary_en,
             "size": message("bench_size_of", language, documents=offer.n_documents, queries=offer.n_queries)
             if offer.n_documents
@@ -172,14 +246,14 @@ def dataset_table(offers: Sequence[DatasetOffer], language: Language) -> str:
 
 def absent_models(offers: Sequence[ModelOffer], language: Language) -> str:
     """Return which models cannot be had; nothing where all can."""
-    names = ", ".join(offer.name for offer in offers if offer.availability == "absent")
+    names = ", ".join(system_name(offer.name) for offer in offers if offer.availability == "absent")
     told = [message("bench_models_absent", language, names=names)]
     return render_template("line.html", language, parts=told) if names else ""
 
 
 def model_label(offer: ModelOffer, language: Language) -> str:
     """Return how a model is offered."""
-    return message(f"bench_model_{offer.availability}", language, name=offer.name, mb=offer.download_mb)
+    return message(f"bench_model_{offer.availability}", language, name=system_name(offer.name), mb=offer.download_mb)
 
 
 def progress(state: RunState, n_results: int, language: Language) -> str:
@@ -202,7 +276,7 @@ def progress(state: RunState, n_results: int, language: Language) -> str:
         position=position,
         percent=round(position / max(state.n_all, 1)),
         failures=[
-            (_where(failure) or message("bench_failed", language), failure.error.text(language))
+            (_where(failure, language) or message("bench_failed", language), failure.error.text(language))
             for failure in state.failures
         ],
         notices=[notice.text(language) for notice in state.notices],
@@ -225,7 +299,7 @@ def _steps(state: RunState, language: Language) -> list[str]:
     step = state.progress
     if step is None:
         return parts
-    where, phase = _where(step), message(f"bench_phase_{step.phase.value}", language)
+    where, phase = _where(step, language), message(f"bench_phase_{step.phase.value}", language)
     parts.append(f"{where}: {phase}" if where else phase)
     if step.phase is RunPhase.WAITING:
         return [*parts, message("bench_ahead", language, n=step.done)]
@@ -239,5 +313,6 @@ def _steps(state: RunState, language: Language) -> list[str]:
     return parts
 
 
-def _where(thing: RunProgress | Any) -> str:
-    return " / ".join(filter(None, (thing.dataset, thing.model)))
+def _where(thing: RunProgress | Failure, language: Language) -> str:
+    named = (dataset_name(thing.dataset, language) if thing.dataset else "", system_name(thing.model))
+    return " / ".join(filter(None, named))

@@ -1,7 +1,8 @@
-"""A closer look at one result, in the tab 성능 평가: against another one, top three reversed, query by query."""
+"""A closer look at one result, in the tab 성능 평가: against another one, its top three reversed, query by query."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import gradio as gr
@@ -14,8 +15,8 @@ from koe5_demo.benchmark.result_tables import METRIC_LABELS
 from koe5_demo.benchmark.results import RunResult, telling_names
 from koe5_demo.benchmark.saved_runs import SHIPPED, SavedResult, SavedRuns, compare_saved, file_name
 from koe5_demo.errors import DataError
-from koe5_demo.ui.benchmark_form import Values, heading
-from koe5_demo.ui.benchmark_results import date_of, percent
+from koe5_demo.ui.benchmark_form import Values, dataset_name, system_name
+from koe5_demo.ui.benchmark_results import date_of, percent, result_name
 from koe5_demo.ui.boundary import PLAIN, Words, choices, label
 from koe5_demo.ui.render import line, render_template
 from koe5_demo.words import Language, message
@@ -29,29 +30,64 @@ Pair = tuple[SavedResult | None, SavedResult | None]
 
 
 class CloserLook:
-    """The components of the closer look, empty at first, and what fills them. Must be made inside a gr.Blocks context.
+    """The components of the closer look and what fills them: A against B, and query by query.
+
+    The queries of the first result are there when the page is sent; the paired test, which takes a second, comes when
+    the tab is opened. The parts are laid out by two calls, each inside its gr.Blocks context.
 
     Args:
         saved: Whose results can be looked at.
         run: The component that tells which run is shown.
-        reversal: Where the reversed top three is shown.
         words: Collects what changes with the language.
     """
 
-    def __init__(self, saved: SavedRuns, run: gr.Dropdown, reversal: gr.HTML, words: Words) -> None:
+    def __init__(self, saved: SavedRuns, run: gr.Dropdown, words: Words) -> None:
         self._saved = saved
         self._run = run
-        self._reversal = reversal
-        heading(words, "bench_look")
+        self._words = words
+
+    def build_comparison(self) -> None:
+        """Lay out what compares two results."""
+        words, tongue = self._words, self._words.language
+        first, other = self._first_pair()
         with gr.Row(elem_classes="k-choices"):
-            self.a = words.make(gr.Dropdown, {"label": label("bench_a")}, choices=[], min_width=240, elem_id="bench-a")
-            self.b = words.make(gr.Dropdown, {"label": label("bench_b")}, choices=[], min_width=240, elem_id="bench-b")
-        with gr.Row():
+            self.a = words.make(
+                gr.Dropdown,
+                {"label": label("bench_a")},
+                choices=_labels(self._saved.results(SHIPPED), SHIPPED, tongue),
+                value=first.key if first else None,
+                min_width=240,
+                elem_id="bench-a",
+            )
+            self.b = words.make(
+                gr.Dropdown,
+                {"label": label("bench_b")},
+                choices=_labels(self._saved.alike(first), SHIPPED, tongue) if first else [],
+                value=other.key if other else None,
+                min_width=240,
+                elem_id="bench-b",
+            )
+        self.comparison = gr.HTML(elem_id="bench-comparison", **PLAIN)
+        self.reversal = gr.HTML(_reversal_of(first, tongue), elem_id="bench-reversal", **PLAIN)
+        with gr.Row(elem_classes="k-share"):
             self.json = words.make(gr.Button, {"value": label("bench_mteb_json")}, size="sm", elem_id="bench-json")
             self.trec = words.make(gr.Button, {"value": label("bench_trec")}, size="sm", elem_id="bench-trec")
-        self.comparison = gr.HTML(elem_id="bench-comparison", **PLAIN)
-        heading(words, "bench_explorer")
+
+    def build_queries(self) -> None:
+        """Lay out the queries of a result."""
+        words = self._words
+        first, other = self._first_pair()
+        shown = _shown_queries((first, other), "all", None, words.language)
         with gr.Row(elem_classes="k-choices"):
+            self.of = words.make(
+                gr.Dropdown,
+                {"label": label("bench_of")},
+                choices=self.a.choices,
+                value=self.a.value,
+                scale=2,
+                min_width=280,
+                elem_id="bench-of",
+            )
             self.which = words.make(
                 gr.Radio,
                 {
@@ -65,23 +101,28 @@ class CloserLook:
             self.query = words.make(
                 gr.Dropdown,
                 {"label": label("bench_query_choice")},
-                choices=[],
+                choices=shown.names,
+                value=shown.query_id,
                 scale=3,
                 min_width=280,
                 elem_id="bench-query",
             )
-        self.counted = gr.HTML(elem_id="bench-counted", **PLAIN)
-        with gr.Row():
+        with gr.Row(elem_classes="k-share k-steps"):
             self.previous = words.make(
                 gr.Button, {"value": label("bench_previous")}, size="sm", elem_id="bench-previous"
             )
             self.next = words.make(gr.Button, {"value": label("bench_next")}, size="sm", elem_id="bench-next")
             self.open = words.make(gr.Button, {"value": label("bench_open")}, size="sm", elem_id="bench-open")
-        self.view = gr.HTML(elem_id="bench-query-view", **PLAIN)
-        self.inputs = {run, self.a, self.b, self.which, self.query}
-        self.lists = [self.a, self.b]
+            self.counted = gr.HTML(shown.counted, elem_id="bench-counted", **PLAIN)
+        self.view = gr.HTML(shown.view, elem_id="bench-query-view", **PLAIN)
+        self.inputs = {self._run, self.a, self.b, self.which, self.query}
+        self.lists = [self.a, self.of, self.b]
         self.explorer_outputs = [self.counted, self.query, self.view]
-        self.outputs = [self.comparison, reversal, *self.explorer_outputs]
+        self.outputs = [self.comparison, self.reversal, *self.explorer_outputs]
+
+    def _first_pair(self) -> Pair:
+        first = next(iter(self._saved.results(SHIPPED)), None)
+        return first, next(iter(self._saved.alike(first)), None) if first else None
 
     def pair(self, values: Values) -> Pair:
         """Return the chosen results, or the first ones that fit."""
@@ -94,11 +135,8 @@ class CloserLook:
         """Offer the results of the run shown, and those that the chosen one can be held against."""
         first, _ = self.pair(values)
         saved = self._saved.results(values[self._run] or SHIPPED)
-        chosen = first.key if first else None
-        return {
-            self.a: gr.update(choices=_labels(saved, values[self._run], language), value=chosen),
-            **self.offer_others(values, language),
-        }
+        offered = gr.update(choices=_labels(saved, values[self._run], language), value=first.key if first else None)
+        return {self.a: offered, self.of: offered, **self.offer_others(values, language)}
 
     def offer_others(self, values: Values, language: Language) -> Values:
         """Offer what the chosen result can be held against."""
@@ -107,34 +145,26 @@ class CloserLook:
         chosen = other.key if other else None
         return {self.b: gr.update(choices=_labels(alike, values[self._run], language), value=chosen)}
 
+    def compare(self, values: Values, language: Language) -> Values:
+        """Hold a pair of results against each other."""
+        return {self.comparison: _comparison_of(*self.pair(values), language)}
+
     def look(self, values: Values, language: Language) -> Values:
         """Look at a pair of results: the paired test, the reversal, the queries."""
-        first, other = self.pair(values)
+        first, _ = self.pair(values)
         return {
-            self.comparison: _comparison_of(first, other, language),
-            self._reversal: _reversal_of(first, language),
+            **self.compare(values, language),
+            self.reversal: _reversal_of(first, language),
             **self.explore(values, language),
         }
 
     def explore(self, values: Values, language: Language, step: int = 0) -> Values:
         """Show the count of queries, the list of them, and one: the chosen one, or `step` places from it."""
-        pair = self.pair(values)
-        try:
-            views = _views(pair)
-        except DataError as error:
-            told = line(error.text(language), language)
-            return {self.counted: told, self.query: gr.update(choices=[], value=None), self.view: ""}
-        wrong = [view for view in views if view.wrong]
-        offered = wrong if values[self.which] == "wrong" else views
-        ids = [view.query_id for view in offered]
-        place = (ids.index(values[self.query]) + step) % len(ids) if values[self.query] in ids else 0
-        view = offered[place] if offered else None
-        told = message("bench_counted", language, n=len(views), wrong=len(wrong))
-        names = [(query_label(item), item.query_id) for item in offered]
+        shown = _shown_queries(self.pair(values), values[self.which], values[self.query], language, step)
         return {
-            self.counted: line(told, language),
-            self.query: gr.update(choices=names, value=view.query_id if view else None),
-            self.view: query_html(view, language, with_other=pair[1] is not None) if view else "",
+            self.counted: shown.counted,
+            self.query: gr.update(choices=shown.names, value=shown.query_id),
+            self.view: shown.view,
         }
 
     def ranking_texts(self, values: Values) -> tuple[str, str] | None:
@@ -154,8 +184,40 @@ class CloserLook:
         return name, saved.path.with_suffix(".trec").read_text(encoding="utf-8", errors="replace")
 
 
+@dataclass(frozen=True)
+class ShownQueries:
+    """The list of queries with one of them open: labels with ids, the open one's id, what is told of them, its view."""
+
+    names: list[tuple[str, str]]
+    query_id: str | None
+    counted: str
+    view: str
+
+
+def _shown_queries(pair: Pair, which: str, query_id: str | None, language: Language, step: int = 0) -> ShownQueries:
+    """Open the query `step` places from a chosen one, or the first one, among all queries or the wrong ones."""
+    try:
+        views = _views(pair)
+    except DataError as error:
+        return ShownQueries([], None, line(error.text(language), language), "")
+    wrong = [view for view in views if view.wrong]
+    offered = wrong if which == "wrong" else views
+    ids = [view.query_id for view in offered]
+    place = (ids.index(query_id) + step) % len(ids) if query_id in ids else 0
+    view = offered[place] if offered else None
+    told = message("bench_counted", language, n=len(views), wrong=len(wrong))
+    other = system_name(pair[1].result.model) if pair[1] is not None else ""
+    return ShownQueries(
+        [(query_label(item), item.query_id) for item in offered],
+        view.query_id if view else None,
+        line(told, language),
+        query_html(view, language, other=other) if view else "",
+    )
+
+
 def comparison(paired: PairedComparison, data: RetrievalData | None, language: Language) -> str:
     """Return the paired test: a verdict, one row a measure, the queries that moved most."""
+    most = max(0.01, *(abs(end) for row in paired.differences for end in (row.low, row.high)))
     rows = [
         {
             "metric": METRIC_LABELS[row.metric],
@@ -164,16 +226,20 @@ def comparison(paired: PairedComparison, data: RetrievalData | None, language: L
             "difference": percent(row.difference, signed=True),
             "low": percent(row.low, signed=True),
             "high": percent(row.high, signed=True),
+            "left": round(50 + 50 * row.low / most, 1),
+            "width": round(50 * (row.high - row.low) / most, 1),
+            "point": round(50 + 50 * row.difference / most, 1),
             "p": p_value(row.p_value),
             "counts": f"{row.wins:,} / {row.ties:,} / {row.losses:,}",
         }
         for row in paired.differences
     ]
-    names = {"a": paired.model_a, "b": paired.model_b, "dataset": paired.dataset, "n": paired.n_queries}
+    names = {"a": system_name(paired.model_a), "b": system_name(paired.model_b)}
+    about = {"dataset": dataset_name(paired.dataset, language, counted=False), "n": paired.n_queries}
     return render_template(
         "bench_comparison.html",
         language,
-        lead=message("bench_comparison_of", language, **names),
+        lead=message("bench_comparison_of", language, **names, **about),
         verdict=_verdict(paired, language),
         rows=rows,
         movers=[_mover(mover, data) for mover in paired.movers],
@@ -195,8 +261,8 @@ def reversal(result: RunResult, found: Reversal, data: RetrievalData, language: 
     return render_template(
         "bench_reversal.html",
         language,
-        model=result.model,
-        dataset=result.dataset,
+        model=system_name(result.model),
+        dataset=dataset_name(result.dataset, language, counted=False),
         found=found,
         first=first,
         straight=straight,
@@ -208,8 +274,8 @@ def reversal(result: RunResult, found: Reversal, data: RetrievalData, language: 
     )
 
 
-def query_html(view: QueryView, language: Language, *, with_other: bool) -> str:
-    """Return a query with its best documents, right answers marked."""
+def query_html(view: QueryView, language: Language, *, other: str = "") -> str:
+    """Return a query with its best documents, right answers marked, and their ranks in the result called `other`."""
     found = {hit.document_id for hit in view.hits}
     values: dict[str, object] = {"ndcg": f"{100 * view.ndcg_at_10:.2f}"}
     key = "bench_query_line_plain"
@@ -220,7 +286,7 @@ def query_html(view: QueryView, language: Language, *, with_other: bool) -> str:
         language,
         view=view,
         line=message(key, language, **values),
-        with_other=with_other,
+        other=other,
         missed=[gold for gold in view.gold if gold.document_id not in found],
         most_chars=MOST_CHARS,
     )
@@ -243,10 +309,11 @@ def _labels(saved: list[SavedResult], shown_run: str | None, language: Language)
     names = telling_names([item.result for item in saved])
     labels = []
     for item in saved:
-        values = {"model": names[item.result.fingerprint], "dataset": item.result.dataset}
-        run = message("bench_shipped", language) if item.run_id == SHIPPED else date_of(item.result)
-        key = "bench_key" if item.run_id == (shown_run or SHIPPED) else "bench_key_other"
-        labels.append((message(key, language, **values, run=run), item.key))
+        told = result_name(item.result, names[item.result.fingerprint], language)
+        if item.run_id != (shown_run or SHIPPED):
+            run = message("bench_shipped", language) if item.run_id == SHIPPED else date_of(item.result)
+            told = f"{told} · {run}"
+        labels.append((told, item.key))
     return labels
 
 
@@ -283,7 +350,14 @@ def _reversal_of(a: SavedResult | None, language: Language) -> str:
 def _verdict(paired: PairedComparison, language: Language) -> str:
     row = next(row for row in paired.differences if row.metric == "ndcg_at_10")
     key = "bench_verdict_real" if row.p_value < SIGNIFICANT else "bench_verdict_noise"
-    return message(key, language, difference=percent(row.difference, signed=True), p=p_value(row.p_value))
+    ahead, behind = (paired.model_b, paired.model_a) if row.difference > 0 else (paired.model_a, paired.model_b)
+    values = {
+        "ahead": system_name(ahead),
+        "behind": system_name(behind),
+        "points": percent(abs(row.difference)),
+        "p": p_value(row.p_value),
+    }
+    return message(key, language, **values)
 
 
 def _mover(mover: Mover, data: RetrievalData | None) -> dict[str, Any]:

@@ -1,13 +1,13 @@
-"""What a run gave, in the tab 성능 평가: its table and chart, the paper's table, its place among published models."""
+"""What was published and measured, in the tab 성능 평가: the paper's table, a run, its place among published models."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 import gradio as gr
 
-from koe5_demo import figures
 from koe5_demo.benchmark.datasets.records import DatasetSpec, Problems
 from koe5_demo.benchmark.datasets.registry import DATASETS, SUITE
 from koe5_demo.benchmark.metrics import HEADLINE_METRICS, PAPER_METRICS
@@ -23,7 +23,7 @@ from koe5_demo.benchmark.published import (
 from koe5_demo.benchmark.result_tables import (
     METRIC_LABELS,
     PaperRow,
-    paper_view,
+    paper_board,
     published_rows,
     remarks,
     results_csv,
@@ -32,19 +32,28 @@ from koe5_demo.benchmark.result_tables import (
 )
 from koe5_demo.benchmark.results import RunResult, telling_names
 from koe5_demo.benchmark.saved_runs import SHIPPED, SavedResult, SavedRun, SavedRuns
+from koe5_demo.benchmark.systems import FUSIONS
 from koe5_demo.exports import BYTE_ORDER_MARK
-from koe5_demo.ui.benchmark_form import Values, heading
+from koe5_demo.ui.benchmark_form import Values, dataset_name, system_name
 from koe5_demo.ui.boundary import PLAIN, Words, choices, label
 from koe5_demo.ui.render import SHOWN_REVISION, render_template
 from koe5_demo.words import Language, message
 
 SMALL_SET: Final = 500
-CHARTED: Final = (*PAPER_METRICS, "ndcg_at_10")
-REFERENCES: Final = tuple(PAPER_NAMES)
+TERMS: Final = ("ndcg", "f1", "rrf", "interval")
+"""What is explained at a tap."""
+NOWHERE: Final = -1
+BELOW: Final = ("recovered", "difference")
+"""Kinds of rows whose numbers stand below those of the row before."""
+FUSED_FILE: Final = re.compile(f"^({'|'.join(FUSIONS)})-")
+"""How the name of a fusion's folder begins."""
 
 
 class RunResults:
-    """The components of the results, empty at first, and what fills them. Must be made inside a gr.Blocks context.
+    """The paper's table, a run's results, its place among published models, and what fills them.
+
+    Everything is there when the page is sent, so that nothing moves when the tab is opened. The parts are laid out by
+    three calls, each inside the gr.Blocks context where its part is to stand.
 
     Args:
         saved: The runs that can be shown.
@@ -53,43 +62,35 @@ class RunResults:
 
     def __init__(self, saved: SavedRuns, words: Words) -> None:
         self._saved = saved
-        heading(words, "bench_results")
-        self.run = words.make(gr.Dropdown, {"label": label("bench_run_choice")}, choices=[], elem_id="bench-run")
-        self.results = gr.HTML(elem_id="bench-results", min_height=120, **PLAIN)
-        with gr.Row():
+        self._words = words
+
+    def build_board(self) -> None:
+        """Lay out the paper's table with what was measured here, and why its AutoRAG row cannot be compared."""
+        self.board = self._words.make(gr.HTML, {"value": self.board_html}, elem_id="bench-paper", **PLAIN)
+
+    def build_run(self) -> None:
+        """Lay out the results of one run."""
+        words, shown = self._words, self._saved.results(SHIPPED)
+        with gr.Row(elem_classes="k-run-row"):
+            self.run = words.make(
+                gr.Dropdown,
+                {"label": label("bench_run_choice"), "choices": self._run_choices},
+                value=SHIPPED if shown else None,
+                scale=4,
+                elem_id="bench-run",
+            )
             self.csv = words.make(gr.Button, {"value": label("bench_csv")}, size="sm", elem_id="bench-csv")
             self.markdown = words.make(
                 gr.Button, {"value": label("bench_markdown")}, size="sm", elem_id="bench-markdown"
             )
-        self.chart = words.make(gr.Plot, {"label": label("bench_chart")}, show_label=False, elem_id="bench-chart")
-        self.records = gr.HTML(elem_id="bench-manifests", **PLAIN)
-        heading(words, "bench_paper")
-        self.reference = words.make(
-            gr.Dropdown,
-            {"label": label("bench_reference")},
-            choices=[(PAPER_NAMES[hub_id], hub_id) for hub_id in REFERENCES],
-            value=REFERENCES[0],
-            elem_id="bench-reference",
-        )
-        self.paper = gr.HTML(elem_id="bench-paper", **PLAIN)
-        heading(words, "bench_reversal")
-        self.reversal = gr.HTML(elem_id="bench-reversal", **PLAIN)
-        self._build_published(words)
-        self.filters: set[Any] = {
-            self.reference,
-            self.published_set,
-            self.published_metric,
-            self.published_size,
-            self.published_name,
-        }
-        self.inputs = {self.run, *self.filters}
-        self.published_outputs = [self.paper, self.published_chart, self.published]
-        self.outputs = [self.results, self.chart, self.records, *self.published_outputs]
+        tongue = words.language
+        self.results = gr.HTML(results_html(shown, tongue), elem_id="bench-results", **PLAIN)
+        self.records = gr.HTML(records(shown, tongue), elem_id="bench-manifests", **PLAIN)
 
-    def _build_published(self, words: Words) -> None:
-        heading(words, "bench_published")
+    def build_published(self) -> None:
+        """Lay out the published models of a data set with the run among them."""
+        words, specs = self._words, published_sets()
         with gr.Row(elem_classes="k-choices"):
-            specs = published_sets()
             self.published_set = words.make(
                 gr.Dropdown,
                 {"label": label("bench_set")},
@@ -116,38 +117,58 @@ class RunResults:
             self.published_name = words.make(
                 gr.Textbox, {"label": label("bench_name")}, min_width=160, elem_id="bench-published-name"
             )
-        self.published_chart = words.make(
-            gr.Plot, {"label": label("bench_published")}, show_label=False, elem_id="bench-published-chart"
-        )
-        self.published = gr.HTML(elem_id="bench-published", **PLAIN)
+            self.reference = words.make(
+                gr.Dropdown,
+                {"label": label("bench_reference")},
+                choices=[(PAPER_NAMES[hub_id], hub_id) for hub_id in PAPER_NAMES],
+                value=next(iter(PAPER_NAMES)),
+                min_width=160,
+                elem_id="bench-reference",
+            )
+        reference: str = self.reference.value
+        placed = placement([], specs[1], "ndcg_at_1", "", "all", reference)
+        first = placement_html(placed, specs[1], "ndcg_at_1", reference, words.language)
+        self.published = gr.HTML(first, elem_id="bench-published", **PLAIN)
+        self.filters: set[Any] = {
+            self.reference,
+            self.published_set,
+            self.published_metric,
+            self.published_size,
+            self.published_name,
+        }
+        self.inputs = {self.run, *self.filters}
+        self.outputs = [self.results, self.records, self.published]
+
+    def board_html(self, language: Language) -> str:
+        """Return the paper's table with the newest results of this machine."""
+        measured = [item.result for item in self._saved.newest([spec.id for spec in SUITE])]
+        return board(paper_board(measured), footnote(), language)
 
     def run_list(self, run_id: str | None, language: Language) -> Values:
         """Offer every run, `run_id` chosen if it is there."""
-        runs = self._saved.runs()
-        ids = [run.id for run in runs]
+        offered = self._run_choices(language)
+        ids = [id_ for _, id_ in offered]
         value = run_id if run_id in ids else SHIPPED if SHIPPED in ids else next(iter(ids), None)
-        return {self.run: gr.update(choices=[(run_label(run, language), run.id) for run in runs], value=value)}
+        return {self.run: gr.update(choices=offered, value=value)}
 
     def show(self, saved: Sequence[SavedResult], values: Values, language: Language) -> Values:
         """Show the results of a run, and where they stand."""
         return {
             self.results: results_html(saved, language),
-            self.chart: chart(saved),
             self.records: records(saved, language),
             **self.place(saved, values, language),
         }
 
     def place(self, saved: Sequence[SavedResult], values: Values, language: Language) -> Values:
-        """Put the results of a run beside published ones, as the filters choose them."""
+        """Put the results of a run among published ones, as the filters choose them."""
         found = [item.result for item in saved]
         spec, metric = DATASETS[values[self.published_set]], values[self.published_metric]
         reference, name = values[self.reference], values[self.published_name] or ""
         placed = placement(found, spec, metric, name, values[self.published_size], reference)
-        return {
-            self.paper: paper(paper_view(found, reference), reference, footnote(), language),
-            self.published_chart: placement_chart(placed, reference, language),
-            self.published: placement_html(placed, spec, metric, reference, language),
-        }
+        return {self.published: placement_html(placed, spec, metric, reference, language)}
+
+    def _run_choices(self, language: Language) -> list[tuple[str, str]]:
+        return [(run_label(run, language), run.id) for run in self._saved.runs()]
 
     def csv_file(self, values: Values) -> tuple[str, str]:
         """Return name and text of the run as CSV."""
@@ -166,7 +187,8 @@ class RunResults:
 
 def run_label(run: SavedRun, language: Language) -> str:
     """Return how a saved run is named in a list."""
-    models, sets = ", ".join(run.models), ", ".join(run.datasets)
+    models = ", ".join(system_name(FUSED_FILE.sub(r"\1:", name)) for name in run.models)
+    sets = ", ".join(dataset_name(name, language) for name in run.datasets)
     if run.started is None:
         return message("bench_run_shipped", language, models=models, datasets=sets)
     return message("bench_run_saved", language, date=f"{run.started:%Y-%m-%d %H:%M:%S}", models=models, datasets=sets)
@@ -181,10 +203,10 @@ def results_html(saved: Sequence[SavedResult], language: Language) -> str:
     for result in (item.result for item in saved):
         measured = {
             "kind": "run",
-            "dataset": result.dataset,
-            "system": names[result.fingerprint],
+            "dataset": dataset_name(result.dataset, language),
+            "system": system_name(names[result.fingerprint]),
             "remarks": remarks(result, language),
-            "cells": [percent(result.metrics[metric]) for metric in HEADLINE_METRICS],
+            "cells": [_cell(result.metrics[metric]) for metric in HEADLINE_METRICS],
             "made_by": _made_by(result),
         }
         rows += [measured, *_published(result, language)]
@@ -199,7 +221,7 @@ def records(saved: Sequence[SavedResult], language: Language) -> str:
     names = telling_names([item.result for item in saved])
     items = [
         {
-            "title": message("bench_key", language, model=names[item.result.fingerprint], dataset=item.result.dataset),
+            "title": result_name(item.result, names[item.result.fingerprint], language),
             "rows": _record(item.result, language),
         }
         for item in saved
@@ -207,70 +229,62 @@ def records(saved: Sequence[SavedResult], language: Language) -> str:
     return render_template("bench_manifests.html", language, items=items) if items else ""
 
 
-def paper(rows: Sequence[PaperRow], reference: str, note: Footnote | None, language: Language) -> str:
-    """Return the paper's table with the footnote on AutoRAG."""
+def board(rows: Sequence[PaperRow], note: Footnote | None, language: Language) -> str:
+    """Return the paper's table with the terms that it needs, and the footnote on AutoRAG."""
     columns = [(spec.id, metric) for spec in SUITE for metric in PAPER_METRICS]
-    system = ""
-    shown = []
+    shown: list[dict[str, Any]] = []
     for row in rows:
-        system = row.model if row.kind == "run" else system
-        signed = row.kind == "difference"
+        cells = [percent(row.cells.get(column), signed=row.kind == "difference") for column in columns]
+        if row.kind in BELOW and shown:  # small numbers in the row above: what it should have been, how far it is off
+            told = message(f"bench_{row.kind}", language, model=PAPER_NAMES[row.model])
+            shown[-1] |= {"below": cells, "below_kind": row.kind, "note": told}
+            continue
+        name = system_name(row.model) if row.kind == "run" else PAPER_NAMES.get(row.model, row.model)
         shown.append(
             {
                 "kind": row.kind,
-                "label": _paper_label(row, system, reference, language),
-                "cells": [percent(row.cells.get(column), signed=signed) for column in columns],
-                "average": percent(row.average, signed=signed),
+                "name": name,
+                "begins": not shown or shown[-1]["name"] != name,
+                "made_by": row.made_by or message("bench_made_paper", language),
+                "cells": cells,
+                "average": _cell(row.average),
+                "below": [],
+                "below_kind": "",
+                "note": "",
             }
         )
     return render_template(
-        "bench_paper.html",
+        "bench_board.html",
         language,
         rows=shown,
         datasets=[spec.id if spec.split == "test" else f"{spec.id} ({spec.split})" for spec in SUITE],
         metrics=[METRIC_LABELS[metric] for metric in PAPER_METRICS],
-        has_run=any(row.kind == "run" for row in rows),
+        invited_after=NOWHERE
+        if any(row.kind == "run" for row in rows)
+        else [row["kind"] for row in shown].index("mteb"),
+        terms=TERMS,
         note=_note(note, language) if note is not None else None,
     )
 
 
 def placement_html(placed: Placement, spec: DatasetSpec, metric: str, reference: str, language: Language) -> str:
-    """Return how much of the published results is drawn, and the chart as a table."""
+    """Return the published models with the run among them, a bar for each value, and how many of them are shown."""
     n_drawn = sum(bar.kind != "run" for bar in placed.bars)
     parts = [message("bench_placed", language, n=placed.n_published, shown=n_drawn, runs=placed.n_runs)]
     if not placed.n_runs:
         parts.append(message("bench_not_run", language, dataset=spec.id))
+    names = {"name": PAPER_NAMES.get(reference, reference)}
     bars = [
         {
             **vars(bar),
+            "name": system_name(bar.name),
             "shown": percent(bar.value),
             "size": message("bench_millions", language, n=bar.parameters / 1e6) if bar.parameters else "",
-            "kind_label": _kind_label(bar.kind, reference, language),
+            "kind_label": message(f"bench_legend_{bar.kind}", language, **names),
         }
         for bar in placed.bars
     ]
     return render_template("bench_published.html", language, parts=parts, bars=bars, metric=METRIC_LABELS[metric])
-
-
-def chart(saved: Sequence[SavedResult]) -> Any:
-    """Return the grouped bar chart of a run; None without results."""
-    if not saved:
-        return None
-    found = {(item.result.fingerprint, item.result.dataset): item.result for item in saved}
-    sets = list(dict.fromkeys(dataset for _, dataset in found))
-    metrics = CHARTED if len(sets) > 1 else HEADLINE_METRICS
-    places = [(name, metric) for name in sets for metric in metrics]
-    series = {
-        name: [100 * found[key, place].metrics[m] if (key, place) in found else None for place, m in places]
-        for key, name in telling_names(list(found.values())).items()
-    }
-    return figures.grouped_bars([(name, METRIC_LABELS[metric]) for name, metric in places], series)
-
-
-def placement_chart(placed: Placement, reference: str, language: Language) -> Any:
-    """Return the chart of published models with the run among them."""
-    labels = {kind: _kind_label(kind, reference, language) for kind in ("published", "reference", "run")}
-    return figures.ranked_bars([(bar.name, 100 * bar.value, bar.kind) for bar in placed.bars], labels)
 
 
 def percent(value: float | None, *, signed: bool = False) -> str:
@@ -280,9 +294,20 @@ def percent(value: float | None, *, signed: bool = False) -> str:
     return f"{100 * value:+.2f}" if signed else f"{100 * value:.2f}"
 
 
+def result_name(result: RunResult, name: str, language: Language) -> str:
+    """Return how one result is called: its system, as `telling_names` has it, and its data set."""
+    names = {"model": system_name(name), "dataset": dataset_name(result.dataset, language)}
+    return message("bench_key", language, **names)
+
+
 def date_of(result: RunResult) -> str:
     """Return when a result was made, to the minute."""
     return result.manifest.date[:16].replace("T", " ")
+
+
+def _cell(value: float | None) -> dict[str, object]:
+    """Return a value as a cell shows it: times 100, and the width of the bar under it in percent."""
+    return {"text": percent(value), "width": round(100 * (value or 0), 1)}
 
 
 def _published(result: RunResult, language: Language) -> list[dict[str, Any]]:
@@ -290,10 +315,10 @@ def _published(result: RunResult, language: Language) -> list[dict[str, Any]]:
     return [
         {
             "kind": row.kind,
-            "dataset": result.dataset,
+            "dataset": dataset_name(result.dataset, language),
             "system": f"{PAPER_NAMES.get(hub_id, hub_id)}: {message(f'bench_kind_{row.kind}', language)}",
             "remarks": "",
-            "cells": [percent(row.metrics.get(metric)) for metric in HEADLINE_METRICS],
+            "cells": [_cell(row.metrics.get(metric)) for metric in HEADLINE_METRICS],
             "made_by": row.origin,
         }
         for row in published_rows(result)
@@ -334,14 +359,6 @@ def _record(result: RunResult, language: Language) -> list[tuple[str, str]]:
     return [(message(key, language), value) for key, value in rows if value]
 
 
-def _paper_label(row: PaperRow, system: str, reference: str, language: Language) -> str:
-    name = PAPER_NAMES.get(reference, reference)
-    if row.kind == "difference":
-        return message("bench_kind_difference", language, system=system, model=name)
-    owner = row.model if row.kind == "run" else name
-    return f"{owner}: {message(f'bench_kind_{row.kind}', language)}"
-
-
 def _note(note: Footnote, language: Language) -> list[str]:
     counts = note.recovered
     at_1, at_2, at_3 = counts.at_rank
@@ -362,7 +379,3 @@ def _note(note: Footnote, language: Language) -> list[str]:
     }
     paragraphs = ("bench_note_values", "bench_note_cause", "bench_note_recovered", "bench_note_mteb")
     return [message(key, language, **numbers) for key in paragraphs]
-
-
-def _kind_label(kind: str, reference: str, language: Language) -> str:
-    return message(f"bench_legend_{kind}", language, name=PAPER_NAMES.get(reference, reference))

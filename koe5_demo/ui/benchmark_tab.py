@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import gradio as gr
 
-from koe5_demo.benchmark.live import LiveBenchmarks
+from koe5_demo.benchmark.live import LiveBenchmarks, RunState
 from koe5_demo.benchmark.progress import RunQueue
 from koe5_demo.benchmark.saved_runs import SHIPPED
 from koe5_demo.encoding.host import ModelHost
@@ -17,9 +17,9 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui.benchmark_form import RunForm, Values, progress
 from koe5_demo.ui.benchmark_look import CloserLook
 from koe5_demo.ui.benchmark_results import RunResults
-from koe5_demo.ui.boundary import PLAIN, Words, guarded, language_of, shown_error, unexpected
+from koe5_demo.ui.boundary import Words, guarded, label, language_of, shown_error, unexpected
+from koe5_demo.ui.own_data_tab import build_own_data_tab
 from koe5_demo.ui.ranking_tab import RankingTab
-from koe5_demo.ui.render import render_template
 from koe5_demo.words import Language
 
 BENCHMARK_QUEUE: Final = "benchmark"
@@ -37,6 +37,7 @@ def build_benchmark_tab(
     language: gr.Radio,
     ranking_tab: RankingTab,
     *,
+    page: gr.Blocks,
     tabs: gr.Tabs,
     tab: gr.Tab,
     runs: RunQueue,
@@ -49,17 +50,29 @@ def build_benchmark_tab(
         words: Collects what changes with the language.
         language: The page's switch.
         ranking_tab: Where a query can be opened.
+        page: What was measured since the server started is filled in when it is loaded.
         tabs: All tabs, to switch to that one.
-        tab: This one; its results are filled in when it is first opened.
+        tab: This one; what changes by itself is told anew when it is opened.
         runs: The queue of benchmark runs, shared with the endpoint.
     """
     live = LiveBenchmarks(host, settings, runs)
-    words.make(gr.HTML, {"value": lambda tongue: render_template("bench_lead.html", tongue)}, **PLAIN)
     form = RunForm(live, host, settings, words)
     results = RunResults(live.saved, words)
-    look = CloserLook(live.saved, results.run, results.reversal, words)
+    results.build_board()
+    with gr.Tabs(elem_id="bench-parts"):
+        with words.make(gr.Tab, {"label": label("bench_results")}, id="results"):
+            results.build_run()
+        look = CloserLook(live.saved, results.run, words)
+        with words.make(gr.Tab, {"label": label("bench_published")}, id="published"):
+            results.build_published()
+        with words.make(gr.Tab, {"label": label("bench_tab_compare")}, id="compare"):
+            look.build_comparison()
+        with words.make(gr.Tab, {"label": label("bench_tab_queries")}, id="queries"):
+            look.build_queries()
+        with words.make(gr.Tab, {"label": label("bench_tab_own")}, id="own"):
+            build_own_data_tab(live, settings, words, language)
     events = _Events(live, form, results, look, language)
-    events.wire_opening(tab)
+    events.wire_opening(page, tab)
     events.wire_run()
     events.wire_results()
     events.wire_look()
@@ -80,31 +93,33 @@ class _Events:
         self._language = language
         self._shown = [*results.outputs, *look.lists]
 
-    def wire_opening(self, tab: gr.Tab) -> None:
-        """Fill the tab when it is opened, and anew when the language changes."""
+    def wire_opening(self, page: gr.Blocks, tab: gr.Tab) -> None:
+        """Fill in what has been measured before the tab is seen; tell the rest anew when it is opened."""
         form, results, look = self._form, self._results, self._look
-        inputs, outputs = {*form.inputs, results.run}, [form.models, form.absent, form.about, results.run]
-        everything = {*results.inputs, *look.inputs}
-        for event, how in ((tab.select, {}), (self._language.change, {"queue": False})):
-            refreshed = self._on(event, self.refresh, inputs, outputs, **how)
-            self._on(refreshed.then, self.show_all, everything, [*self._shown, *look.outputs])
+        inputs, shown = {*results.inputs, *look.inputs}, [results.run, results.board, *self._shown]
+        self._on(page.load, self.show_all, inputs, shown, queue=False)
+        told = self._on(self._language.change, self.show_all, inputs, shown, queue=False)
+        self._on(told.then, look.look, look.inputs, look.outputs)
+        outputs = [*form.told, results.run, results.board]
+        opened = self._on(tab.select, self.refresh, {*form.inputs, results.run}, outputs)
+        self._on(opened.then, look.compare, look.inputs, [look.comparison])
 
     def wire_run(self) -> None:
         """Estimate, start, run, stop."""
         form, results, look = self._form, self._results, self._look
         for part in (form.models, form.more):
             self._on(part.input, form.estimate, form.inputs, [form.about], trigger_mode="always_last")
-        buttons = [form.start, form.stop]
-        started = self._on(form.start.click, form.begin, form.inputs, [form.token, *buttons])
-        ran = started.success(
-            self.run,
-            {*form.inputs, form.token, *results.inputs, self._language},
-            [form.progress, *buttons, results.run, *self._shown],
-            concurrency_id=BENCHMARK_QUEUE,
-            concurrency_limit=RUNS_AT_ONCE,
-            **QUIET,
-        )
-        self._on(ran.then, look.look, look.inputs, look.outputs)
+        inputs = {*form.inputs, form.token, *results.inputs, self._language}
+        outputs = [form.progress, *form.pressed, results.board, results.run, *self._shown]
+        for button, begin, run in (
+            (form.start, form.begin, self.run),
+            (form.reproduce, form.begin_paper, self.reproduce),
+        ):
+            started = self._on(button.click, begin, form.inputs, [form.token, *form.pressed])
+            ran = started.success(
+                run, inputs, outputs, concurrency_id=BENCHMARK_QUEUE, concurrency_limit=RUNS_AT_ONCE, **QUIET
+            )
+            self._on(ran.then, look.look, look.inputs, look.outputs)
         form.stop.click(self.stop, {form.token}, [form.stop], queue=False, **QUIET)
 
     def wire_results(self) -> None:
@@ -115,12 +130,13 @@ class _Events:
         # A text box tells of typing by `change`; no handler writes to this one.
         edited: list[Any] = [part.change if part is results.published_name else part.input for part in results.filters]
         for event in edited:
-            self._on(event, self.place, results.inputs, results.published_outputs, trigger_mode="always_last")
+            self._on(event, self.place, results.inputs, [results.published], trigger_mode="always_last")
 
     def wire_look(self) -> None:
         """Look at another result, against another one, at other queries."""
         look = self._look
-        self._on(look.a.input, self.choose_result, look.inputs, [look.b, *look.outputs])
+        self._on(look.a.input, self.choose_result, look.inputs, [look.of, look.b, *look.outputs])
+        self._on(look.of.input, self.choose_of, {*look.inputs, look.of}, [look.a, look.b, *look.outputs])
         self._on(look.b.input, look.look, look.inputs, look.outputs)
         for part in (look.which, look.query):
             self._on(part.input, look.explore, look.inputs, look.explorer_outputs)
@@ -162,13 +178,16 @@ class _Events:
         opened.then(fn=None, js="() => window.scrollTo({top: 0})").then(**ranking_tab.run_event)
 
     def refresh(self, values: Values, language: Language) -> Values:
-        """Tell anew what there is: models, data sets with their times, saved runs."""
-        runs = self._results.run_list(values[self._results.run], language)
-        return {**self._form.refresh(values, language), **runs}
+        """Tell anew what there is: models, data sets with their times, saved runs and the table of their results."""
+        return {**self._form.refresh(values, language), **self._measured(values[self._results.run], language)}
 
     def show_all(self, values: Values, language: Language) -> Values:
-        """Show what is chosen, all of it."""
-        return {**self.show_run(values, language), **self._look.look(values, language)}
+        """Show what is there, and the run that is chosen."""
+        return {**self._measured(values[self._results.run], language), **self.show_run(values, language)}
+
+    def _measured(self, run_id: str | None, language: Language) -> Values:
+        results = self._results
+        return {**results.run_list(run_id, language), results.board: results.board_html(language)}
 
     def show_run(self, values: Values, language: Language) -> Values:
         """Show a run; the closer look goes to what it was at, or to the run's first result."""
@@ -186,8 +205,15 @@ class _Events:
 
     def choose_result(self, values: Values, language: Language) -> Values:
         """Look at another result, at its first query."""
-        values = {**values, self._look.query: None}
-        return {**self._look.offer_others(values, language), **self._look.look(values, language)}
+        look = self._look
+        values = {**values, look.query: None}
+        return {look.of: values[look.a], **look.offer_others(values, language), **look.look(values, language)}
+
+    def choose_of(self, values: Values, language: Language) -> Values:
+        """Look at another result, chosen where its queries are."""
+        look = self._look
+        values = {**values, look.a: values[look.of], look.query: None}
+        return {look.a: values[look.a], **look.offer_others(values, language), **look.look(values, language)}
 
     def next_query(self, values: Values, language: Language) -> Values:
         """Go to the next query, and from the last to the first."""
@@ -198,15 +224,22 @@ class _Events:
         return self._look.explore(values, language, step=-1)
 
     def run(self, values: Values) -> Iterator[Values]:
-        """Run, showing every result as it comes."""
+        """Run what was chosen, showing every result as it comes."""
+        yield from self._follow(self._live.run(self._form.read(values), values[self._form.token]), values)
+
+    def reproduce(self, values: Values) -> Iterator[Values]:
+        """Run the paper's sets, showing every result as it comes."""
+        yield from self._follow(self._live.reproduce(values[self._form.token]), values)
+
+    def _follow(self, states: Iterator[RunState], values: Values) -> Iterator[Values]:
         language = language_of(values[self._language])
         try:
-            for state in self._live.run(self._form.read(values), values[self._form.token]):
+            for state in states:
                 saved = self._live.saved.results(state.run_id) if state.new_result else []
                 shown: Values = {self._form.progress: progress(state, len(saved), language)}
                 shown |= self._form.buttons(running=not state.ended)
                 if saved:
-                    shown |= self._results.run_list(state.run_id, language)
+                    shown |= self._measured(state.run_id, language)
                     shown |= self.show_run({**values, self._results.run: state.run_id}, language)
                 yield shown
         except DemoError as error:

@@ -113,7 +113,7 @@ def launch_options(page: gr.Blocks, settings: Settings, host: ModelHost, connect
         "server_name": settings.host,
         "server_port": settings.port,
         "theme": _theme(),
-        "css_paths": [ASSETS / "style.css"],
+        "css_paths": [ASSETS / "style.css", ASSETS / "benchmark.css"],
         "head": head,
         "ssr_mode": False,
         "run_history": False,
@@ -160,7 +160,7 @@ def _gate_rules(settings: Settings, uploads: Path) -> GateRules:
         language=settings.language,
         body=BodyBounds(n_chars * BYTES_PER_CHAR + SLACK_BYTES, n_chars + SLACK_TEXTS, limits.passages + SLACK_TEXTS),
         upload_bytes=int(limits.file_mb * 1_000_000) + SLACK_BYTES,
-        kinds=(*UPLOADED, "json"),  # a saved state is json
+        kinds=(*UPLOADED, "json", "zip"),  # a saved state is json, a set in BEIR layout may be a zip
         uploads=uploads,
         uploads_bytes=settings.uploads_mb * 1_000_000,
         uploads_kept_s=UPLOADS_KEPT_S + DELETE_EVERY_S,

@@ -1,52 +1,42 @@
-"""What the model tab tells: the model as published, its recipe and results, and what runs here. No gradio."""
+"""What the model tab tells: what answers, what else could, and the model as published with its recipe. No gradio."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from time import perf_counter
-from typing import Final
+from typing import Any, Final, Literal
 
-from koe5_demo import figures
+from koe5_demo.benchmark.live import model_offer
 from koe5_demo.benchmark.published import paper_table
 from koe5_demo.catalog import CATALOG, KOE5, ModelSpec
 from koe5_demo.encoding.cache import CachingEncoder
+from koe5_demo.encoding.endpoint import shown_name
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.encoding.probes import probes
-from koe5_demo.plain_plotly import Figure
-from koe5_demo.records import ModelInfo, Role
+from koe5_demo.records import ModelInfo, Prompts, Role
 from koe5_demo.training.recipe import KOE5_RECIPE, Recipe
+from koe5_demo.ui.render import render_template
+from koe5_demo.words import Language, message
 
 PAPER_MODEL: Final = "KoE5"
 PAPER_METRIC: Final = "ndcg_at_1"
+CITATION: Final = """@misc{KoE5,
+  author = {NLP & AI Lab and Human-Inspired AI research},
+  title  = {KoE5: A New Dataset and Model for Improving Korean Embedding Performance},
+  year   = {2024},
+  url    = {https://github.com/nlpai-lab/KoE5},
+}"""
 STATM: Final = Path("/proc/self/statm")
 MEGABYTE: Final = 1_000_000
 ROUNDS: Final = 3
 
 
 @dataclass(frozen=True)
-class ModelPage:
-    """What the tab's text is made of.
-
-    Attributes:
-        koe5: The model as published.
-        recipe: Its training, as published.
-        models: The catalog.
-        loaded: Each model in memory: its name, what it is, and where its files came from (hub, folder, embedded).
-        memory_mb: Resident memory of this process, in 10^6 bytes.
-    """
-
-    koe5: ModelSpec
-    recipe: Recipe
-    models: tuple[ModelSpec, ...]
-    loaded: tuple[tuple[str, ModelInfo, str], ...]
-    memory_mb: float
-
-
-@dataclass(frozen=True)
 class Speed:
-    """How fast a model is here, measured just now.
+    """How fast a model is here.
 
     Attributes:
         info: What was measured.
@@ -61,14 +51,49 @@ class Speed:
     texts_per_s: float
 
 
-def model_page(host: ModelHost) -> ModelPage:
-    """Return what the tab tells now."""
-    loaded = []
-    for name in host.names:
-        encoder = host.ready_encoder(name)
-        if encoder is not None:
-            loaded.append((name, encoder.info, _origin(name, encoder.info)))
-    return ModelPage(KOE5, KOE5_RECIPE, tuple(CATALOG.values()), tuple(loaded), resident_bytes() / MEGABYTE)
+@dataclass(frozen=True)
+class ModelCard:
+    """A model that can be asked for.
+
+    Attributes:
+        spec: Its record.
+        state: Whether it is loaded, on this machine, to be downloaded, under way, or out of reach.
+        info: What it is once it is loaded.
+        origin: Where its files came from (hub, folder, embedded); empty before it is loaded.
+        answers: Whether it is the one that answers now.
+    """
+
+    spec: ModelSpec
+    state: Literal["ready", "here", "download", "absent", "coming"]
+    info: ModelInfo | None
+    origin: str
+    answers: bool
+
+
+@dataclass(frozen=True)
+class ModelPage:
+    """What the tab's text is made of.
+
+    Attributes:
+        koe5: The model as published.
+        recipe: Its training, as published.
+        answering: Id of the model that answers, and what it is; None while none is loaded.
+        models: The catalog, and before it a model that the operator chose outside of it.
+        memory_mb: Resident memory of this process, in 10^6 bytes.
+    """
+
+    koe5: ModelSpec
+    recipe: Recipe
+    answering: ModelCard | None
+    models: tuple[ModelCard, ...]
+    memory_mb: float
+
+
+def model_page(host: ModelHost, chosen: str) -> ModelPage:
+    """Return what the tab tells now; `chosen` is the model that the visitor asks."""
+    cards = tuple(_card(host, name, chosen) for name in host.names)
+    answering = next((card for card in cards if card.answers and card.info is not None), None)
+    return ModelPage(KOE5, KOE5_RECIPE, answering, cards, resident_bytes() / MEGABYTE)
 
 
 def measure_speed(host: ModelHost, name: str) -> Speed:
@@ -89,16 +114,58 @@ def measure_speed(host: ModelHost, name: str) -> Speed:
     return Speed(inner.info, len(texts), n_tokens, n_tokens / best, len(texts) / best)
 
 
-def paper_chart() -> Figure:
-    """Draw the paper's own table: NDCG@1 of its five models on its three data sets, as published."""
+def now_html(page: ModelPage, language: Language) -> str:
+    """Return which model answers: its state and size, what runs it, and the memory of the server."""
+    return render_template("model_now.html", language, page=page, card=page.answering, tongue=language)
+
+
+def card_html(card: ModelCard, language: Language) -> str:
+    """Return a model of the catalog: what it is, how large, and what it takes to use it."""
+    return render_template("model_card.html", language, card=card)
+
+
+def about_html(page: ModelPage, language: Language) -> str:
+    """Return what KoE5 is, how it was trained, and what was published of it."""
     table = paper_table()
-    datasets = list(dict.fromkeys(dataset for cells in table.values() for dataset, _ in cells))
-    groups = [(dataset, "NDCG@1") for dataset in datasets]
-    shares = {model: [cells.get((dataset, PAPER_METRIC)) for dataset in datasets] for model, cells in table.items()}
-    # KoE5 first: it gets the page's own colour.
-    ordered = sorted(shares.items(), key=lambda item: item[0] != PAPER_MODEL)
-    series = {model: [None if share is None else 100 * share for share in row] for model, row in ordered}
-    return figures.grouped_bars(groups, series)
+    datasets = list(dict.fromkeys(dataset for dataset, _ in table[PAPER_MODEL]))
+    ordered = sorted(table.items(), key=lambda item: item[0] != PAPER_MODEL)
+    printed = [(model, [100 * cells[dataset, PAPER_METRIC] for dataset in datasets]) for model, cells in ordered]
+    return render_template("model.html", language, page=page, datasets=datasets, printed=printed)
+
+
+def speed_html(measured: Speed | None, language: Language) -> str:
+    """Return how fast a model is here; that it is not known for None."""
+    return render_template("speed.html", language, speed=measured)
+
+
+class Speeds:
+    """The speed of every model that was measured on this machine. Safe with threads.
+
+    Args:
+        host: Where the models come from.
+    """
+
+    def __init__(self, host: ModelHost) -> None:
+        self._host = host
+        self._lock = Lock()
+        self._known: dict[str, Speed] = {}
+
+    def measured(self, name: str, *, again: bool = False) -> Speed | None:
+        """Return the speed of a model, measured at the first call or `again`; None while it is not ready."""
+        encoder = self._host.ready_encoder(name)
+        if encoder is None:
+            return None
+        with self._lock:
+            key = encoder.info.fingerprint
+            if again or key not in self._known:
+                self._known[key] = measure_speed(self._host, name)
+            return self._known[key]
+
+
+def button_state(card: ModelCard, language: Language) -> dict[str, Any]:
+    """Return how the button that chooses a model reads, and whether it can be pressed."""
+    key = "use_model_now" if card.answers else "use_model_download" if card.state == "download" else "use_model"
+    return {"value": message(key, language), "interactive": not card.answers and card.state != "absent"}
 
 
 def resident_bytes() -> int:
@@ -110,8 +177,17 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _origin(name: str, info: ModelInfo) -> str:
-    if info.hub_id is not None:
-        return "hub"
-    spec = CATALOG.get(name)
-    return "embedded" if spec is not None and spec.folder is not None else "folder"
+def _card(host: ModelHost, name: str, chosen: str) -> ModelCard:
+    encoder, offer = host.ready_encoder(name), model_offer(host, name)
+    under_way = not host.state(name).settled
+    info = encoder.info if encoder is not None else None
+    spec = CATALOG.get(name) or outsider(name, info)
+    origin = "" if info is None else "hub" if info.hub_id else "embedded" if spec.folder is not None else "folder"
+    return ModelCard(spec, "coming" if under_way else offer.availability, info, origin, name == chosen)
+
+
+def outsider(name: str, info: ModelInfo | None) -> ModelSpec:
+    """Return the record of a model that the catalog does not have: what is known of it is what it tells when loaded."""
+    dimensions, limit = (info.dimensions, info.known_limit or 0) if info is not None else (0, 0)
+    told = message("outsider", Language.KO), message("outsider", Language.EN)
+    return ModelSpec(shown_name(name), None, "", dimensions, limit, Prompts(), "", 0, "", 0, *told)

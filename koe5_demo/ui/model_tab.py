@@ -1,42 +1,74 @@
-"""The tab 모델: what KoE5 is, how it was trained, what was published, and what runs here."""
+"""The tab 모델: what answers, what else could, and what KoE5 is, how it was trained and what was published of it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
 
 import gradio as gr
 
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.ui import render
+from koe5_demo.ui import model_handlers as told
 from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, guarded, label
-from koe5_demo.ui.model_handlers import measure_speed, model_page, paper_chart
+from koe5_demo.ui.model_bar import ModelBar
+from koe5_demo.ui.render import caption, render_template
 from koe5_demo.words import Language
 
+QUIET: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
+COPY: Final = """async () => {
+  const text = document.querySelector("#citation-text");
+  try { await navigator.clipboard.writeText(text.innerText); } catch { getSelection().selectAllChildren(text); return; }
+  const told = document.querySelector("#citation-copied");
+  told.textContent = told.dataset.told;
+}"""
 
-def build_model_tab(host: ModelHost, words: Words, model: gr.Dropdown, language: gr.Radio, tab: gr.Tab) -> None:
+
+def build_model_tab(host: ModelHost, words: Words, bar: ModelBar, language: gr.Radio, tab: gr.Tab) -> None:
     """Lay out the tab and wire its events. Must be called inside the tab's context."""
+    tongue, page = words.language, told.model_page(host, host.serving)
+    now = gr.HTML(told.now_html(page, tongue), elem_id="model-now", **PLAIN)
+    with gr.Row(elem_classes="k-paper-run"):
+        speed = gr.HTML(told.speed_html(None, tongue), elem_id="model-speed", **PLAIN)
+        measure = words.make(gr.Button, {"value": label("speed_measure")}, size="sm", elem_id="speed-run")
+    words.make(gr.HTML, {"value": partial(caption, "catalog_title")}, **PLAIN)
+    cards: list[gr.HTML] = []
+    buttons: list[gr.Button] = []
+    with gr.Row(elem_classes="k-models", elem_id="models-here"):
+        for card in page.models:
+            with gr.Column(elem_classes="k-model-card"):
+                cards.append(gr.HTML(told.card_html(card, tongue), **PLAIN))
+                buttons.append(gr.Button(**told.button_state(card, tongue), size="sm"))
+    words.make(gr.HTML, {"value": partial(told.about_html, page)}, elem_id="model-page", **PLAIN)
+    words.make(gr.HTML, {"value": partial(render_template, "citation.html", text=told.CITATION)}, **PLAIN)
+    copy = words.make(gr.Button, {"value": label("citation_copy")}, size="sm", elem_id="citation-copy")
+    speeds = told.Speeds(host)
 
-    def about_in(tongue: Language) -> str:
-        return render.model_page(model_page(host), tongue)
+    def on_show(chosen: str, tongue: str) -> list[Any]:
+        page, language = told.model_page(host, chosen), Language(tongue)
+        told_of = [told.card_html(card, language) for card in page.models]
+        pressed = [gr.update(**told.button_state(card, language)) for card in page.models]
+        return [told.now_html(page, language), *told_of, *pressed]
 
-    def here_in(tongue: Language) -> str:
-        return render.models_here(model_page(host), tongue)
+    def on_speed(chosen: str, tongue: str) -> str:
+        return told.speed_html(speeds.measured(chosen), Language(tongue))
 
-    words.make(gr.HTML, {"value": about_in}, elem_id="model-page", **PLAIN)
-    words.make(gr.HTML, {"value": lambda tongue: render.caption("paper_chart", tongue)}, **PLAIN)
-    chart = paper_chart()
-    words.make(gr.Plot, {"label": label("paper_chart")}, value=chart, show_label=False, elem_id="paper-chart")
-    words.make(gr.HTML, {"value": render.paper_note}, **PLAIN)
-    words.make(gr.HTML, {"value": lambda tongue: render.bars(chart, tongue)}, elem_id="paper-table", **PLAIN)
-    words.make(gr.HTML, {"value": lambda tongue: render.caption("speed_title", tongue)}, **PLAIN)
-    with gr.Row(elem_classes="k-share"):
-        speed = words.make(gr.Button, {"value": label("speed_measure")}, size="sm", elem_id="speed-run")
-    told = gr.HTML(elem_id="speed", **PLAIN)
-    here = words.make(gr.HTML, {"value": here_in}, elem_id="models-here", **PLAIN)
+    def on_measure(chosen: str, tongue: str) -> str:
+        return told.speed_html(speeds.measured(chosen, again=True), Language(tongue))
 
-    def on_open(tongue: str) -> str:
-        return here_in(Language(tongue))
+    def use(name: str) -> Callable[[str], list[Any]]:
+        def on_use(tongue: str) -> list[Any]:
+            host.request(name)
+            return [name, gr.Timer(active=True), *on_show(name, tongue)]
 
-    def on_speed(name: str, tongue: str) -> str:
-        return render.speed(measure_speed(host, name), Language(tongue))
+        return on_use
 
-    tab.select(guarded(on_open), language, here, api_visibility="private", show_progress="hidden", queue=False)
-    speed.click(guarded(on_speed), [model, language], told, api_visibility="private", concurrency_id=MODEL_QUEUE)
+    chosen, shown = [bar.model, language], [now, *cards, *buttons]
+    opened = tab.select(guarded(on_show), chosen, shown, queue=False, **QUIET)
+    opened.then(guarded(on_speed), chosen, speed, concurrency_id=MODEL_QUEUE, **QUIET)
+    for event in (bar.model.change, bar.timer.tick, language.change):
+        event(guarded(on_show), chosen, shown, queue=False, **QUIET)
+    measure.click(guarded(on_measure), chosen, speed, concurrency_id=MODEL_QUEUE, **QUIET)
+    for name, button in zip(host.names, buttons, strict=True):
+        button.click(guarded(use(name)), [language], [bar.model, bar.timer, *shown], **QUIET)
+    copy.click(fn=None, js=COPY)

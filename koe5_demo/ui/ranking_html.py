@@ -69,6 +69,7 @@ def ranking(result: RankingResult, query: int, language: Language) -> str:
         query=query,
         without_prompts=without_prompts is not None,
         second=second is not None,
+        second_name="" if result.second is None else result.second.name,
     )
 
 

@@ -10,19 +10,11 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from koe5_demo.plain_plotly import Figure
 from koe5_demo.records import Notice
-from koe5_demo.ui.model_handlers import ModelPage, Speed
 from koe5_demo.words import Language, message
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 SHOWN_REVISION: Final = 12
-CITATION: Final = """@misc{KoE5,
-  author = {NLP & AI Lab and Human-Inspired AI research},
-  title  = {KoE5: A New Dataset and Model for Improving Korean Embedding Performance},
-  year   = {2024},
-  url    = {https://github.com/nlpai-lab/KoE5},
-}"""
 
 
 def notices(items: Sequence[Notice], language: Language, *, warning: str = "") -> str:
@@ -42,26 +34,6 @@ def banner(
 def line(text: str, language: Language) -> str:
     """Return one quiet line."""
     return render_template("line.html", language, parts=[text])
-
-
-def model_page(page: ModelPage, language: Language) -> str:
-    """Return what KoE5 is and how it was trained."""
-    return render_template("model.html", language, page=page)
-
-
-def models_here(page: ModelPage, language: Language) -> str:
-    """Return what runs here, what could, and how to cite KoE5."""
-    return render_template("model_here.html", language, page=page, citation=CITATION, tongue=language)
-
-
-def speed(measured: Speed, language: Language) -> str:
-    """Return how fast a model was just now."""
-    return render_template("speed.html", language, speed=measured)
-
-
-def paper_note(language: Language) -> str:
-    """Return what the chart of published numbers is, and is not."""
-    return render_template("line.html", language, parts=[message("paper_note", language)])
 
 
 def lines(texts: Sequence[str], language: Language) -> str:
@@ -112,13 +84,6 @@ def file_card(name: str, column: str, n_passages: int, language: Language) -> st
 def empty(language: Language) -> str:
     """Return what stands where results will come."""
     return hint("empty", language)
-
-
-def bars(figure: Figure, language: Language) -> str:
-    """Return the values of grouped bars as a table, a row a series."""
-    head = ["", *figure.data[0]["x"]]
-    rows = [[bar["name"], *("–" if value is None else f"{value:.2f}" for value in bar["y"])] for bar in figure.data]
-    return chart_table("bench_as_table", head, rows, language)
 
 
 def chart_table(key: str, head: Sequence[str], rows: Iterable[Sequence[str]], language: Language) -> str:

@@ -154,7 +154,9 @@ def test_ranking_brings_in_neither_torch_nor_gradio() -> None:
 def test_models_lists_the_catalog(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--format", "json"]) == 0
     models = {model["id"]: model for model in json.loads(capsys.readouterr().out)["models"]}
-    assert set(models) == {"koe5", "me5-large", "bge-m3", "kure-v1", "koen-e5-tiny", "mini"}
+    small = {"me5-small-ko", "koen-e5-tiny", "mini"}
+    today = {"snowflake-ko", "pixie-rune", "bge-m3-ko", "qwen3-0.6b"}
+    assert set(models) == {"koe5", "me5-large", "bge-m3", "kure-v1", *today, *small}
     assert models["koe5"]["revision"] == "bc6d284c60fe5a973e74c1751b92594c9f581213"
     assert models["mini"]["cached"] is True
     assert main(["models"]) == 0

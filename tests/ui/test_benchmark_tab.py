@@ -1,4 +1,4 @@
-"""The benchmark tab as a visitor uses it."""
+"""The benchmark tab as a visitor uses it: what is there at once, what a run brings, and what can be looked at."""
 
 from __future__ import annotations
 
@@ -12,19 +12,43 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from browser import watched
+from browser import run_app, watched
+from data_stand_in import data_hub, suite_repositories
 
 SLOW = 90_000
 
 
+PHONE = {"width": 390, "height": 844}
+SHIFTS = """() => {
+  window.shifts = [];
+  new PerformanceObserver((list) => window.shifts.push(...list.getEntries().map((entry) => entry.value)))
+    .observe({ type: "layout-shift" });
+}"""
+
+
 @pytest.fixture
 def tab(app: str, page: Page) -> Iterator[Page]:
-    """The tab, opened, with everything in it."""
+    """The tab, opened; it has told anew what there is, so that no choice is undone."""
     with watched(page, app):
         page.goto(app)
-        page.get_by_role("tab", name="성능 평가").click()
-        expect(rows(page, "#bench-query-view").first).to_be_visible(timeout=SLOW)
+        open_tab(page)
+        expect(page.locator("#bench-plan")).to_contain_text("float32", timeout=SLOW)
         yield page
+
+
+def open_tab(page: Page) -> None:
+    page.get_by_role("tab", name="성능 평가").click()
+
+
+def part(page: Page, name: str) -> None:
+    """Open a sub-tab; where there is no room for all of them, from the list of the rest."""
+    page.locator("#bench-parts").get_by_role("tab", name=name, exact=True).click()
+
+
+def unfold(page: Page) -> None:
+    """Open the form in which data sets and models are chosen."""
+    page.locator("#bench-form").get_by_role("button").first.click()
+    expect(page.locator("#bench-start")).to_be_visible()
 
 
 def rows(page: Page, place: str) -> Locator:
@@ -49,53 +73,115 @@ def saved(page: Page, button: str, folder: Path) -> Path:
     return path
 
 
-def test_the_tab_opens_with_the_shipped_run_and_is_never_empty(tab: Page) -> None:
-    expect(tab.locator("#bench-run input")).to_have_value(re.compile("기본 제공 결과.*ours"))
-    expect(tab.locator("#bench-results")).to_contain_text("mini")
-    expect(tab.locator("#bench-results")).to_contain_text("bm25")
-    expect(tab.locator("#bench-chart .js-plotly-plot")).to_be_visible()
-    expect(tab.locator("#bench-published-chart .js-plotly-plot")).to_be_visible()
-    expect(tab.locator("#bench-manifests")).to_contain_text("mini · ours")
+def test_the_papers_table_is_there_without_a_click_and_nothing_jumps(app: str, page: Page) -> None:
+    with watched(page, app):
+        page.goto(app)
+        expect(page.locator("#made-by")).to_be_visible(timeout=SLOW)  # the ranking has come to rest
+        page.evaluate(SHIFTS)
+        open_tab(page)
+        paper = page.locator("#bench-paper")
+        expect(paper.locator(".k-row-paper").first).to_contain_text("논문 공개값")
+        expect(paper.locator(".k-row-mteb").first).to_contain_text("MTEB 공개값")
+        expect(page.locator("#bench-run input")).to_have_value(re.compile("미리 재어 둔 결과.*데모 자체 세트"))
+        expect(page.locator("#bench-results")).to_contain_text("mini")
+        expect(page.locator("#bench-results")).to_contain_text("BM25")
+        expect(page.locator("#bench-manifests")).to_contain_text("mini · 데모 자체 세트 (질의 133개)")
+        expect(page.locator("#bench-plan")).to_contain_text("float32")
+        assert page.locator("#bench-reproduce").bounding_box()["y"] < 300
+        assert paper.bounding_box()["y"] < 450
+        assert page.locator("[aria-label='Empty value']:visible").count() == 0
+        assert sum(page.evaluate("window.shifts")) < 0.1
 
 
-def test_the_papers_table_is_labelled_as_published_and_has_its_footnote(tab: Page) -> None:
+def test_the_papers_table_has_what_its_order_hid_and_says_why(tab: Page) -> None:
     paper = tab.locator("#bench-paper")
-    expect(paper.locator(".k-row-paper")).to_contain_text("공개값(논문)")
-    expect(paper.locator(".k-row-mteb")).to_contain_text("공개값(MTEB)")
-    expect(paper.locator(".k-row-recovered")).to_contain_text("80.46")
+    expect(paper.locator(".k-row-paper").first.locator(".k-delta-recovered")).to_have_text("80.46")
+    tab.locator("#autorag-note summary").click()
     for number in ("69.30", "47.57", "80.46", "71.93", "81.99"):
         expect(tab.locator("#autorag-note")).to_contain_text(number)
+    part(tab, "A·B 비교")
+    tab.locator("#bench-reversal summary").first.click()
     expect(tab.locator("#bench-reversal")).to_contain_text("뒤집은 순서")
-    choose(tab, "#bench-reference", "BGE-m3")
-    expect(paper.locator(".k-row-paper")).to_contain_text("BGE-m3")
 
 
-def test_a_run_of_mini_and_bm25_finishes_and_shows_tables_and_charts(tab: Page) -> None:
+def test_a_term_is_explained_at_a_tap_and_by_keyboard(tab: Page) -> None:
+    told = tab.locator("#term-f1")
+    expect(told).to_be_hidden()
+    tab.get_by_role("button", name="F1@k").focus()
+    tab.keyboard.press("Enter")
+    expect(told).to_contain_text("조화 평균")
+    expect(told).to_be_visible()
+    tab.keyboard.press("Escape")
+    expect(told).to_be_hidden()
+
+
+def test_reproducing_the_paper_without_its_data_says_why_and_hides_no_reason(tab: Page) -> None:
+    expect(tab.locator("#bench-plan")).to_contain_text("mini로 대신")
+    tab.locator("#bench-reproduce").click()
+    expect(tab.locator("#bench-progress .k-warning")).to_have_count(3, timeout=SLOW)
+    expect(tab.locator("#bench-progress")).to_contain_text("아직 결과가 없습니다")
+    expect(tab.locator("#bench-reproduce")).to_be_enabled()
+    expect(tab.locator("#bench-paper")).to_contain_text("아직 이 컴퓨터에서 재지 않았습니다")
+
+
+@pytest.fixture
+def with_data(tmp_path: Path) -> Iterator[str]:
+    """A page whose hub has the paper's data sets, three to five texts each, and no KoE5."""
+    with data_hub(suite_repositories(tmp_path)) as hub:
+        places = {"HF_HOME": str(tmp_path / "hub"), "KOE5_DATA_DIR": str(tmp_path / "data")}
+        with run_app(KOE5_MODEL="mini", HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="0", **places) as url:
+            yield url
+
+
+def test_one_button_fills_the_papers_table_with_mini_where_koe5_cannot_be_had(with_data: str, page: Page) -> None:
+    page.goto(with_data)
+    open_tab(page)
+    expect(page.locator("#bench-plan")).to_contain_text("KoE5를 내려받아(2,257MB)", timeout=SLOW)
+    page.locator("#bench-reproduce").click()
+    expect(page.locator("#bench-progress")).to_contain_text("결과 6개를 저장했습니다", timeout=2 * SLOW)
+    measured = page.locator("#bench-paper .k-row-run")
+    expect(measured).to_have_count(2)
+    for n, name in enumerate(("mini", "BM25")):
+        expect(measured.nth(n)).to_contain_text(f"{name} 측정값")
+        expect(measured.nth(n)).to_contain_text("cpu ·")
+        expect(measured.nth(n).locator(".k-average .k-databar")).to_be_visible()  # all twelve numbers are there
+        expect(measured.nth(n).locator(".k-delta-difference")).to_have_count(12)
+    expect(page.locator("#bench-paper")).not_to_contain_text("아직 이 컴퓨터에서 재지 않았습니다")
+    expect(rows(page, "#bench-results")).to_have_count(6)
+    page.reload()
+    open_tab(page)
+    expect(page.locator("#bench-paper .k-row-run")).to_have_count(2)
+
+
+def test_a_run_of_mini_and_bm25_finishes_and_shows_its_table(tab: Page) -> None:
+    unfold(tab)
     start(tab)
     expect(tab.locator("#bench-progress")).to_contain_text("결과 2개를 저장했습니다", timeout=SLOW)
     expect(rows(tab, "#bench-results")).to_have_count(2)
     expect(tab.locator("#bench-run input")).to_have_value(re.compile(r"^\d{4}-\d\d-\d\d .* UTC"))
-    expect(tab.locator("#bench-results")).to_contain_text("embedded · float32 · cpu")
-    expect(tab.locator("#bench-chart g.bars path").first).to_be_visible()
+    expect(tab.locator("#bench-results")).to_contain_text("· float32 · cpu")
+    expect(tab.locator("#bench-results .k-databar").first).to_be_visible()
     expect(tab.locator("#bench-start")).to_be_enabled()
-    expect(tab.locator("#bench-stop")).to_be_disabled()
-    choose(tab, "#bench-run", re.compile("기본 제공 결과"))
-    expect(tab.locator("#bench-run input")).to_have_value(re.compile("기본 제공 결과"))
+    expect(tab.locator("#bench-stop")).to_be_hidden()
+    choose(tab, "#bench-run", re.compile("미리 재어 둔 결과"))
+    expect(tab.locator("#bench-run input")).to_have_value(re.compile("미리 재어 둔 결과"))
 
 
 def test_stop_keeps_the_results_that_were_done(tab: Page) -> None:
     # BM25 is done at once; opening Kiwi's dictionary takes long enough to press stop.
+    unfold(tab)
     tab.locator("#bench-lexical").get_by_text("Kiwi").click()
     start(tab)
-    expect(tab.locator("#bench-run input")).not_to_have_value(re.compile("기본 제공 결과"), timeout=SLOW)
+    expect(tab.locator("#bench-run input")).not_to_have_value(re.compile("미리 재어 둔 결과"), timeout=SLOW)
     tab.locator("#bench-stop").click()
     expect(tab.locator("#bench-progress")).to_contain_text("중지했습니다", timeout=SLOW)
-    expect(tab.locator("#bench-results")).to_contain_text("bm25")
-    expect(tab.locator("#bench-results")).not_to_contain_text("embedded")
+    expect(tab.locator("#bench-results")).to_contain_text("BM25")
+    expect(tab.locator("#bench-results")).not_to_contain_text("mini")
     expect(tab.locator("#bench-start")).to_be_enabled()
 
 
 def test_a_set_that_cannot_be_had_says_why_and_the_rest_runs(tab: Page) -> None:
+    unfold(tab)
     tab.locator("#bench-datasets").get_by_text("AutoRAG-benchmark").click()
     tab.locator("#bench-models").get_by_text("mini").click()
     start(tab)
@@ -105,30 +191,35 @@ def test_a_set_that_cannot_be_had_says_why_and_the_rest_runs(tab: Page) -> None:
 
 
 def test_nothing_chosen_gets_a_message(tab: Page) -> None:
-    tab.locator("#bench-datasets").get_by_text("ours").click()
+    unfold(tab)
+    tab.locator("#bench-datasets").get_by_text("데모 자체 세트").click()
     start(tab)
     expect(tab.locator(".toast-wrap")).to_contain_text("하나 이상 선택하세요")
 
 
 def test_the_data_sets_tell_size_licence_and_time(tab: Page) -> None:
+    unfold(tab)
     tab.locator("#bench-about").get_by_role("button").first.click()
     ours = tab.locator('tr[data-set="ours"]')
     expect(ours).to_contain_text("358 / 133")
     expect(ours).to_contain_text("약")
     expect(tab.locator('tr[data-set="AutoRAG-benchmark"]')).to_contain_text("fd7df84ac089")
-    expect(tab.locator("#bench-absent")).to_contain_text("koe5")
+    expect(tab.locator("#bench-absent")).to_contain_text("KoE5")
 
 
 def test_the_comparison_has_an_interval_and_a_p_value(tab: Page) -> None:
+    part(tab, "A·B 비교")
     expect(tab.locator("#bench-comparison")).to_contain_text("B = ")  # the tab has filled itself: no choice is undone
-    choose(tab, "#bench-b", re.compile("^bm25 · ours$"))
-    expect(tab.locator("#bench-comparison")).to_contain_text("B = bm25")
+    choose(tab, "#bench-b", re.compile(r"^BM25 · 데모 자체 세트 \(질의 133개\)$"))
+    expect(tab.locator("#bench-comparison")).to_contain_text("B = BM25")
     expect(tab.locator("#bench-verdict")).to_contain_text(re.compile(r"p = (0\.\d{4}|1\.0000|< 0\.0001)"))
     expect(tab.locator("#bench-comparison table").first.locator("tbody tr")).to_have_count(7)
 
 
 def test_the_explorer_shows_only_wrong_queries_and_opens_one_in_the_ranking_tab(tab: Page) -> None:
-    tab.locator("#bench-which").get_by_text("틀린 질의만").click()
+    part(tab, "질문별")
+    expect(rows(tab, "#bench-query-view")).to_have_count(10)
+    tab.locator("#bench-which").get_by_text("1위가 틀린 것만").click()
     expect(tab.locator("#bench-query input")).to_have_value(re.compile("^✗"))
     expect(rows(tab, "#bench-query-view").first).not_to_have_class(re.compile("k-gold"))
     before = tab.locator("#bench-query input").input_value()
@@ -143,14 +234,19 @@ def test_the_explorer_shows_only_wrong_queries_and_opens_one_in_the_ranking_tab(
 
 
 def test_published_models_are_filtered(tab: Page) -> None:
+    part(tab, "공개 모델")
+    expect(rows(tab, "#bench-published")).to_have_count(52)
+    choose(tab, "#bench-reference", "BGE-m3")
+    expect(tab.locator("#bench-published .k-row-reference")).to_contain_text("BAAI/bge-m3")
     tab.locator("#bench-published-name input, #bench-published-name textarea").fill("koe5")
-    expect(tab.locator("#bench-published .k-line")).to_contain_text("공개 결과 52개 중 1개")
+    expect(tab.locator("#bench-published .k-line")).to_contain_text("공개된 결과 52개 가운데 1개")
 
 
 def test_downloads_hold_the_run(tab: Page, tmp_path: Path) -> None:
     table = list(csv.DictReader(io.StringIO(saved(tab, "#bench-csv", tmp_path).read_text("utf-8-sig"))))
     assert {"mini", "bm25"} <= {row["model"] for row in table}
     assert "| ours | mini |" in saved(tab, "#bench-markdown", tmp_path).read_text("utf-8")
+    part(tab, "A·B 비교")
     result = json.loads(saved(tab, "#bench-json", tmp_path).read_text("utf-8"))
     assert result["task_name"] == "ours"
     assert 0 < result["scores"]["test"][0]["ndcg_at_10"] < 1
@@ -160,26 +256,37 @@ def test_downloads_hold_the_run(tab: Page, tmp_path: Path) -> None:
 
 def test_english_reaches_every_label_of_the_tab(tab: Page) -> None:
     tab.locator("#language").get_by_text("English", exact=True).click()
-    expect(tab.locator("#bench-start")).to_have_text("Start")
-    expect(tab.locator("#bench-paper .k-row-paper")).to_contain_text("published (paper)")
-    expect(tab.locator("#bench-reversal")).to_contain_text("reversed order")
-    expect(tab.locator("#bench-run input")).to_have_value(re.compile("Shipped run"))
-    for place in ("#bench-results", "#bench-manifests", "#bench-paper", "#bench-published", "#bench-counted"):
-        assert not re.search("[가-힣]", tab.locator(place).inner_text()), place
+    expect(tab.locator("#bench-reproduce")).to_have_text("Reproduce the paper's table · 3 datasets")
+    expect(tab.locator("#bench-paper .k-row-paper").first).to_contain_text("published · paper")
+    expect(tab.locator("#bench-run input")).to_have_value(re.compile("Shipped with this demo"))
+    for name, places in {
+        "Results": ("#bench-results", "#bench-manifests", "#bench-paper", "#bench-plan"),
+        "Published models": ("#bench-published",),
+        "A against B": ("#bench-comparison .k-table >> nth=0", "#bench-verdict"),
+        "By query": ("#bench-counted",),
+    }.items():
+        part(tab, name)
+        for place in places:
+            expect(tab.locator(place)).not_to_contain_text(re.compile("[가-힣]"))
 
 
-def test_charts_are_readable_in_the_dark(tab: Page) -> None:
+def test_bars_are_seen_in_the_dark(tab: Page) -> None:
     tab.locator("#dark").click()
     expect(tab.locator("body")).to_have_class(re.compile("dark"))
-    plot = tab.locator("#bench-chart")
-    assert plot.locator("rect.bg").count() == 0 or "rgb(255" not in plot.locator("rect.bg").first.evaluate(
-        "node => getComputedStyle(node).fill"
-    )
-    fill = plot.locator("g.xtick text").first.evaluate("node => getComputedStyle(node).fill")
-    assert min(int(number) for number in re.findall(r"\d+", fill)[:3]) > 180
+    part(tab, "공개 모델")
+    bar = tab.locator("#bench-published .k-row-reference .k-track > span")
+    fill = bar.evaluate("node => getComputedStyle(node).backgroundColor")
+    assert max(int(number) for number in re.findall(r"\d+", fill)[:3]) > 180
 
 
-def test_the_tab_fits_a_small_window(tab: Page) -> None:
-    tab.set_viewport_size({"width": 360, "height": 800})
-    expect(tab.locator("#bench-chart .js-plotly-plot")).to_be_visible()
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+@pytest.mark.parametrize("name", ["결과", "공개 모델", "A·B 비교", "질문별"])
+def test_on_a_phone_every_part_fits_and_rows_are_cards(tab: Page, name: str) -> None:
+    part(tab, name)
+    tab.set_viewport_size(PHONE)
+    card = tab.locator("#bench-paper .k-row-paper").first
+    expect(card).to_have_css("display", "grid")
+    box = card.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= PHONE["width"]
+    assert card.evaluate("node => [...node.cells].every((cell) => cell.scrollWidth <= cell.clientWidth + 1)")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -179,13 +179,18 @@ def test_the_model_tab_tells_what_runs_and_measures_it(opened: Page) -> None:
         "512",
     ):
         expect(page).to_contain_text(words)
-    expect(opened.locator("#models-here")).to_contain_text("assets/mini")
-    expect(opened.locator("#models-here")).to_contain_text("@misc{KoE5")
-    expect(opened.locator("#paper-chart .js-plotly-plot")).to_be_visible()
+    expect(opened.locator("#model-now")).to_contain_text("지금 답하는 모델: mini")
+    here = opened.locator("#models-here")
+    expect(here).to_contain_text("assets/mini")
+    expect(here.get_by_role("button", name="쓰고 있는 모델")).to_be_disabled()
+    expect(here).to_contain_text("지금은 받을 수 없음")  # KoE5, without a hub
+    expect(opened.locator("#citation-text")).to_contain_text("@misc{KoE5")
+    expect(opened.locator("#paper-table .k-row-koe5")).to_contain_text("76.69")
+    opened.locator("#citation-copy").click()
+    expect(opened.locator("#citation-copied")).to_have_text("복사했습니다")
+    expect(opened.locator("#speed-line")).to_contain_text("초당 글")  # without a click
     opened.locator("#speed-run").click()
-    expect(opened.locator("#speed-line")).to_contain_text(
-        re.compile(r"^mini @ [0-9a-f]{12} · 엔진 embedded · float32 · cpu: 초당")
-    )
+    expect(opened.locator("#speed-line")).to_contain_text(re.compile(r"mini @ [0-9a-f]{12} · .* · float32 · cpu"))
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -175,6 +175,7 @@ def test_a_model_is_calibrated_by_its_first_benchmark_run(cls_url: str, page: Pa
     expect(page.locator("#calibration")).to_contain_text("아직 측정하지 않았습니다")
     expect(page.locator("#strip")).to_be_hidden()
     page.get_by_role("tab", name="성능 평가").click()
+    page.locator("#bench-form").get_by_role("button").first.click()
     page.locator("#bench-models").get_by_text("by-first-token").first.check()
     page.locator("#bench-start").click()
     expect(page.locator("#bench-progress")).to_contain_text("저장했습니다", timeout=120_000)

@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 from test_benchmark_run import DOCUMENTS, QUERIES, small_data
 
-from koe5_demo import figures
 from koe5_demo.benchmark import live
 from koe5_demo.benchmark.compare import compare_results
-from koe5_demo.benchmark.datasets.registry import DATASETS
+from koe5_demo.benchmark.datasets.registry import DATASETS, SUITE
 from koe5_demo.benchmark.explorer import explore, ranking_form
 from koe5_demo.benchmark.live import DatasetOffer, LiveBenchmarks, ModelOffer, RunChoice, RunState
 from koe5_demo.benchmark.progress import RunPhase, RunProgress, RunQueue
 from koe5_demo.benchmark.published import footnote, placement, show_reversal
-from koe5_demo.benchmark.result_tables import paper_view
+from koe5_demo.benchmark.result_tables import paper_board
 from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.run import Failure, Finished, ResultReady, RunOptions, finished, run_suite
 from koe5_demo.benchmark.saved_runs import SHIPPED, SavedResult, SavedRuns, save_result
@@ -109,6 +108,14 @@ def test_results_and_failures_are_told_at_once_and_steps_now_and_then() -> None:
     assert told[-1].ended
     assert told[-1].stopped
     assert [failure.dataset for failure in told[-1].failures] == ["gone"]
+
+
+def test_what_is_wrong_with_the_data_is_told_once_and_ends_no_run() -> None:
+    problem = Notice("data_unjudged_queries", {"n": 1})
+    events = [problem, Notice("data_unjudged_queries", {"n": 1}), ResultReady(both()[0])]
+    told = list(live.follow(iter(events), RunChoice(("small",), ("letters",)), clock=lambda: 0.0))
+    assert told[-1].notices == (problem,)
+    assert told[-1].n_done == 1
 
 
 class ReadyHost:
@@ -221,22 +228,39 @@ def test_the_shipped_run_of_the_project_can_be_shown() -> None:
 
 @pytest.mark.parametrize("language", Language)
 def test_the_footnote_has_the_numbers_of_the_published_files(language: Language) -> None:
-    html = results.paper(paper_view(both(), KOE5), KOE5, footnote(), language)
+    html = results.board(paper_board(both()), footnote(), language)
     for number in ("69.30", "47.57", "80.46", "71.93", "81.99", "79", "114", "14", "16"):
         assert number in html
-    assert html.count("k-row-paper") == html.count("k-row-recovered") == html.count("k-row-mteb") == 1
+    assert html.count("k-row-paper") == 5  # the paper's models
+    assert html.count("k-row-mteb") == 4  # MTEB has nothing of kf-deberta
+    assert html.count("k-delta-recovered") == 2  # KoE5 and BGE-m3
+    assert html.count("k-row-run") == 0
+    assert message("bench_no_suite", language).split("‘")[0].split("“")[0] in html
 
 
 def test_a_run_of_the_papers_sets_gets_its_row_and_the_difference() -> None:
     result = both()[0]
     manifest = replace(result.manifest, data={**result.manifest.data, "task": "AutoRAGRetrieval"})
     metrics = {**result.metrics, "ndcg_at_1": 0.7293}
-    rows = paper_view([replace(result, manifest=manifest, metrics=metrics)], KOE5)
-    assert [row.kind for row in rows] == ["paper", "recovered", "mteb", "run", "difference"]
-    html = results.paper(rows, KOE5, None, Language.EN)
+    rows = paper_board([replace(result, manifest=manifest, metrics=metrics)])
+    assert [row.kind for row in rows[:5]] == ["paper", "recovered", "mteb", "run", "difference"]
+    html = results.board(rows, None, Language.EN)
     assert "72.93" in html
     assert "+1.00" in html  # 72.93 - 71.93
-    assert "letters: this run" in html
+    assert re.search(r"letters <span class=.k-badge k-badge-run.>measured here", html)
+    assert "letter counter, float32, cpu" in html
+    assert message("bench_no_suite", Language.EN)[:20] not in html
+
+
+def test_a_measured_model_stands_below_its_own_published_rows() -> None:
+    result = both()[0]
+    bge = {**result.manifest.model, "hub_id": "BAAI/bge-m3", "id": "bge-m3"}
+    manifest = replace(result.manifest, model=bge, data={**result.manifest.data, "task": "AutoRAGRetrieval"})
+    metrics = {**result.metrics, "ndcg_at_1": 0.6854}
+    rows = paper_board([replace(result, manifest=manifest, metrics=metrics)])
+    place = [row.kind for row in rows].index("run")
+    assert [row.model for row in rows[place - 3 : place]] == ["BAAI/bge-m3"] * 3
+    assert "+1.00" in results.board(rows, None, Language.EN)  # 68.54 - 67.54, MTEB's of BGE-m3
 
 
 def test_the_models_without_a_recovered_reading_have_no_footnote() -> None:
@@ -260,7 +284,7 @@ def test_the_run_is_placed_among_the_published_models() -> None:
     assert sum(bar.kind != "run" for bar in placed.bars) == 52
     assert [bar.name for bar in placed.bars if bar.kind == "reference"] == [KOE5]
     html = results.placement_html(placed, AUTORAG, "ndcg_at_1", KOE5, Language.EN)
-    assert "this run (measured)" in html
+    assert "measured here" in html
     assert "published · KoE5" in html
 
 
@@ -275,7 +299,7 @@ def test_published_models_are_filtered_by_name_and_size() -> None:
 
 def test_a_comparison_says_whether_the_difference_is_noise() -> None:
     close = compare_results(result_with(np.array([1.0, 0, 1, 0] * 10)), result_with(np.array([1.0, 0, 0, 1] * 10)))
-    assert "우연과 구별되지 않습니다" in look.comparison(close, None, Language.KO)
+    assert "우연일 수 있는 차이입니다" in look.comparison(close, None, Language.KO)
     far = compare_results(result_with(np.zeros(40)), result_with(np.ones(40)))
     html = look.comparison(far, None, Language.EN)
     assert "unlikely to be chance" in html
@@ -287,9 +311,9 @@ def test_the_explorer_shows_gold_ranks_elsewhere_and_only_wrong_queries() -> Non
     letters, bm25 = both()
     views = explore(letters, small_data(), bm25, only_wrong=True)
     assert [view.query_id for view in views] == ["q1", "q3"]  # both have their answer at rank 2
-    html = look.query_html(views[0], Language.KO, with_other=True)
+    html = look.query_html(views[0], Language.KO, other="BM25")
     assert html.count("k-gold") == 1
-    assert "B의 순위" in html
+    assert "BM25 순위" in html
     assert look.query_label(views[0]) == f"✗ 63 · {QUERIES['q1']}"
 
 
@@ -307,8 +331,8 @@ def test_every_measured_row_says_what_computed_it_and_published_rows_are_labelle
     mine = replace(result, manifest=replace(result.manifest, model=model, data=data))
     html = results.results_html([saved(mine)], Language.EN)
     assert "bc6d284c60fe · letter counter · float32 · cpu · 20" in html
-    assert "KoE5: published (paper)" in html
-    assert "KoE5: published (MTEB)" in html
+    assert "KoE5: published · paper" in html
+    assert "KoE5: published · MTEB" in html
     record = results.records([saved(mine)], Language.EN)
     for part in ("larger document id first", "query: ", "pytrec_eval", "tokens/s"):
         assert part in record
@@ -317,7 +341,14 @@ def test_every_measured_row_says_what_computed_it_and_published_rows_are_labelle
 def test_a_live_line_tells_phase_speed_and_time_left() -> None:
     step = RunProgress(RunPhase.ENCODING_DOCUMENTS, "ours", "mini", 100, 358, 50.4, 5.1)
     html = form.progress(RunState(1, 2, progress=step), 0, Language.EN)
-    for part in ("1 of 2 done", "ours / mini", "Encoding documents", "100 / 358", "50 texts/s", "5 s left"):
+    for part in (
+        "1 of 2 done",
+        "this demo&#39;s own set (133 queries) / mini",
+        "Encoding documents",
+        "100 / 358",
+        "50 texts/s",
+        "5 s left",
+    ):
         assert part in html
     waiting = form.progress(RunState(0, 2, progress=RunProgress(RunPhase.WAITING, done=1)), 0, Language.KO)
     assert "앞에 1개" in waiting
@@ -330,7 +361,7 @@ def test_foreign_words_are_shown_and_never_run(language: Language) -> None:
     row = DatasetOffer(replace(AUTORAG, licence=NASTY), 1, 1, here=False, seconds=None)
     for html in (
         form.progress(RunState(1, 2, failures=(failure,)), 0, language),
-        look.query_html(view, language, with_other=False),
+        look.query_html(view, language),
         form.dataset_table([row], language),
         form.absent_models([ModelOffer(NASTY, "absent")], language),
     ):
@@ -340,41 +371,84 @@ def test_foreign_words_are_shown_and_never_run(language: Language) -> None:
 
 def test_an_unknown_time_is_said_to_be_unknown() -> None:
     html = form.dataset_table([DatasetOffer(AUTORAG, 720, 114, here=False, seconds=None)], Language.EN)
-    assert "unknown" in html
+    assert "known once the model is loaded" in html
     assert "720 / 114" in html
     html = form.dataset_table([DatasetOffer(AUTORAG, 720, 114, here=True, seconds=600.0)], Language.EN)
     assert "about 10 min" in html
 
 
-# --- figures --------------------------------------------------------------------------------------------------------
+# --- bars -----------------------------------------------------------------------------------------------------------
 
 
-def test_bars_of_one_set_stand_by_measure_and_of_several_by_set_and_measure() -> None:
-    one = figures.grouped_bars([("ours", "NDCG@1"), ("ours", "F1@1")], {"mini": [50.0, 40.0], "bm25": [None, 30.0]})
-    assert list(one.data[0]["x"]) == ["NDCG@1", "F1@1"]
-    assert list(one.data[1]["y"]) == [None, 30.0]
-    several = figures.grouped_bars([("a", "NDCG@1"), ("b", "F1@1")], {"mini": [50.0, 40.0]})
-    assert [list(axis) for axis in several.data[0]["x"]] == [["a", "b"], ["NDCG@1", "F1@1"]]
-    alike = figures.grouped_bars([("a", "NDCG@1"), ("b", "NDCG@1")], {"mini": [50.0, 40.0]})
-    assert list(alike.data[0]["x"]) == ["a", "b"]
+def test_every_value_has_a_bar_of_its_width_and_what_is_missing_has_none() -> None:
+    result = both()[0]
+    model = {**result.manifest.model, "hub_id": KOE5}
+    data = {**result.manifest.data, "name": AUTORAG.id, "task": AUTORAG.task, "split": "test"}
+    mine = replace(
+        result, metrics={**result.metrics, "mrr_at_10": 0.5}, manifest=replace(result.manifest, model=model, data=data)
+    )
+    html = results.results_html([saved(mine)], Language.EN)
+    assert '--w:50.0%">50.00' in html
+    assert '--w:69.3%">69.30' in html  # the paper's NDCG@1
+    assert html.count("–</td>") == 4  # the paper has no NDCG@10, Recall@10, MRR@10; MTEB's rows no Recall@10
 
 
-def test_ranked_bars_keep_their_order_and_escape_names() -> None:
-    bars = [("<b>x</b>", 90.0, "run"), ("y", 80.0, "published"), ("z", 70.0, "run")]
-    figure = figures.ranked_bars(bars, {"run": "this", "published": "others"})
-    places = {trace["name"]: list(trace["y"]) for trace in figure.data}
-    assert places == {"others": [1], "this": [0, 2]}
-    assert figure.layout["yaxis"]["ticktext"][0] == "1. &lt;b&gt;x&lt;/b&gt;"
+def test_published_bars_keep_their_order_and_names_are_text() -> None:
+    placed = placement([], AUTORAG, "ndcg_at_1", "", "all", KOE5)
+    bars = (replace(placed.bars[0], name="<b>x</b>", value=0.9), replace(placed.bars[1], name="y", value=0.805))
+    html = results.placement_html(replace(placed, bars=bars), AUTORAG, "ndcg_at_1", KOE5, Language.EN)
+    assert re.findall(r'<span style="width:([\d.]+)%">', html) == ["90.0", "80.5"]
+    assert html.index("&lt;b&gt;x&lt;/b&gt;") < html.index(">y<")
 
 
-def test_a_long_name_of_a_model_loses_its_owner_before_its_end() -> None:
-    names = ["intfloat/multilingual-e5-large-instruct", "a/b", f"owner/{'n' * 40}"]
-    figure = figures.ranked_bars([(name, 1.0, "published") for name in names], {"published": "others"})
-    assert list(figure.layout["yaxis"]["ticktext"]) == [
-        "1. multilingual-e5-large-instruct",
-        "2. a/b",
-        f"3. {'n' * 29}…",
+@pytest.mark.parametrize("language", Language)
+def test_what_a_button_is_going_to_run_is_told(language: Language) -> None:
+    here = [DatasetOffer(spec, 1, 1, here=True, seconds=60.0) for spec in SUITE]
+    ready = form.paper_plan([ModelOffer("koe5", "ready")], here, "fp32", language)
+    assert "KoE5" in ready
+    assert "3" in ready  # minutes
+    away = [replace(offer, here=False) for offer in here]
+    alone = form.paper_plan([ModelOffer("mini", "ready")], away, "fp32", language)
+    assert "mini" in alone
+    assert message("bench_plan_sets_absent", language, n=3) in alone.replace("&#39;", "'")
+    assert message("bench_minutes", language, n=3) not in alone  # nothing can be run: no time
+    fetched = form.paper_plan([ModelOffer("koe5", "download", 2_257)], away, "fp32", language)
+    assert "2,257" in fetched
+
+
+def test_systems_and_sets_have_names_that_say_what_they_are() -> None:
+    names = [form.system_name(name) for name in ("rrf:mini", "weighted:koe5", "bm25", "bm25-kiwi", "letters (a)")]
+    assert names == ["mini + BM25 (RRF)", "KoE5 + BM25 (1:1)", "BM25", "BM25 (Kiwi)", "letters (a)"]
+    assert form.dataset_name("ours", Language.KO) == "데모 자체 세트 (질의 133개)"
+    assert form.dataset_name("AutoRAG-benchmark", Language.KO) == "AutoRAG-benchmark"
+
+
+def test_the_paper_is_reproduced_with_the_embedded_model_where_koe5_cannot_be_had(tmp_path: Path) -> None:
+    class Offline(ReadyHost):
+        names = ("koe5", "mini")
+
+        def state(self, name: str) -> ModelState:
+            return ModelState(name, ModelPhase.FAILED if name == "koe5" else ModelPhase.READY)
+
+    offline = LiveBenchmarks(Offline(), Settings(data_dir=tmp_path), RunQueue())  # type: ignore[arg-type]
+    assert offline.paper_choice().models == ("mini",)
+    assert offline.paper_choice().datasets == ("Ko-StrategyQA", "AutoRAG-benchmark", "PublicHealthQA")
+
+    class Online(Offline):
+        def state(self, name: str) -> ModelState:
+            return ModelState(name, ModelPhase.READY)
+
+    online = LiveBenchmarks(Online(), Settings(data_dir=tmp_path), RunQueue())  # type: ignore[arg-type]
+    assert online.paper_choice().models == ("koe5",)
+
+
+def test_the_newest_result_of_each_system_is_taken_whichever_run_it_is_of(store: SavedRuns) -> None:
+    found = store.newest(["small"])
+    assert [(item.run_id, item.result.model) for item in found] == [
+        ("20260102-030405-abcd", "letters"),
+        ("20260102-030405-abcd", "bm25"),
     ]
+    assert store.newest(["ours"]) == []
 
 
 def test_an_arithmetic_is_asked_of_every_model_that_is_opened() -> None:
@@ -394,7 +468,7 @@ def test_an_arithmetic_is_asked_of_every_model_that_is_opened() -> None:
 
 
 def test_float32_is_offered_first_and_every_arithmetic_has_its_words() -> None:
-    offered = form.dtypes_offered(Settings())
+    offered = form.dtypes_offered(Settings().exact_dtype)
     assert offered == ("fp32", "auto", "bf16", "fp16", "int8")
     assert Settings().exact_dtype == offered[0]
     labels = [message(f"bench_dtype_{name}", language) for name in offered for language in Language]
@@ -423,7 +497,7 @@ def test_a_row_says_that_it_was_scored_on_dev(language: Language, told: str) -> 
 
 
 def test_the_papers_table_names_the_split_that_is_no_test() -> None:
-    html = results.paper(paper_view([], KOE5), KOE5, None, Language.EN)
+    html = results.board(paper_board([]), None, Language.EN)
     assert "Ko-StrategyQA (dev)" in html
     assert "AutoRAG-benchmark (" not in html
 
@@ -435,7 +509,6 @@ def test_two_models_of_one_name_have_their_own_rows_bars_and_labels() -> None:
     names = ["letters (http://a/v1)", "letters (http://b/v1)"]
     for html in (results.results_html(items, Language.EN), results.records(items, Language.EN)):
         assert all(name in html for name in names)
-    assert [bar["name"] for bar in results.chart(items).data] == names
     assert compare_results(*two).model_b == names[1]
 
 
@@ -455,6 +528,7 @@ def test_every_event_reads_and_changes_values_by_component(tmp_path: Path) -> No
             Words(Language.EN),
             language,
             ranking,  # type: ignore[arg-type]
+            page=page,
             tabs=tabs,
             tab=tab,
             runs=RunQueue(),
@@ -483,12 +557,14 @@ def test_every_event_reads_and_changes_values_by_component(tmp_path: Path) -> No
     shown = fire("show_all")
     assert "mini" in str(shown["bench-results"])
     assert str(shown["bench-a"]).startswith("shipped/")
-    assert "p = " in str(shown["bench-comparison"])
-    first = shown["bench-query"]
+    assert shown["bench-of"] == shown["bench-a"]
+    assert "p = " in str(fire("compare")["bench-comparison"])
+    first = fire("explore")["bench-query"]
     assert fire("next_query")["bench-query"] != first
     assert fire("previous_query")["bench-query"] == first
     assert fire("open_in_ranking")[None] is not None
     assert str(fire("choose_result", a="shipped/bm25/ours")["bench-b"]).startswith("shipped/")
+    assert fire("choose_of", of="shipped/bm25/ours")["bench-a"] == "shipped/bm25/ours"
     assert fire("csv_file")["bench-download-name"] == "koe5-benchmark-shipped.csv"
     assert "| ours | mini |" in str(fire("markdown_file")["bench-download-text"])
     assert fire("json_file")["bench-download-name"] == "ours.json"
@@ -501,5 +577,6 @@ def test_every_event_reads_and_changes_values_by_component(tmp_path: Path) -> No
     assert "letters" in str(ran["bench-results"])
     assert "letters" in str(fire("show_run")["bench-results"])
     fire("stop")
+    assert fire("begin_paper")
     for name in ("estimate", "look", "explore"):
         assert fire(name)

@@ -276,7 +276,7 @@ def test_rows_of_two_models_of_one_name_are_told_apart(results):
     names = ["letters (0f3a)", "letters (77bc)"]
     assert [row[1] for row in result_tables.results_table(two)[1:]] == names
     assert [row["model"] for row in csv.DictReader(io.StringIO(result_tables.results_csv(two)))] == names
-    assert [row.model for row in result_tables.paper_view(two, "nlpai-lab/KoE5") if row.kind == "run"] == []
+    assert [row.model for row in result_tables.paper_board(two) if row.kind == "run"] == []
     assert [(c.model_a, c.model_b) for c in compare_runs(two[:1], two[1:])] == [tuple(names)]
 
 

@@ -21,8 +21,6 @@ FIGURES = {
     "map": figures.text_map_figure(
         SCORES.astype(np.float64), ["a", "b"], ["Q1", "P1"], [["t"], ["u"]], x_title="x", y_title="y"
     ),
-    "bars": figures.grouped_bars([("ours", "NDCG@1"), ("ours", "F1@1")], {"mini": [50.0, None]}),
-    "ranked": figures.ranked_bars([("x", 90.0, "run")], {"run": "this"}),
 }
 
 

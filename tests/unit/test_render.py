@@ -155,5 +155,21 @@ def test_lines_that_became_one_passage_are_told_before_and_after_the_ranking(
 def test_the_model_tab_tells_why_a_model_runs_otherwise_than_was_asked(language: Language) -> None:
     fallback = Notice("notice_engine_fallback", {"reason": "its pooling is max"})
     info = replace(WordCountEncoder().info, notices=(fallback,))
-    page = model_handlers.ModelPage(KOE5, KOE5_RECIPE, (KOE5,), (("words", info, "folder"),), 0.0)
-    assert fallback.text(language) in render.models_here(page, language)
+    card = model_handlers.ModelCard(KOE5, "ready", info, "folder", answers=True)
+    page = model_handlers.ModelPage(KOE5, KOE5_RECIPE, card, (card,), 0.0)
+    assert fallback.text(language) in model_handlers.now_html(page, language)
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "pressed"),
+    [
+        ("here", "이 컴퓨터에 있음", True),
+        ("download", "내려받아야 함 · 2,257MB", True),
+        ("absent", "지금은 받을 수 없음", False),
+    ],
+)
+def test_a_model_says_what_it_takes_to_use_it(state: str, told: str, pressed: bool) -> None:
+    card = model_handlers.ModelCard(KOE5, state, None, "", answers=False)  # type: ignore[arg-type]
+    assert told in model_handlers.card_html(card, Language.KO)
+    assert model_handlers.button_state(card, Language.KO)["interactive"] is pressed
+    assert not model_handlers.button_state(replace(card, answers=True), Language.KO)["interactive"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import yaml
@@ -13,7 +16,10 @@ from koe5_demo.benchmark.datasets.assembly import Row, assemble
 from koe5_demo.benchmark.datasets.layout import choose_split, table_files
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.errors import DataError
-from koe5_demo.tables import file_kind, folded, read_cells, read_file
+from koe5_demo.settings import Limits
+from koe5_demo.tables import file_kind, folded, read_cells, read_file, read_table
+from koe5_demo.tables.delimited import Record
+from koe5_demo.tables.typed import require_unpacked
 
 _BEIR: Final = ("query-id", "corpus-id", "score")
 _COLUMNS: Final = {3: _BEIR, 4: ("query-id", "iteration", "corpus-id", "score")}
@@ -62,6 +68,40 @@ def read_folder(
     )
 
 
+def read_zip(content: bytes, name: str, limits: Limits | None = None) -> RetrievalData:
+    """Read a data set from a zip of such a folder, in memory; what lies beside it in the zip is passed over.
+
+    Raises:
+        DataError: If it is no zip, would unpack to too much, lacks a table, or a file in it is broken.
+    """
+    require_unpacked(content, name, limits)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            parts = [PurePosixPath(part) for part in archive.namelist() if not part.endswith("/")]
+            corpus = next((p for p in sorted(parts) if "__MACOSX" not in p.parts and p.name.startswith("corpus")), None)
+            root = corpus.parent if corpus is not None else PurePosixPath()
+            root = root.parent if root.name == "corpus" else root
+            files = {p.relative_to(root).as_posix(): archive.read(str(p)) for p in parts if p.is_relative_to(root)}
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
+        reason = str(error)[:200] or type(error).__name__
+        raise DataError("data_broken_file", name=name, reason=reason) from error
+    split, judgements = choose_split(table_files(sorted(files), {}, "qrels", "default"), None, name)
+
+    def rows(table: str) -> Iterator[Row]:
+        for file in choose_split(table_files(sorted(files), {}, table, "default"), split, name)[1]:
+            yield from read_table(files[file], file, limits).records()
+
+    def judged() -> Iterator[Row]:
+        for file in judgements:
+            if file_kind(file) in _DELIMITED:
+                yield from _delimited_judgements(PurePosixPath(file).name, read_cells(files[file], file, limits))
+            else:
+                yield from read_table(files[file], file, limits).records()
+
+    stem = PurePosixPath(name).stem
+    return assemble(rows("corpus"), rows("queries"), judged(), name=stem, split=split, source=PurePosixPath(name).name)
+
+
 def rows_of(folder: Path, files: list[str]) -> Iterator[Row]:
     """Yield the rows of several files, in order, their columns named as `koe5_demo.tables.folded` writes them.
 
@@ -82,7 +122,7 @@ def judgements_of(folder: Path, files: list[str]) -> Iterator[Row]:
     """
     for file in files:
         if file_kind(file) in _DELIMITED:
-            yield from _delimited_judgements(folder / file)
+            yield from _delimited_judgements((folder / file).name, read_cells(folder / file))
         else:
             yield from rows_of(folder, [file])
 
@@ -115,15 +155,15 @@ def _depth(block: str) -> int:
     return deepest
 
 
-def _delimited_judgements(path: Path) -> Iterator[Row]:
+def _delimited_judgements(name: str, records: list[Record]) -> Iterator[Row]:
     columns: tuple[str, ...] | None = None
-    for line, cells in read_cells(path):
+    for line, cells in records:
         if columns is None:
             columns = _judgement_columns([folded(cell) for cell in cells])
             if _NUMBER.fullmatch(cells[-1]) is None:
                 continue
         if len(cells) != len(columns):
-            raise DataError("data_broken_file", name=path.name, reason=f"line {line}: {len(cells)} columns")
+            raise DataError("data_broken_file", name=name, reason=f"line {line}: {len(cells)} columns")
         yield dict(zip(columns, cells, strict=True))
 
 

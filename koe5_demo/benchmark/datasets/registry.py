@@ -208,6 +208,18 @@ _RECORDS: Final = (
 DATASETS: Final[dict[str, DatasetSpec]] = {spec.id: spec for spec in _RECORDS}
 SUITE: Final = tuple(spec for spec in _RECORDS if spec.suite)
 """The three sets of the KoE5 paper."""
+KOR_V2_NAME: Final = "MTEB(kor, v2)"
+KOR_V2: Final = tuple(
+    DATASETS[name]
+    for name in (
+        *("MIRACLRetrieval", "Ko-StrategyQA", "LawIRKo", "SQuADKorV1Retrieval", "AutoRAG-benchmark"),
+        *("PublicHealthQA", "BelebeleRetrieval", "MultiLongDocRetrieval", "MrTidyRetrieval"),
+    )
+)
+"""The retrieval tasks of MTEB's Korean benchmark of July 2026, in its order, each on its Korean subset: of Belebele the
+Korean questions over Korean passages, of MultiLongDoc the split `test`."""
+SUITES: Final[dict[str, tuple[DatasetSpec, ...]]] = {"paper": SUITE, KOR_V2_NAME: KOR_V2}
+"""Choices of several sets at once, by the name that `--dataset` takes."""
 AUTORAG: Final = DATASETS["AutoRAG-benchmark"]
 _BY_NAME: Final = {name.lower(): spec for spec in _RECORDS for name in (spec.id, spec.task)}
 

@@ -1,0 +1,599 @@
+"""From somebody's spreadsheet to a retrieval set: which column is what, what was counted, what was left out and where.
+
+Three forms are recognised: question and right passage (a row a pair), question and passage with a label, and questions
+with ids of passages that lie in a second file. A folder or zip in BEIR layout is read as everywhere else.
+
+What is read is made alike: NFC, without what nobody sees, equal passages as one. Ids are text and keep their zeros.
+A question without a right answer can be found by no model: it is told and left out, so that shares are of questions
+that have one. A set in BEIR layout stays as MTEB reads it, and such a question counts 0 there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from koe5_demo.benchmark.datasets.assembly import assemble
+from koe5_demo.benchmark.datasets.folder import read_folder, read_zip
+from koe5_demo.benchmark.datasets.records import RetrievalData
+from koe5_demo.errors import DataError, InputError, TableError
+from koe5_demo.records import Encoder, Notice, Role
+from koe5_demo.settings import Limits
+from koe5_demo.tables import Table, clean, file_kind, folded, read_file, read_table
+from koe5_demo.tables.typed import require_unpacked
+
+ZIP: Final = "zip"
+SHOWN_ROWS: Final = 10
+PREVIEW_ROWS: Final = 5
+_ID_LISTS: Final = re.compile(r"\s*[,;|]\s*")
+_GRADE: Final = re.compile(r"[+-]?\d{1,3}(\.0*)?")
+_YES: Final = frozenset({"true", "yes", "y", "o", "○", "예", "네", "맞음", "정답", "관련"})
+_NO: Final = frozenset({"false", "no", "n", "x", "×", "아니오", "아니요", "틀림", "오답", "무관"})
+_QUERY: Final = ("query", "question", "q", "질문", "질의", "물음", "문의", "검색어", "querytext", "questiontext")
+_PASSAGE: Final = (
+    *("passage", "rightpassage", "positive", "document", "context", "answer", "text", "content", "doc"),
+    *("문단", "정답문단", "맞는문단", "정답", "지문", "근거", "답변", "답", "본문", "내용", "문서"),
+)
+_LABEL: Final = (
+    *("label", "score", "relevance", "relevant", "grade", "rel", "라벨", "레이블", "점수", "관련도", "등급"),
+    *("정답여부", "정오", "적합도", "관련여부"),
+)
+_PASSAGE_ID: Final = (
+    *("passageid", "passageids", "documentid", "documentids", "docid", "docids", "corpusid", "corpusids", "pid"),
+    *("문단id", "문단번호", "문서id", "문서번호", "정답id", "정답번호", "정답문단id", "정답문단번호"),
+)
+_QUESTION_ID: Final = ("queryid", "questionid", "qid", "질문id", "질문번호", "질의id", "질의번호")
+_ANY_ID: Final = ("id", "_id", "번호", "아이디", "no", "key", "키")
+
+
+class Form(str, Enum):
+    """How a set is written down."""
+
+    PAIRS = "pairs"
+    LABELS = "labels"
+    IDS = "ids"
+    BEIR = "beir"
+    MARKS = "marks"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column is what; None where there is none, or where it is to be recognised. An empty name says: none.
+
+    Attributes:
+        query: Of questions.
+        passage: Of passages: in the file of questions, or in that of passages where there is one.
+        id: Of ids of passages: in the file of questions, and in that of passages where it has the column.
+        label: Of labels or grades; 1 or more is right.
+    """
+
+    query: str | None = None
+    passage: str | None = None
+    id: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What was found in the files, told before anything runs. Rows are those of the first file, as its lines count.
+
+    Attributes:
+        questions: Questions with a right answer: those that are asked.
+        passages: Distinct passages that are searched.
+        judgements: Pairs of a question and a right passage.
+        distractors: Passages that came from the file of distractors.
+        duplicate_rows: Rows that say what another row says.
+        duplicate_passages: Passages given again: equal texts are one.
+        unanswered: Questions without a right answer; they are left out.
+        unanswered_rows: Where they stand.
+        blank_rows: Rows without anything.
+        half_rows: Rows with an answer and no question, or without a label; they are left out.
+        missing_ids: Ids of passages that no file has, with their rows.
+        repeated_ids: Ids that a second, different passage has too; they name the first.
+    """
+
+    questions: int
+    passages: int
+    judgements: int
+    distractors: int = 0
+    duplicate_rows: int = 0
+    duplicate_passages: int = 0
+    unanswered: int = 0
+    unanswered_rows: tuple[int, ...] = ()
+    blank_rows: tuple[int, ...] = ()
+    half_rows: tuple[int, ...] = ()
+    missing_ids: tuple[tuple[int, str], ...] = ()
+    repeated_ids: tuple[str, ...] = ()
+
+    def notices(self) -> list[Notice]:
+        """Return what to tell, sizes first."""
+        told = [Notice("own_counted", {"questions": self.questions, "passages": self.passages, "n": self.judgements})]
+        rows = (
+            ("own_unanswered", self.unanswered, self.unanswered_rows),
+            ("own_blank_rows", len(self.blank_rows), self.blank_rows),
+            ("own_half_rows", len(self.half_rows), self.half_rows),
+            ("own_missing_ids", len(self.missing_ids), tuple(f"{row}: {id_}" for row, id_ in self.missing_ids)),
+            ("own_repeated_ids", len(self.repeated_ids), self.repeated_ids),
+        )
+        told += [Notice(key, {"n": n, "rows": _listed(places)}) for key, n, places in rows if places]
+        numbers = (
+            ("own_duplicate_rows", self.duplicate_rows),
+            ("own_duplicate_passages", self.duplicate_passages),
+            ("own_distractors", self.distractors),
+        )
+        return told + [Notice(key, {"n": n}) for key, n in numbers if n]
+
+
+@dataclass(frozen=True)
+class OwnSet:
+    """A set that is ready to run.
+
+    Attributes:
+        data: Texts and judgements.
+        form: How it was written down.
+        columns: Which column was what; all None for BEIR.
+        counted: What was found and left out.
+        notices: What a reader should know of the reading beside the counts.
+    """
+
+    data: RetrievalData
+    form: Form
+    columns: Columns
+    counted: Counted
+    notices: tuple[Notice, ...] = ()
+
+    def told(self) -> list[Notice]:
+        """Return everything to tell before a run."""
+        return [Notice(f"own_form_{self.form.value}"), *self.counted.notices(), *self.notices]
+
+
+def too_long(data: RetrievalData, encoder: Encoder) -> Notice | None:
+    """Return how many questions and passages are longer than a model reads; None where all fit."""
+    limit = encoder.info.max_tokens
+    queries = int((encoder.count_tokens(data.queries, Role.QUERY) > limit).sum())
+    documents = int((encoder.count_tokens(data.documents, Role.PASSAGE) > limit).sum())
+    values = {"model": encoder.info.id, "limit": limit, "queries": queries, "documents": documents}
+    return Notice("own_too_long", values) if queries or documents else None
+
+
+def read_own(
+    path: Path,
+    columns: Columns | None = None,
+    *,
+    passages: Path | None = None,
+    distractors: Path | None = None,
+    sheet: str | None = None,
+    limits: Limits | None = None,
+) -> OwnSet:
+    """Read a set from files of this machine.
+
+    Args:
+        path: A table, or a folder or zip in BEIR layout.
+        columns: What is known of the columns; the rest is recognised.
+        passages: A table of passages whose ids the first file names.
+        distractors: A table of passages that answer nothing.
+        sheet: Of workbooks.
+        limits: None for any size.
+
+    Raises:
+        DataError: If a file cannot be read, or holds no set.
+        InputError: If a column is not there.
+    """
+    if path.is_dir():
+        _refuse_tables(path.name, columns, passages, distractors, sheet)
+        return from_beir(read_folder(path))
+    if file_kind(path.name) == ZIP:
+        _refuse_tables(path.name, columns, passages, distractors, sheet)
+        return from_beir(read_zip(_bytes(path, limits), path.name, limits))
+    first, *others = (
+        None if file is None else read_file(file, limits, sheet=sheet if file is path else None)
+        for file in (path, passages, distractors)
+    )
+    if first is None:  # the first of them is no option
+        raise InputError("bad_option", name="--dataset", value="", valid="FILE")
+    return from_tables(first, columns, passages=others[0], distractors=others[1], limits=limits)
+
+
+def from_beir(data: RetrievalData) -> OwnSet:
+    """Tell what a set in BEIR layout holds. It stays as it is, so that its numbers are those of MTEB.
+
+    Raises:
+        DataError: If no question has a right answer.
+    """
+    right = [sum(grade >= 1 for grade in grades.values()) for grades in data.qrels.values()]
+    if not any(right):
+        raise DataError("own_nothing", name=data.name)
+    found = data.problems
+    counted = Counted(
+        questions=len(data.queries),
+        passages=len(data.documents),
+        judgements=sum(right),
+        duplicate_rows=found.duplicate_judgements + found.duplicate_queries,
+        duplicate_passages=found.duplicate_documents,
+        unanswered=found.unjudged_queries,
+    )
+    counted_above = ("data_duplicate_judgements", "data_duplicate_queries", "data_duplicate_documents")
+    told = tuple(notice for notice in found.notices() if notice.key not in counted_above)
+    return OwnSet(data, Form.BEIR, Columns(), counted, told)
+
+
+def from_tables(
+    questions: Table,
+    columns: Columns | None = None,
+    *,
+    passages: Table | None = None,
+    distractors: Table | None = None,
+    limits: Limits | None = None,
+) -> OwnSet:
+    """Make a set of tables.
+
+    Args:
+        questions: The first file.
+        columns: What is known of the columns; the rest is recognised.
+        passages: Passages whose ids or texts the first file names.
+        distractors: Passages that answer nothing.
+        limits: Bounds on rows.
+
+    Raises:
+        DataError: If there are too many rows, a label is none, or no question has an answer.
+        InputError: If a column is not there or cannot be recognised.
+    """
+    for table in (questions, passages, distractors):
+        if table is not None and limits is not None and len(table.rows) > limits.rows:
+            raise TableError("own_too_many_rows", name=table.name, n=len(table.rows), limit=limits.rows)
+    used = recognise(questions, columns, passages)
+    corpus = _Corpus()
+    if passages is None:
+        form = Form.LABELS if used.label else Form.PAIRS
+    else:
+        form = Form.IDS
+        id_column = _id_column(passages, used.id)
+        numbers = [str(place) for place in range(1, len(passages.rows) + 1)]
+        corpus.add_table(passages, used.passage or "", _cells(passages, id_column) if id_column else numbers)
+    rows = _Rows(questions, used, corpus, by_id=passages is not None)
+    rows.read()
+    n_before = len(corpus)
+    if distractors is not None:
+        corpus.add_table(distractors, _text_column(distractors, None))
+    told = tuple(
+        notice for table in (questions, passages, distractors) if table is not None for notice in table.notices
+    )
+    return rows.assembled(form, len(corpus) - n_before, told)
+
+
+def from_marks(queries: Sequence[str], passages: Sequence[str], marks: Mapping[int, Collection[int]]) -> OwnSet:
+    """Make a set of what a visitor marked as correct in a ranking.
+
+    Args:
+        queries, passages: As they were ranked.
+        marks: Position of a query -> positions of the passages that answer it.
+
+    Raises:
+        DataError: If nothing is marked.
+    """
+    rows = [(queries[q], passages[p]) for q, chosen in sorted(marks.items()) for p in sorted(chosen)]
+    if not rows:
+        raise DataError("own_nothing", name="marks")
+    table = Table("marks", "", ("query", "passage"), tuple(rows), tuple(range(1, len(rows) + 1)))
+    others = Table("marks", "", ("passage",), tuple((text,) for text in passages), tuple(range(1, len(passages) + 1)))
+    found = from_tables(table, Columns("query", "passage"), distractors=others)
+    return replace(found, form=Form.MARKS, counted=replace(found.counted, duplicate_passages=0))
+
+
+def recognise(questions: Table, columns: Columns | None = None, passages: Table | None = None) -> Columns:
+    """Return which column is what: as it was said, else by its name, else by what it holds.
+
+    Raises:
+        InputError: If a column that was named is not there, or no column of questions and answers can be told.
+    """
+    said = columns or Columns()
+    query, label, id_ = (_named(questions, name) if name else None for name in (said.query, said.label, said.id))
+    free = [column for column in questions.columns if column not in (query, label, id_)]
+    query = query or _first(_QUERY, free)
+    if said.label is None:
+        label = _first(_LABEL, [c for c in free if c != query and _is_grades(questions, c, at_least=1)])
+    if said.id is None:
+        id_ = _first(_PASSAGE_ID, free)
+    free = [column for column in free if column not in (query, label, id_)]
+    if passages is not None:
+        id_ = id_ or _first(_PASSAGE, free) or _first(_ANY_ID, free)
+        query = query or _longest(questions, [c for c in free if c != id_ and not _is_id(c)])
+        if id_ is None or query is None:
+            raise _unclear(questions)
+        return Columns(query, _text_column(passages, said.passage), id_, label)
+    passage = _named(questions, said.passage) if said.passage else None
+    texts = [column for column in free if not (_is_grades(questions, column) or _is_id(column))]
+    passage = passage or _first(_PASSAGE, texts) or _longest(questions, texts)
+    query = query or _longest(questions, [column for column in texts if column != passage])
+    if passage is None or query is None:
+        raise _unclear(questions)
+    rest = [column for column in free if column not in (passage, query)]
+    if said.label is None and label is None:
+        # 정답 is an answer in one sheet and a label in another: what it holds decides.
+        label = next((c for c in rest if _plain(c) in _PASSAGE and _is_grades(questions, c)), None)
+    if said.id is None and id_ is None:
+        id_ = _first((*_QUESTION_ID, *_ANY_ID), rest)
+    return Columns(query, passage, id_, label)
+
+
+def preview(table: Table) -> list[list[str]]:
+    """Return the head and the first rows, for whoever checks the mapping."""
+    return [list(table.columns), *(list(row) for row in table.rows[:PREVIEW_ROWS])]
+
+
+def read_upload(content: bytes, name: str, limits: Limits) -> Table | OwnSet:
+    """Read what a visitor sent: a table, or a zip in BEIR layout as the set that it is.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    if file_kind(name) == ZIP:
+        return from_beir(read_zip(content, name, limits))
+    return read_table(content, name, limits)
+
+
+@dataclass
+class _Corpus:
+    """Distinct passages in the order of their first coming, with the ids that they are named by."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
+    repeated_ids: list[str] = field(default_factory=list)
+    n_again: int = 0
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def add_table(self, table: Table, column: str, ids: Sequence[str] | None = None) -> None:
+        """Take the passages of a table in; a blank one is none."""
+        texts = _cells(table, column)
+        for id_, text in zip(ids or [""] * len(texts), texts, strict=True):
+            if text:
+                self.n_again += text in self.texts
+                self.add(text, id_)
+
+    def add(self, text: str, id_: str = "") -> None:
+        """Take a passage in. An id that names another passage already stays with that one, and is told."""
+        if id_ and self.ids.setdefault(id_, text) != text:
+            self.repeated_ids.append(id_)
+            id_ = ""
+        self.texts.setdefault(text, id_)
+
+    def named(self) -> dict[str, str]:
+        """Return text -> id: the id that was given first, else the next number that is free."""
+        taken, found, n = set(self.ids), {}, 0
+        for text, given in self.texts.items():
+            id_ = given
+            while not id_:
+                n += 1
+                id_ = f"D{n}" if f"D{n}" not in taken else ""
+            found[text] = id_
+        return found
+
+
+class _Rows:
+    """Reads the file of questions row by row and counts what it leaves out."""
+
+    def __init__(self, table: Table, columns: Columns, corpus: _Corpus, *, by_id: bool) -> None:
+        self._table = table
+        self._corpus = corpus
+        self._by_id = by_id
+        self._queries = _cells(table, columns.query or "")
+        self._answers = _cells(table, (columns.id if by_id else columns.passage) or "")
+        self._labels = _cells(table, columns.label) if columns.label else None
+        ids = _cells(table, columns.id) if columns.id and not by_id else [""] * len(table.rows)
+        self._passage_ids = ids if _names_one(ids, self._answers) else None
+        self._question_ids = ids if self._passage_ids is None and _names_one(ids, self._queries) else None
+        self._ids_column = columns.id if any(ids) and self._passage_ids is self._question_ids else None
+        self._columns = columns
+        self._grades: dict[str, dict[str, int]] = {}
+        self._first_row: dict[str, int] = {}
+        self._ids: dict[str, str] = {}
+        self._lost: dict[str, list[int]] = {"blank": [], "half": []}
+        self._missing: list[tuple[int, str]] = []
+        self._n_again = 0
+
+    def read(self) -> None:
+        """Go through all rows."""
+        for place, line in enumerate(self._table.lines):
+            query, answer = self._queries[place], self._answers[place]
+            label = self._labels[place] if self._labels is not None else "1"
+            if not (query or answer):
+                self._lost["blank"].append(line)
+            elif not query or (answer and not label):
+                self._lost["half"].append(line)
+                if answer and not self._by_id:
+                    self._corpus.add(answer)
+            else:
+                self._ask(place, query, line)
+                for text in self._texts_of(place, answer, line) if answer else ():
+                    self._judge(query, text, self._grade(label, line))
+
+    def assembled(self, form: Form, n_distractors: int, notices: tuple[Notice, ...]) -> OwnSet:
+        """Return the set.
+
+        Raises:
+            DataError: If no question has an answer.
+        """
+        answered = {q: g for q, g in self._grades.items() if any(grade >= 1 for grade in g.values())}
+        name = re.sub(r"\.\w+(\.gz)?$", "", self._table.name) or self._table.name
+        if not answered:
+            raise DataError("own_nothing", name=self._table.name)
+        ids = self._corpus.named()
+        data = assemble(
+            [{"_id": id_, "text": text} for text, id_ in ids.items()],
+            [{"_id": self._ids[query], "text": query} for query in answered],
+            [
+                {"query-id": self._ids[query], "corpus-id": ids[text], "score": grade}
+                for query, grades in answered.items()
+                for text, grade in grades.items()
+            ],
+            name=name,
+            source=self._table.name,
+        )
+        unanswered = [query for query in self._grades if query not in answered]
+        counted = Counted(
+            questions=len(answered),
+            passages=len(ids),
+            judgements=sum(grade >= 1 for grades in answered.values() for grade in grades.values()),
+            distractors=n_distractors,
+            duplicate_rows=self._n_again,
+            duplicate_passages=self._corpus.n_again,
+            unanswered=len(unanswered),
+            unanswered_rows=tuple(self._first_row[query] for query in unanswered),
+            blank_rows=tuple(self._lost["blank"]),
+            half_rows=tuple(self._lost["half"]),
+            missing_ids=tuple(self._missing),
+            repeated_ids=tuple(self._corpus.repeated_ids),
+        )
+        unused = (Notice("own_ids_unused", {"column": self._ids_column}),) if self._ids_column else ()
+        return OwnSet(data, form, self._columns, counted, (*notices, *unused))
+
+    def _ask(self, place: int, query: str, line: int) -> None:
+        if query not in self._grades:
+            self._grades[query], self._first_row[query] = {}, line
+            given = self._question_ids[place] if self._question_ids is not None else ""
+            self._ids[query] = given or f"Q{len(self._ids) + 1}"
+
+    def _judge(self, query: str, text: str, grade: int) -> None:
+        known = self._grades[query]
+        self._n_again += known.get(text) == grade
+        known[text] = max(grade, known.get(text, grade))
+
+    def _texts_of(self, place: int, answer: str, line: int) -> list[str]:
+        """Return the passages that a cell gives: itself, or those that it names."""
+        if not self._by_id:
+            self._corpus.add(answer, self._passage_ids[place] if self._passage_ids is not None else "")
+            return [answer]
+        found = []
+        for id_ in self._split(answer):
+            text = self._corpus.ids.get(id_, id_ if id_ in self._corpus.texts else None)
+            if text is None:
+                self._missing.append((line, id_))
+            else:
+                found.append(text)
+        return found
+
+    def _split(self, answer: str) -> list[str]:
+        """Return the ids of a cell: one, several parted by commas, or a JSON list."""
+        if answer in self._corpus.ids or answer in self._corpus.texts:
+            return [answer]
+        if answer.startswith("["):
+            try:
+                listed = json.loads(answer, parse_int=str, parse_float=str)
+            except ValueError:
+                listed = None
+            if isinstance(listed, list):
+                return [_alike(str(id_)) for id_ in listed]
+        return [id_ for id_ in _ID_LISTS.split(answer) if id_]
+
+    def _grade(self, label: str, line: int) -> int:
+        word = label.casefold()
+        if word in _YES or word in _NO:
+            return int(word in _YES)
+        if not _GRADE.fullmatch(label):
+            raise DataError("own_bad_label", name=self._table.name, row=line, value=label[:40])
+        return int(float(label))
+
+
+def _cells(table: Table, column: str) -> list[str]:
+    """Return a column as texts are compared and sent: NFC, cleaned, blank where nothing is seen."""
+    place = table.find(column)
+    if place is None:
+        raise TableError("file_no_column", name=table.name, column=column, valid=", ".join(table.columns))
+    parsed = clean(row[place] for row in table.rows)
+    cells = [""] * len(table.rows)
+    for index, text in enumerate(parsed.texts):
+        cells[parsed.place(index)] = unicodedata.normalize("NFC", text)
+    return cells
+
+
+def _alike(text: str) -> str:
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _names_one(ids: Sequence[str], texts: Sequence[str]) -> bool:
+    """Whether each id stands for one text only, and there are ids."""
+    meant: dict[str, str] = {}
+    given = [(id_, text) for id_, text in zip(ids, texts, strict=True) if id_ and text]
+    return bool(given) and all(meant.setdefault(id_, text) == text for id_, text in given)
+
+
+def _named(table: Table, wanted: str) -> str:
+    place = table.find(wanted)
+    if place is None:
+        raise TableError("file_no_column", name=table.name, column=wanted, valid=", ".join(table.columns))
+    return table.columns[place]
+
+
+def _plain(column: str) -> str:
+    return re.sub(r"[\s_-]", "", folded(column)) or folded(column)
+
+
+def _first(names: Iterable[str], columns: Sequence[str]) -> str | None:
+    """Return the column whose name comes first among some names."""
+    plain = {_plain(column): column for column in reversed(columns)}
+    return next((plain[name] for name in names if name in plain), None)
+
+
+def _is_id(column: str) -> bool:
+    return _plain(column) in (*_ANY_ID, *_QUESTION_ID, *_PASSAGE_ID)
+
+
+def _is_grades(table: Table, column: str, at_least: int | None = None) -> bool:
+    """Whether a column holds labels or grades: nothing else, or at least some."""
+    place = table.columns.index(column)
+    cells = [row[place].strip() for row in table.rows if row[place].strip()]
+    n_grades = sum(bool(_GRADE.fullmatch(cell)) or cell.casefold() in (_YES | _NO) for cell in cells)
+    return bool(cells) and n_grades >= (len(cells) if at_least is None else at_least)
+
+
+def _longest(table: Table, columns: Sequence[str]) -> str | None:
+    places = {column: table.columns.index(column) for column in columns}
+    lengths = {column: sum(len(row[place]) for row in table.rows[:200]) for column, place in places.items()}
+    return max(lengths, key=lambda column: lengths[column], default=None)
+
+
+def _text_column(table: Table, wanted: str | None) -> str:
+    if wanted is not None and table.find(wanted) is not None:
+        return _named(table, wanted)
+    texts = [column for column in table.columns if not _is_id(column)]
+    return _first(_PASSAGE, texts) or _longest(table, texts) or table.columns[-1]
+
+
+def _id_column(table: Table, wanted: str | None) -> str | None:
+    if wanted is not None and table.find(wanted) is not None:
+        return _named(table, wanted)
+    return _first((*_PASSAGE_ID, *_ANY_ID), table.columns)
+
+
+def _unclear(table: Table) -> InputError:
+    return TableError("own_unclear", name=table.name, valid=", ".join(table.columns))
+
+
+def _refuse_tables(
+    name: str, columns: Columns | None, passages: Path | None, distractors: Path | None, sheet: str | None
+) -> None:
+    """Refuse options that mean nothing for a folder or zip.
+
+    Raises:
+        InputError: If there is one.
+    """
+    if columns not in (None, Columns()) or passages is not None or distractors is not None or sheet is not None:
+        raise InputError("own_beir_options", name=name)
+
+
+def _bytes(path: Path, limits: Limits | None) -> bytes:
+    content = path.read_bytes() if path.is_file() else b""
+    require_unpacked(content, path.name, limits)
+    return content
+
+
+def _listed(rows: Sequence[object]) -> str:
+    return ", ".join(map(str, rows[:SHOWN_ROWS])) + (", …" if len(rows) > SHOWN_ROWS else "")

@@ -1,0 +1,512 @@
+"""The sub-tab 내 데이터로 of the tab 성능 평가: a benchmark on the visitor's own questions and passages.
+
+What a visitor hands in lives in the state of the session and nowhere else: the uploaded file is read once and deleted,
+the run is not saved, and what is handed out goes to the browser as text.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import gradio as gr
+
+from koe5_demo.benchmark import result_tables
+from koe5_demo.benchmark.live import LiveBenchmarks, RunChoice, lexical_names
+from koe5_demo.benchmark.own.answer import main_results, make_answer
+from koe5_demo.benchmark.own.reading import PREVIEW_ROWS, Columns, OwnSet, from_tables, preview, read_upload, recognise
+from koe5_demo.benchmark.own.report import (
+    Report,
+    make_report,
+    to_report_html,
+    to_report_markdown,
+    to_report_xlsx,
+)
+from koe5_demo.benchmark.results import RunResult
+from koe5_demo.benchmark.saved_runs import mteb_form, trec_run
+from koe5_demo.benchmark.systems import FUSIONS, VARIANTS
+from koe5_demo.catalog import ASSETS, EMBEDDED_MODEL
+from koe5_demo.errors import DemoError, InputError, TableError
+from koe5_demo.inputs import UPLOADED
+from koe5_demo.records import Notice
+from koe5_demo.settings import Limits, Settings
+from koe5_demo.tables import Table
+from koe5_demo.ui.benchmark_form import Values, model_label, progress
+from koe5_demo.ui.boundary import PLAIN, Words, choices, guarded, label, language_of, shown_error, unexpected
+from koe5_demo.ui.render import hint, notices, render_template
+from koe5_demo.words import Language, message
+
+OWN_QUEUE: Final = "own-data"
+RUNS_AT_ONCE: Final = 8
+EXAMPLE: Final = ASSETS / "own-example"
+PARTS: Final = ("questions", "passages", "distractors")
+COLUMNS: Final = ("query", "passage", "id", "label")
+_QUIET: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
+_SAVE_TEXT: Final = "(name, text, kind) => window.koe5.download(name, text, kind)"
+_SAVE_BYTES: Final = (
+    "(name, text, kind) => window.koe5.download(name, Uint8Array.from(atob(text), (char) => char.charCodeAt(0)), kind)"
+)
+
+
+@dataclass(frozen=True)
+class OwnState:
+    """What one visitor's session holds.
+
+    Attributes:
+        files: Tables by what they are, a key of `PARTS`.
+        whole: A set that needs no columns: a zip in BEIR layout, or marks of a ranking.
+        columns: Which column is what.
+        own: The set that the files make; None while they make none.
+        trouble: Why they make none.
+        results: Of the last run.
+    """
+
+    files: tuple[tuple[str, Table], ...] = ()
+    whole: OwnSet | None = None
+    columns: Columns = field(default_factory=Columns)
+    own: OwnSet | None = None
+    trouble: Notice | None = None
+    results: tuple[RunResult, ...] = ()
+
+    def file(self, part: str) -> Table | None:
+        """Return the table of a part."""
+        return dict(self.files).get(part)
+
+    def with_file(self, part: str, read: Table | OwnSet, limits: Limits) -> OwnState:
+        """Return the state with one more file, its columns recognised anew.
+
+        Raises:
+            TableError: If a zip is not the first file.
+        """
+        if isinstance(read, OwnSet):
+            if part != PARTS[0]:
+                raise TableError("own_beir_options", name=read.data.name)
+            return of_set(read)
+        state = OwnState(files=tuple((dict(self.files) | {part: read}).items()))
+        first = state.file("questions")
+        if first is None:
+            return state
+        try:
+            return replace(state, columns=recognise(first, None, state.file("passages"))).counted(limits)
+        except DemoError as error:  # the menus are there to say which column is what
+            return replace(state, trouble=Notice(error.key, error.values))
+
+    def counted(self, limits: Limits) -> OwnState:
+        """Return the state with the set that its files make, or with the reason why they make none."""
+        first = self.file("questions")
+        if first is None:
+            return self
+        others = {part: self.file(part) for part in PARTS[1:]}
+        try:
+            own = from_tables(first, self.columns, **others, limits=limits)
+        except DemoError as error:
+            return replace(self, own=None, trouble=Notice(error.key, error.values), results=())
+        return replace(self, own=own, trouble=None, results=())
+
+
+def of_set(own: OwnSet) -> OwnState:
+    """Return the state that holds a set which is ready, as marks of the ranking tab make one."""
+    return OwnState(whole=own, own=own)
+
+
+def set_preview(own: OwnSet, language: Language) -> list[tuple[str, list[list[str]]]]:
+    """Return the first questions and passages of a set that came whole, as tables with titles."""
+    data = own.data
+    parts = (("own_h_question", data.query_ids, data.queries), ("own_h_passage", data.document_ids, data.documents))
+    tables = []
+    for key, ids, texts in parts:
+        name = message(key, language)
+        rows = [list(row) for row in zip(ids[:PREVIEW_ROWS], texts[:PREVIEW_ROWS], strict=True)]
+        tables.append((f"{name} ({len(texts):,})", [["id", name], *rows]))
+    return tables
+
+
+class OwnDataPanel:
+    """The components of the sub-tab, and what their events compute. Must be made inside a gr.Blocks context.
+
+    Args:
+        live: What can be run.
+        settings: Limits, and whether models outside the catalog may be named.
+        words: Collects what changes with the language.
+    """
+
+    def __init__(self, live: LiveBenchmarks, settings: Settings, words: Words) -> None:
+        self._live = live
+        self._limits = settings.limits
+        self._custom = settings.allow_custom_models
+        self.state = gr.State(OwnState())
+        self.token = gr.State("")
+        lead = {"rows": settings.limits.rows, "mb": settings.limits.file_mb}
+        words.make(gr.HTML, {"value": lambda t: notices([], t, warning=message("own_lead", t, **lead))}, **PLAIN)
+        self._build_files(words)
+        self.preview = gr.HTML(elem_id="own-preview", **PLAIN)
+        with gr.Row(visible=False, elem_classes="k-choices") as self.mapping:
+            self.columns = {
+                name: words.make(
+                    gr.Dropdown, {"label": label(f"own_column_{name}")}, choices=[""], value="", elem_id=f"own-{name}"
+                )
+                for name in COLUMNS
+            }
+        self.counts = gr.HTML(elem_id="own-counts", **PLAIN)
+        self._build_choice(words)
+        self.progress = gr.HTML(elem_id="own-progress", **PLAIN)
+        self.answer = gr.HTML(elem_id="own-answer", **PLAIN)
+        self._build_downloads(words)
+
+    def _build_files(self, words: Words) -> None:
+        with gr.Row(elem_classes="k-choices"):
+            self.uploads = {
+                part: words.make(
+                    gr.File,
+                    {"label": label(f"own_file_{part}")},
+                    file_types=[f".{kind}" for kind in (*UPLOADED, *(("zip",) if part == PARTS[0] else ()))],
+                    file_count="single",
+                    type="filepath",
+                    height=120,
+                    elem_id=f"own-file-{part}",
+                )
+                for part in PARTS
+            }
+        with gr.Row():
+            self.example = words.make(gr.Button, {"value": label("own_example")}, size="sm", elem_id="own-example")
+            self.clear = words.make(gr.Button, {"value": label("own_clear")}, size="sm", elem_id="own-clear")
+
+    def _build_choice(self, words: Words) -> None:
+        ready = [offer.name for offer in self._live.models() if offer.availability == "ready"]
+        with gr.Row(elem_classes="k-choices"):
+            self.models = words.make(
+                gr.CheckboxGroup,
+                {"label": label("bench_models"), "choices": self._model_choices},
+                value=ready[:1] or [EMBEDDED_MODEL],
+                elem_id="own-models",
+                min_width=280,
+            )
+            self.lexical = words.make(
+                gr.CheckboxGroup,
+                {
+                    "label": label("bench_lexical"),
+                    "choices": choices([(f"bench_lexical_{name}", name) for name in lexical_names()]),
+                },
+                value=["bm25"],
+                elem_id="own-lexical",
+                min_width=220,
+            )
+            self.fusions = words.make(
+                gr.CheckboxGroup,
+                {
+                    "label": label("bench_fusions"),
+                    "choices": choices([(f"bench_fusion_{name}", name) for name in FUSIONS]),
+                },
+                value=[],
+                elem_id="own-fusions",
+                min_width=220,
+            )
+        self.more = words.make(
+            gr.Textbox, {"label": label("bench_more_models")}, visible=self._custom, elem_id="own-more"
+        )
+        self.variants = words.make(gr.Checkbox, {"label": label("own_variants")}, value=True, elem_id="own-variants")
+        with gr.Row():
+            self.start = words.make(gr.Button, {"value": label("bench_start")}, variant="primary", elem_id="own-start")
+            self.stop = words.make(
+                gr.Button, {"value": label("bench_stop")}, variant="stop", interactive=False, elem_id="own-stop"
+            )
+
+    def _build_downloads(self, words: Words) -> None:
+        with gr.Column(visible=False) as self.downloads:
+            self.with_texts = words.make(
+                gr.Checkbox, {"label": label("own_with_texts")}, value=False, elem_id="own-with-texts"
+            )
+            with gr.Row():
+                self.saves = {
+                    kind: words.make(
+                        gr.Button, {"value": label(f"own_save_{kind}")}, size="sm", elem_id=f"own-save-{kind}"
+                    )
+                    for kind in ("html", "xlsx", "csv", "md", "trec", "json")
+                }
+
+    @property
+    def choice_inputs(self) -> set[Any]:
+        """The components that say what is run."""
+        return {self.models, self.lexical, self.fusions, self.more, self.variants}
+
+    @property
+    def shown(self) -> list[Any]:
+        """The components that `show` changes."""
+        return [
+            self.preview,
+            self.mapping,
+            *self.columns.values(),
+            self.counts,
+            self.answer,
+            self.downloads,
+            self.models,
+        ]
+
+    def read(self, values: Values) -> RunChoice:
+        """Return what was chosen, the visitor's set as its only data set."""
+        named = (values[self.more] or "").split(",") if self._custom else []
+        models = dict.fromkeys([*values[self.models], *(name.strip() for name in named if name.strip())])
+        fusions = (*values[self.fusions], *(VARIANTS if values[self.variants] else ()))
+        return RunChoice(("own",), tuple(models), tuple(values[self.lexical]), fusions)
+
+    def take_file(self, part: str, values: Values, language: Language) -> Values:
+        """Read an uploaded file into the session and delete it; show what it holds."""
+        path = values[self.uploads[part]]
+        if not path:
+            return {}
+        try:
+            read = read_upload(Path(path).read_bytes(), Path(path).name, self._limits)
+        except OSError as error:
+            raise InputError("file_gone") from error
+        finally:
+            with contextlib.suppress(OSError):
+                Path(path).unlink()
+        state = values[self.state].with_file(part, read, self._limits)
+        return {self.state: state, self.uploads[part]: None, **self.show(state, values, language)}
+
+    def take_example(self, values: Values, language: Language) -> Values:
+        """Take the set that ships with the project."""
+        state = OwnState()
+        for part, name in (("questions", "test.csv"), ("distractors", "passages.csv")):
+            state = state.with_file(part, read_upload((EXAMPLE / name).read_bytes(), name, self._limits), self._limits)
+        return {self.state: state, **self.show(state, values, language)}
+
+    def forget(self, values: Values, language: Language) -> Values:
+        """Let go of everything."""
+        return {self.state: OwnState(), self.progress: "", **self.show(OwnState(), values, language)}
+
+    def remap(self, values: Values, language: Language) -> Values:
+        """Count anew with the columns that the menus say."""
+        chosen = {name: values[menu] for name, menu in self.columns.items()}
+        state = replace(values[self.state], columns=Columns(**chosen)).counted(self._limits)
+        return {self.state: state, **self.show(state, values, language)}
+
+    def show(self, state: OwnState, values: Values, language: Language) -> Values:
+        """Return what the page shows of a state."""
+        first, passages = state.file("questions"), state.file("passages")
+        heads = {name: list(first.columns) if first is not None else [] for name in COLUMNS}
+        if passages is not None:
+            heads["passage"] = list(passages.columns)
+        menus = {
+            menu: gr.update(choices=["", *heads[name]], value=getattr(state.columns, name) or "")
+            for name, menu in self.columns.items()
+        }
+        tables = [(f"{table.name} ({len(table.rows):,})", preview(table)) for _, table in state.files]
+        if state.whole is not None:
+            tables = set_preview(state.whole, language)
+        return {
+            self.preview: render_template("own_tables.html", language, tables=tables),
+            self.mapping: gr.update(visible=first is not None),
+            **menus,
+            **self.tell(state, values, language),
+            self.answer: self.answered(state, language),
+            self.downloads: gr.update(visible=bool(state.results)),
+            self.models: gr.update(choices=self._model_choices(language)),
+        }
+
+    def tell(self, state: OwnState, values: Values, language: Language) -> Values:
+        """Return what was counted, what the chosen models cut, and how long they take."""
+        if state.trouble is not None:
+            return {self.counts: notices([], language, warning=state.trouble.text(language))}
+        if state.own is None:
+            return {self.counts: hint("own_empty", language)}
+        models = self.read(values).models
+        told = [*state.own.told(), *self._live.too_long(state.own.data, models)]
+        lines = [notice.text(language) for notice in told]
+        seconds = self._live.estimated_seconds(state.own.data, models)
+        if seconds is not None:
+            lines.append(message("own_seconds", language, n=max(1.0, seconds)))
+        return {self.counts: render_template("notices.html", language, items=lines, warning="")}
+
+    def report(self, state: OwnState, language: Language, *, with_texts: bool) -> Report | None:
+        """Return the report of the last run; None before one."""
+        if state.own is None or not state.results:
+            return None
+        answer = make_answer(state.results, state.own.data)
+        return make_report(answer, state.own, state.results, language, with_texts=with_texts)
+
+    def answered(self, state: OwnState, language: Language) -> str:
+        """Return the answer as the page shows it, the visitor's own texts with it."""
+        report = self.report(state, language, with_texts=True)
+        return "" if report is None else render_template("own_answer.html", language, report=report)
+
+    def file(self, kind: str, state: OwnState, language: Language, *, with_texts: bool) -> tuple[str, str, str]:
+        """Return name, content and media type of a file to take away; a workbook's content is in base64.
+
+        Raises:
+            InputError: If nothing was run yet.
+        """
+        report = self.report(state, language, with_texts=with_texts)
+        if report is None or state.own is None:
+            raise InputError("own_no_result")
+        name = f"{state.own.data.name}.{kind}"
+        if kind == "html":
+            return name, to_report_html(report), "text/html;charset=utf-8"
+        if kind == "xlsx":
+            workbook = base64.b64encode(to_report_xlsx(report)).decode()
+            return name, workbook, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+        if kind == "csv":
+            return name, result_tables.results_csv(main_results(state.results)), "text/csv;charset=utf-8"
+        if kind == "md":
+            return name, to_report_markdown(report), "text/markdown;charset=utf-8"
+        if kind == "trec":
+            return name, "".join(map(trec_run, state.results)), "text/plain;charset=utf-8"
+        forms = [mteb_form(result) for result in state.results]
+        return name, json.dumps(forms, ensure_ascii=False, indent=2), "application/json"
+
+    def begin(self, values: Values, language: Language) -> Values:
+        """Check that there is something to run, and ready the buttons."""
+        if values[self.state].own is None:
+            raise shown_error(message("own_empty", language))
+        if not self.read(values).complete:
+            raise shown_error(message("bench_nothing_chosen", language))
+        return {self.token: self._live.open_run(), **self.buttons(running=True)}
+
+    def buttons(self, *, running: bool) -> Values:
+        """Return what can be pressed."""
+        return {self.start: gr.update(interactive=not running), self.stop: gr.update(interactive=running)}
+
+    def run(self, values: Values, language: Language) -> Iterator[Values]:
+        """Run, and show the answer as it grows."""
+        state = replace(values[self.state], results=())
+        if state.own is None:
+            raise InputError("own_empty")
+        for step in self._live.run_own(state.own.data, self.read(values), values[self.token]):
+            shown: Values = {self.progress: progress(step, len(state.results), language)}
+            if step.result is not None:
+                state = replace(state, results=(*state.results, step.result))
+                shown |= {self.state: state, self.answer: self.answered(state, language)}
+                shown[self.downloads] = gr.update(visible=True)
+                shown[self.progress] = progress(step, len(state.results), language)
+            yield {**shown, **self.buttons(running=not step.ended)}
+
+    def end(self, values: Values) -> Values:
+        """Ask the visitor's run to stop."""
+        self._live.stop(values[self.token])
+        return {self.stop: gr.update(interactive=False)}
+
+    def _model_choices(self, language: Language) -> list[tuple[str, str]]:
+        offers = self._live.models()
+        return [(model_label(offer, language), offer.name) for offer in offers if offer.availability != "absent"]
+
+
+def build_own_data_tab(live: LiveBenchmarks, settings: Settings, words: Words, language: gr.Radio) -> OwnDataPanel:
+    """Lay out the sub-tab and wire its events. Must be called inside the sub-tab's context.
+
+    Args:
+        live: What can be run, and the saved runs.
+        settings: Limits of what a visitor may hand in.
+        words: Collects what changes with the language.
+        language: The page's switch.
+
+    Returns:
+        The panel, for who brings a set of another tab: `{panel.state: of_set(own), **panel.show(...)}`.
+    """
+    panel = OwnDataPanel(live, settings, words)
+    wiring = _Wiring(panel, language)
+    wiring.wire_files()
+    wiring.wire_run()
+    wiring.wire_downloads()
+    return panel
+
+
+class _Wiring:
+    """Which components each event reads and changes."""
+
+    def __init__(self, panel: OwnDataPanel, language: gr.Radio) -> None:
+        self._panel = panel
+        self._language = language
+
+    def wire_files(self) -> None:
+        """Files, menus, the example, and the language."""
+        panel = self._panel
+        inputs, outputs = {panel.state, *panel.choice_inputs}, [panel.state, *panel.shown]
+        for part, upload in panel.uploads.items():
+            take = _of_part(panel, part)
+            self._on(upload.upload, f"own_{part}", take, {*inputs, upload}, [*outputs, upload])
+        for menu in panel.columns.values():
+            self._on(menu.input, "own_remap", panel.remap, {*inputs, *panel.columns.values()}, outputs)
+        self._on(panel.example.click, "own_take_example", panel.take_example, inputs, outputs)
+        self._on(panel.clear.click, "own_forget", panel.forget, inputs, [*outputs, panel.progress])
+        for chosen in (panel.models, panel.more):
+            self._on(chosen.input, "own_tell", _telling(panel), inputs, [panel.counts], trigger_mode="always_last")
+        self._on(self._language.change, "own_show", _showing(panel), inputs, panel.shown)
+
+    def wire_run(self) -> None:
+        """Start, run, stop."""
+        panel = self._panel
+        inputs, buttons = {panel.state, *panel.choice_inputs}, [panel.start, panel.stop]
+        started = self._on(panel.start.click, "own_begin", panel.begin, inputs, [panel.token, *buttons])
+
+        def own_run(values: Values) -> Iterator[Values]:
+            language = language_of(values[self._language])
+            try:
+                yield from panel.run(values, language)
+            except DemoError as error:
+                raise shown_error(error.text(language)) from error
+            except Exception as error:
+                raise unexpected(error, language) from error
+
+        started.success(
+            own_run,
+            {*inputs, panel.token, self._language},
+            [panel.progress, panel.state, panel.answer, panel.downloads, *buttons],
+            concurrency_id=OWN_QUEUE,
+            concurrency_limit=RUNS_AT_ONCE,
+            **_QUIET,
+        )
+
+        def own_stop(values: Values) -> Values:
+            return panel.end(values)
+
+        panel.stop.click(own_stop, {panel.token}, [panel.stop], queue=False, **_QUIET)
+
+    def wire_downloads(self) -> None:
+        """Hand files to the browser as text that it saves itself."""
+        panel = self._panel
+        boxes = [gr.Textbox(visible="hidden", elem_id=f"own-download-{part}") for part in ("name", "text", "kind")]
+        for kind, button in panel.saves.items():
+            made = self._on(
+                button.click, f"own_save_{kind}", _saving(panel, kind, boxes), {panel.state, panel.with_texts}, boxes
+            )
+            made.success(fn=None, inputs=boxes, js=_SAVE_BYTES if kind == "xlsx" else _SAVE_TEXT)
+
+    def _on(
+        self,
+        event: Callable[..., Any],
+        name: str,
+        compute: Callable[[Values, Language], Values],
+        inputs: set[Any],
+        outputs: list[Any],
+        **how: Any,
+    ) -> Any:
+        def handler(values: Values) -> Values:
+            return compute(values, language_of(values[self._language]))
+
+        handler.__name__ = name
+        return event(guarded(handler), {*inputs, self._language}, outputs, **_QUIET, **how)
+
+
+def _of_part(panel: OwnDataPanel, part: str) -> Callable[[Values, Language], Values]:
+    return lambda values, language: panel.take_file(part, values, language)
+
+
+def _telling(panel: OwnDataPanel) -> Callable[[Values, Language], Values]:
+    return lambda values, language: panel.tell(values[panel.state], values, language)
+
+
+def _showing(panel: OwnDataPanel) -> Callable[[Values, Language], Values]:
+    return lambda values, language: panel.show(values[panel.state], values, language)
+
+
+def _saving(panel: OwnDataPanel, kind: str, boxes: list[gr.Textbox]) -> Callable[[Values, Language], Values]:
+    def save(values: Values, language: Language) -> Values:
+        made = panel.file(kind, values[panel.state], language, with_texts=bool(values[panel.with_texts]))
+        return dict(zip(boxes, made, strict=True))
+
+    return save

@@ -1,0 +1,217 @@
+"""The panel 내 데이터로: what a visitor hands in is read, run and handed out, and is nobody else's."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import openpyxl
+import pytest
+
+from koe5_demo.benchmark.live import LiveBenchmarks, RunChoice
+from koe5_demo.benchmark.own.reading import from_marks, read_own
+from koe5_demo.benchmark.progress import RunQueue
+from koe5_demo.encoding.host import ModelState
+from koe5_demo.encoding.host import Phase as ModelPhase
+from koe5_demo.errors import DemoError, InputError
+from koe5_demo.records import Encoder
+from koe5_demo.settings import Limits, Settings
+from koe5_demo.ui.boundary import Words
+from koe5_demo.ui.own_data_tab import OwnDataPanel, OwnState, build_own_data_tab, of_set
+from koe5_demo.words import Language
+from toy_encoder import LetterCounter
+
+SECRET = "아무도 모르는 문단 abc"
+SHEET = f"질문,정답 문단\na 비밀 질문,{SECRET}\nb,bb\n"
+
+
+class ReadyHost:
+    names = ("letters",)
+    serving = "letters"
+
+    def state(self, name: str) -> ModelState:
+        return ModelState(name, ModelPhase.READY)
+
+    def encoder(self, name: str) -> Encoder:
+        return LetterCounter(id_=name)
+
+    def exact_encoder(self, name: str, dtype: str | None) -> Encoder:
+        return LetterCounter(id_=name)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> LiveBenchmarks:
+    return LiveBenchmarks(ReadyHost(), Settings(data_dir=tmp_path / "data"), RunQueue())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def panel(live: LiveBenchmarks, tmp_path: Path) -> OwnDataPanel:
+    with gr.Blocks():
+        return build_own_data_tab(
+            live, Settings(data_dir=tmp_path / "data"), Words(Language.KO), gr.Radio(["ko", "en"], value="ko")
+        )
+
+
+class Visitor:
+    """One session: the values of its components."""
+
+    def __init__(self, panel: OwnDataPanel) -> None:
+        self.panel = panel
+        parts = [panel.state, panel.token, panel.with_texts, *panel.choice_inputs, *panel.columns.values()]
+        self.values: dict[Any, Any] = {part: part.value for part in (*parts, *panel.uploads.values())}
+        self.values[panel.models] = ["letters"]
+
+    def do(self, compute: Any, **changed: Any) -> dict[Any, Any]:
+        answer = compute(self.values, Language.KO)
+        self.take(answer)
+        return answer
+
+    def take(self, answer: dict[Any, Any]) -> None:
+        for part, value in answer.items():
+            if not isinstance(value, dict):
+                self.values[part] = value
+            elif "value" in value:
+                self.values[part] = value["value"]
+
+    def upload(self, part: str, path: Path) -> dict[Any, Any]:
+        self.values[self.panel.uploads[part]] = str(path)
+        return self.do(lambda values, language: self.panel.take_file(part, values, language))
+
+    def run(self) -> list[dict[Any, Any]]:
+        self.do(self.panel.begin)
+        steps = list(self.panel.run(self.values, Language.KO))
+        for step in steps:
+            self.take(step)
+        return steps
+
+
+def test_a_file_is_shown_counted_and_deleted_and_its_run_answers_in_one_sentence(panel, tmp_path):
+    path = tmp_path / "faq.csv"
+    path.write_bytes(SHEET.encode("cp949"))
+    visitor = Visitor(panel)
+    shown = visitor.upload("questions", path)
+    assert not path.exists()
+    assert SECRET in shown[panel.preview]
+    assert "질문 2개, 문단 2개" in shown[panel.counts]
+    assert "문단 1개. 뒤가 잘립니다" in shown[panel.counts]  # before anything runs
+    assert visitor.values[panel.columns["passage"]] == "정답 문단"
+    last = visitor.run()[-1]
+    assert [result.model for result in visitor.values[panel.state].results] == [
+        "bm25",
+        "letters",
+        "bare:letters",
+        "windows:letters",
+    ]
+    assert "질문 2개 가운데" in visitor.values[panel.answer]
+    assert last[panel.start]["interactive"] is True
+
+
+def test_nothing_of_a_visitors_texts_is_written_and_no_run_is_there_for_others(panel, live, tmp_path, caplog):
+    path = tmp_path / "faq.csv"
+    path.write_text(SHEET, "utf-8")
+    visitor = Visitor(panel)
+    with caplog.at_level("DEBUG"):
+        visitor.upload("questions", path)
+        visitor.run()
+    written = [file for file in (tmp_path / "data").rglob("*") if file.is_file()]
+    assert written
+    assert {file.suffix for file in written} == {".npz"}
+    assert not any(SECRET.encode() in file.read_bytes() for file in written)
+    assert "비밀" not in caplog.text
+    assert "faq" not in caplog.text
+    assert [run.id for run in live.saved.runs() if run.id != "shipped"] == []
+    other = Visitor(panel)
+    assert other.values[panel.state] == OwnState()
+    assert SECRET not in str(other.do(lambda values, language: panel.show(values[panel.state], values, language)))
+
+
+def test_menus_change_the_mapping_and_a_mapping_that_makes_no_set_is_told(panel, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("가,나\n하나 둘,셋\n", "utf-8")
+    visitor = Visitor(panel)
+    visitor.upload("questions", path)
+    visitor.values[panel.columns["query"]] = "가"
+    visitor.values[panel.columns["passage"]] = "나"
+    visitor.do(panel.remap)
+    assert visitor.values[panel.state].own.data.queries == ("하나 둘",)
+    visitor.values[panel.columns["label"]] = "나"
+    shown = visitor.do(panel.remap)
+    assert "라벨" in shown[panel.counts]
+    assert visitor.values[panel.state].own is None
+
+
+def test_a_file_whose_columns_nobody_knows_waits_for_the_menus(panel, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("글\n하나\n둘\n", "utf-8")
+    shown = Visitor(panel).upload("questions", path)
+    assert "열을 알아볼 수 없습니다" in shown[panel.counts]
+    assert shown[panel.mapping]["visible"] is True
+
+
+def test_a_broken_file_is_told_and_deleted(panel, tmp_path):
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(b"PK no workbook")
+    with pytest.raises(DemoError):
+        Visitor(panel).upload("questions", path)
+    assert not path.exists()
+
+
+def test_files_to_take_away_hold_texts_only_on_request(panel, tmp_path):
+    path = tmp_path / "faq.csv"
+    path.write_text(SHEET, "utf-8")
+    visitor = Visitor(panel)
+    with pytest.raises(InputError, match="no result"):
+        panel.file("csv", OwnState(), Language.KO, with_texts=False)
+    visitor.upload("questions", path)
+    visitor.run()
+    state = visitor.values[panel.state]
+    files = {kind: panel.file(kind, state, Language.KO, with_texts=False) for kind in panel.saves}
+    assert {name for name, _, _ in files.values()} == {f"faq.{kind}" for kind in panel.saves}
+    assert all("비밀" not in text for _, text, _ in files.values())
+    book = openpyxl.load_workbook(io.BytesIO(base64.b64decode(files["xlsx"][1])))
+    assert len(book.sheetnames) >= 3
+    assert [form["koe5_demo"]["manifest"]["model"]["id"] for form in json.loads(files["json"][1])][:2] == [
+        "bm25",
+        "letters",
+    ]
+    assert {line.split()[-1] for line in files["trec"][1].splitlines()} >= {"letters", "bare-letters"}
+
+
+def test_the_example_and_marks_of_a_ranking_are_sets_like_uploaded_ones(panel):
+    visitor = Visitor(panel)
+    shown = visitor.do(panel.take_example)
+    assert "질문 20개, 문단 28개" in shown[panel.counts]
+    own = from_marks(["a?"], ["a", "b"], {0: {0}})
+    visitor.take({panel.state: of_set(own), **panel.show(of_set(own), visitor.values, Language.KO)})
+    assert "정답으로 표시한" in visitor.values[panel.counts]
+    visitor.run()
+    assert visitor.values[panel.state].results
+    visitor.do(panel.forget)
+    assert visitor.values[panel.state] == OwnState()
+
+
+def test_a_visitor_has_one_run_at_a_time_and_can_stop_it(live, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(SHEET, "utf-8")
+    data = read_own(path).data
+    choice, token = RunChoice(("own",), ("letters",), ("bm25",)), live.open_run()
+    run = live.run_own(data, choice, token)
+    next(run)
+    with pytest.raises(InputError, match="under way"):
+        next(live.run_own(data, choice, token))
+    assert live.stop(token)
+    assert list(run)[-1].stopped
+
+
+def test_limits_hold_on_the_page(live, tmp_path):
+    with gr.Blocks():
+        settings = Settings(data_dir=tmp_path, limits=Limits(rows=1))
+        panel = build_own_data_tab(live, settings, Words(Language.KO), gr.Radio(["ko", "en"], value="ko"))
+    path = tmp_path / "a.csv"
+    path.write_text(SHEET, "utf-8")
+    shown = Visitor(panel).upload("questions", path)
+    assert "1행까지" in shown[panel.counts]

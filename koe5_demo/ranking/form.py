@@ -13,9 +13,26 @@ from koe5_demo.ranking.lexical import BM25
 from koe5_demo.ranking.result import RankingRequest
 from koe5_demo.records import Encoder, Notice, Role
 from koe5_demo.settings import Limits
+from koe5_demo.tables import folded
 from koe5_demo.words import Language, message
 
 MOST_METERED_CHARS: Final = 200_000
+SHOWN_AT_FIRST: Final = (
+    "id",
+    "_id",
+    "doc_id",
+    "docid",
+    "번호",
+    "title",
+    "제목",
+    "name",
+    "이름",
+    "url",
+    "출처",
+    "source",
+)
+"""Columns of a file that are shown beside its passages until the visitor chooses."""
+MOST_SHOWN_AT_FIRST: Final = 2
 
 
 @dataclass(frozen=True)
@@ -116,6 +133,12 @@ def told_of_reading(
     key = "token_meter_cut" if n_cut else "token_meter" if encoder.info.known_limit else "token_meter_alone"
     lines.append(message(key, language, longest=longest, limit=limit, n=n_cut))
     return lines
+
+
+def shown_at_first(table: Table, column: str) -> list[str]:
+    """Return the columns that are shown beside the passages of a column until others are chosen: an id, a title."""
+    others = (name for name in table.columns if name != column)
+    return [name for name in others if folded(name) in SHOWN_AT_FIRST][:MOST_SHOWN_AT_FIRST]
 
 
 def shared_state(form: FilledForm, limits: Limits) -> share.SharedState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import gradio as gr
 
@@ -13,10 +13,9 @@ from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError
 from koe5_demo.inputs import UPLOADED, Layout, read_file
 from koe5_demo.ranking.examples import Example, example_note, example_of, examples
-from koe5_demo.ranking.form import FilledForm, read_texts, told_of_reading
+from koe5_demo.ranking.form import FilledForm, read_texts, shown_at_first, told_of_reading
 from koe5_demo.ranking.lexical import BM25
 from koe5_demo.settings import Limits
-from koe5_demo.tables import folded
 from koe5_demo.ui import render
 from koe5_demo.ui.boundary import PLAIN, Words, choices, label
 from koe5_demo.ui.model_bar import model_choices
@@ -24,23 +23,6 @@ from koe5_demo.words import Language, message
 
 Values = Mapping[Any, Any]
 """What gradio hands to a handler whose inputs are a set: the value of each component."""
-
-SHOWN_AT_FIRST: Final = (
-    "id",
-    "_id",
-    "doc_id",
-    "docid",
-    "번호",
-    "title",
-    "제목",
-    "name",
-    "이름",
-    "url",
-    "출처",
-    "source",
-)
-"""Columns of a file that are shown beside its passages until the visitor chooses."""
-MOST_SHOWN_AT_FIRST: Final = 2
 
 
 @dataclass(frozen=True)
@@ -197,15 +179,13 @@ class RankingForm:
             }
         table = read_file(Path(path), limits)
         chosen, several = table.suggested_column, len(table.columns) > 1
-        others = [name for name in table.columns if name != chosen]
-        first = [name for name in others if folded(name) in SHOWN_AT_FIRST][:MOST_SHOWN_AT_FIRST]
         return {
             self.passages: gr.update(visible=False),
             self.layout: gr.update(visible=False),
             self.file_box: gr.update(visible=False),
             self.file_part: gr.update(visible=True),
             self.column: gr.update(visible=several, choices=list(table.columns), value=chosen),
-            self.beside: gr.update(visible=several, choices=list(table.columns), value=first),
+            self.beside: gr.update(visible=several, choices=list(table.columns), value=shown_at_first(table, chosen)),
         }
 
 

@@ -75,7 +75,9 @@ def ranking(result: RankingResult, query: int, language: Language) -> str:
 
 def queries(result: RankingResult, chosen: int, language: Language) -> str:
     """Return the queries as buttons of which one is pressed; a single one as a line."""
-    return render_template("queries.html", language, queries=result.comparison.queries, chosen=chosen)
+    texts = result.comparison.queries
+    shown = [(result.name_of(TextRef(Role.QUERY, n)), text) for n, text in enumerate(texts)]
+    return render_template("queries.html", language, queries=shown, chosen=chosen)
 
 
 def heatmap(result: RankingResult, drawing: HeatmapDrawing, query: int, language: Language) -> str:

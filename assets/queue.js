@@ -1,7 +1,22 @@
-// Says in the page's language what gradio's progress line says in English: the place in the queue, and that work goes on.
+// Says in the page's language what gradio says in English: the place in the queue, that work goes on, and its own faults.
 (() => {
   const QUEUE = /queue:\s*(\d+)\s*\/\s*(\d+)/;
   const WORKING = /^\s*processing\b/;
+
+  const FAULTS = [
+    [/^(Connection (errored out|to the server was lost)|network error)/i, "lost"],
+    [/^Invalid file types?:/, "kind"],
+    [/^This application is currently busy/, "busy"],
+  ];
+
+  const tellFaults = (words) => {
+    for (const text of document.querySelectorAll(".toast-message-text")) {
+      const said = text.textContent.trim();
+      const found = FAULTS.find(([pattern]) => pattern.test(said));
+      const own = found ? words[found[1]] : words.both[said];
+      if (own) text.textContent = own;
+    }
+  };
 
   const told = (text, words) => {
     const found = text.match(QUEUE);
@@ -27,6 +42,7 @@
   const tell = () => {
     const words = window.koe5Words[document.documentElement.lang] ?? window.koe5Words.ko;
     let waiting = "";
+    tellFaults(words);
     for (const line of document.querySelectorAll(".progress-text")) {
       const text = told(line.textContent, words);
       if (line.closest("#ranking")) waiting = text;

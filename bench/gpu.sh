@@ -18,9 +18,9 @@ if [ "$mode" = dry ]; then
   device=cpu tokens=300 repeats=1 patience=10 training=(--size tiny --steps 2 --variant-steps 1 --warmup 1)
   "$python" -c 'import sys; from pathlib import Path; from tests.tiny_models import build_tiny_xlmr; build_tiny_xlmr(Path(sys.argv[1]))' \
     "$out/model" || exit 1
-  model=(--model "$out/model")
+  model=(--model "$out/model") engines=(--engines "padding-free bf16")
 else
-  device=cuda tokens=0 repeats=5 patience=1 training=(--size full --steps 20 --variant-steps 4) model=()
+  device=cuda tokens=0 repeats=5 patience=1 training=(--size full --steps 20 --variant-steps 4) model=() engines=()
   "$python" -c 'import torch; assert torch.cuda.is_available(), "no GPU here"; print(torch.cuda.get_device_name())' || exit 1
 fi
 
@@ -49,8 +49,8 @@ for row in rows:
 if not rows or any(row["max_abs_cosine_error"] > LARGEST_ERROR[row["dtype"]] for row in rows):
     sys.exit("the vectors are not those of float32: nothing is timed")
 PYTHON
-step page 60 "${encode[@]}" --workload page --tokens "$tokens" --repeats "$repeats"
-step corpus 90 "${encode[@]}" --workload corpus --tokens "$tokens" --repeats "$repeats"
+step page 60 "${encode[@]}" --workload page --tokens "$tokens" --repeats "$repeats" "${engines[@]}"
+step corpus 90 "${encode[@]}" --workload corpus --tokens "$tokens" --repeats "$repeats" "${engines[@]}"
 suite=(-m bench.suite --device "$device" "${model[@]}" --dtype bf16 --tokens "$tokens" --format json)
 step suite 60 "${suite[@]}"
 step suite-peer 80 "${suite[@]}" --peer

@@ -22,7 +22,7 @@ from koe5_demo.tables.delimited import GUARDED
 from koe5_demo.words import Language, message
 
 MODEL_COLUMNS: Final = ("model", "revision", "engine", "dtype", "device")
-RANKING_COLUMNS: Final = ("query", "rank", "index", "score", "tokens", "truncated", "passage", *MODEL_COLUMNS)
+RANKING_COLUMNS: Final = ("query", "rank", "index", "number", "score", "tokens", "truncated", "passage", *MODEL_COLUMNS)
 SHOWN_WORDS: Final = 5
 BYTE_ORDER_MARK: Final = "\ufeff"
 FORMULA: Final = re.compile(GUARDED)
@@ -128,6 +128,8 @@ def _query_json(result: RankingResult, query: int, top_k: int | None) -> dict[st
 def _hit_json(result: RankingResult, query: int, hit: Hit) -> dict[str, Any]:
     """Return where the passage stood among all that were given, and what was asked for beside the ranking itself."""
     extra: dict[str, Any] = {"index": result.comparison.place(hit.index)}
+    if result.request.columns:
+        extra["columns"] = {name: values[hit.index] for name, values in result.request.columns.items()}
     left, right = TextRef(Role.QUERY, query), TextRef(Role.PASSAGE, hit.index)
     window = result.best_window(right, left)
     if result.windowed is not None:
@@ -241,6 +243,7 @@ def ranking_csv(result: RankingResult, top_k: int | None = None) -> str:
                 defuse(text),
                 hit.rank,
                 result.comparison.place(hit.index),
+                result.comparison.place(hit.index) + 1,  # as the page counts
                 f"{hit.score:.6f}",
                 hit.tokens,
                 hit.truncated,
@@ -265,7 +268,7 @@ def extra_columns(result: RankingResult) -> dict[str, Callable[[int, Hit], str]]
         strongest = sorted(pairs, key=lambda pair: -abs(pair[0]))[:SHOWN_WORDS]
         return defuse(", ".join(f"{unit.text} {value:+.4f}" for value, unit in strongest))
 
-    columns: dict[str, Callable[[int, Hit], str]] = {}
+    columns = _file_columns(result)
     if result.windowed is not None:
         columns["window"] = window
     if result.without_prompts is not None:
@@ -281,6 +284,16 @@ def extra_columns(result: RankingResult) -> dict[str, Callable[[int, Hit], str]]
     if result.explanations:
         columns["strongest_words"] = words
     return columns
+
+
+def _file_columns(result: RankingResult) -> dict[str, Callable[[int, Hit], str]]:
+    """Return the columns of the visitor's own file; one that has the name of one of ours is told apart."""
+
+    def maker(values: Sequence[str]) -> Callable[[int, Hit], str]:
+        return lambda _, hit: defuse(values[hit.index])
+
+    given = result.request.columns.items()
+    return {defuse(f"file_{name}" if name in RANKING_COLUMNS else name): maker(values) for name, values in given}
 
 
 def _map_columns(result: RankingResult, found: TextMap) -> dict[str, Callable[[int, Hit], str]]:

@@ -842,6 +842,14 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "요청이 너무 잦습니다. {seconds:,}초 뒤에 다시 시도해 주세요.",
         "Too many requests. Try again in {seconds:,} s.",
     ),
+    "connection_lost": (
+        "서버와 연결이 끊겼습니다. 잠시 뒤 다시 눌러 주세요.",
+        "The connection to the server was lost. Try again shortly.",
+    ),
+    "upload_kind": (
+        "이 종류의 파일은 읽을 수 없습니다. csv, tsv, txt, jsonl, xlsx 파일을 올려 주세요.",
+        "Files of this kind cannot be read. Upload a csv, tsv, txt, jsonl or xlsx file.",
+    ),
     "queue_full": (
         "지금 기다리는 사람이 많아 더 받을 수 없습니다. 적은 글은 그대로 있으니 잠시 뒤 다시 눌러 주세요.",
         "The queue is full. What you typed is still there: try again in a moment.",
@@ -1053,7 +1061,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "model_downloading_start": ("{id}: 허브에 연결하는 중입니다.", "{id}: contacting the hub."),
     "model_loading": ("{id}: 불러오는 중입니다.", "{id}: loading."),
-    "model_ready": ("{id}: 사용할 수 있습니다.", "{id}: ready."),
+    "model_ready": ("{id}가 답합니다.", "{id} answers."),
+    "model_ready_embedded": ("내장 모델 {id}가 답합니다.", "The embedded model {id} answers."),
+    "model_ready_wanted": ("{id}를 쓸 수 있습니다.", "{id} is ready."),
     "model_meanwhile": (
         "그동안 내장 모델 mini가 답합니다. mini는 KoE5가 아닙니다.",
         "Meanwhile the embedded model mini answers. mini is not KoE5.",
@@ -1080,8 +1090,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "layout_lines": ("줄바꿈", "line breaks"),
     "layout_blocks": ("빈 줄", "blank lines"),
     "file": (
-        "파일에서 문단 읽기 (.txt .csv .tsv .jsonl, 최대 {mb:g}MB)",
-        "Read passages from a file (.txt .csv .tsv .jsonl, up to {mb:g} MB)",
+        "파일에서 읽기 · csv tsv txt jsonl xlsx, {mb:g}MB까지",
+        "From a file · csv tsv txt jsonl xlsx, up to {mb:g} MB",
     ),
     "drop": ("파일을 끌어다 놓거나 눌러서 선택", "Drop a file here or press to choose"),
     "column": ("문단이 있는 열", "Column with the passages"),
@@ -1092,6 +1102,65 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "examples": ("예시", "Examples"),
     "run": ("순위 매기기 (Ctrl+Enter)", "Rank (Ctrl+Enter)"),
     "running": ("계산 중", "Computing"),
+    # --- the ranking page: first screen, heatmap, state of the form -------------------------------------------------
+    "queries_label": ("질의 · 한 줄에 하나, 최대 {limit:,}개", "Queries · one a line, up to {limit:,}"),
+    "passages_label": (
+        "후보 문단 · 최대 {limit:,}개, 하나당 {chars:,}자",
+        "Passages · up to {limit:,}, {chars:,} characters each",
+    ),
+    "compare_with": ("함께 볼 순위", "Rank with, too"),
+    "share_short": ("공유", "Share"),
+    "edit_input": ("입력 고치기", "Edit the input"),
+    "fold": ("문단 {n:,}개", "{n:,} passages"),
+    "details": ("자세히", "Details"),
+    "close": ("닫기", "Close"),
+    "undo_example": ("↩ 쓰던 글로 되돌리기", "↩ Back to my text"),
+    "heatmap_axes": ("질의와 문단", "queries and passages"),
+    "heatmap_hint": (
+        "칸을 누르면 그 점수가 어디서 왔는지 단어마다 보여 줍니다. 방향키로 옮기고 Enter로 엽니다.",
+        "Press a cell to see where its score comes from, word by word. Arrow keys move, Enter opens.",
+    ),
+    "scale_title": ("색이 나타내는 점수의 범위", "The scores that the colours stand for"),
+    "order": ("문단 순서", "Order of passages"),
+    "order_given": ("입력 순", "As given"),
+    "order_rank": ("순위 순", "By rank"),
+    "extent": ("그릴 문단", "Passages drawn"),
+    "extent_best": ("상위 {n:,}개", "Best {n:,}"),
+    "extent_all": ("모두", "All"),
+    "heatmap_drawn": ("문단 {n:,}개 가운데 {shown:,}개를 그렸습니다.", "{shown:,} of {n:,} passages are drawn."),
+    "heatmap_png": ("히트맵 PNG", "Heatmap PNG"),
+    "heatmap_csv": ("히트맵 CSV", "Heatmap CSV"),
+    "ranking_more": ("나머지 {n:,}개 보기", "Show the other {n:,}"),
+    "notices_more": ("· 안내 {n:,}개 더", "· {n:,} more"),
+    "stale_form": (
+        "입력이 바뀌었습니다. 아래는 바뀌기 전의 결과입니다.",
+        "The input has changed. What you see belongs to the earlier one.",
+    ),
+    "stale_model": (
+        "아래는 {id}의 결과입니다. 고른 모델로 보려면 순위를 다시 매기세요.",
+        "What you see is by {id}. Rank again for the model you chose.",
+    ),
+    "word_grid": ("단어 × 단어 히트맵", "Words × words"),
+    "card_check": ("모델 카드에 적힌 KoE5의 값 → 지금 값", "KoE5 as its card prints it → now"),
+    "card_check_made_by": ("(지금: {model})", "(now: {model})"),
+    "file_read": ("문단 {n:,}개", "{n:,} passages"),
+    "file_column": ("‘{column}’ 열을 읽었습니다", "read from the column “{column}”"),
+    "file_remove": ("파일 빼기", "Take the file off"),
+    "file_beside": ("순위에 함께 보일 열", "Columns shown beside the ranking"),
+    "choice_download": ("{id} · 내려받기 {size}", "{id} · {size} to download"),
+    "choice_downloading": ("{id} · 내려받는 중", "{id} · downloading"),
+    "choice_unreachable": ("{id} · 지금은 쓸 수 없음", "{id} · not available now"),
+    # What a visitor reads of an error whose whole text is for the operator; that text stands under "details".
+    "hub_unreachable_short": (
+        "모델 허브에 연결할 수 없어 {name} 모델을 받지 못했습니다.",
+        "{name} could not be downloaded: the model hub cannot be reached.",
+    ),
+    "hub_not_found_short": ("모델 허브에서 {name} 모델을 찾지 못했습니다.", "{name} was not found on the model hub."),
+    "hub_incomplete_short": (
+        "{name} 모델을 받다가 끊겼습니다. 다시 시도하면 이어서 받습니다.",
+        "The download of {name} broke off. Trying again continues it.",
+    ),
+    "model_load_failed_short": ("{name} 모델을 열지 못했습니다.", "{name} could not be opened."),
     # --- results ---------------------------------------------------------------------------------------------------
     "results": ("결과", "Results"),
     "empty": (
@@ -1120,8 +1189,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "scale_fixed": ("0–1 고정", "Fixed 0–1"),
     "scale_stretched": ("점수에 맞춤", "Fitted to the scores"),
     "scale_line": (
-        "색 범위 {low:.4f} – {high:.4f} · 칸을 누르면 그 쌍의 점수를 단어로 나누어 보여 줍니다.",
-        "Colours from {low:.4f} to {high:.4f} · Press a cell to take its score apart.",
+        "색 범위 {low:.4f} – {high:.4f}",
+        "Colours from {low:.4f} to {high:.4f}",
     ),
     "heatmap_cut": (
         "점수가 높은 {shown:,}개만 표시합니다(전체 {n:,}개는 CSV로 받을 수 있습니다).",
@@ -1166,7 +1235,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "scatter_table": ("두 모델의 점수를 표로 보기", "Both models' scores as a table"),
     "map_table": ("지도를 표로 보기", "The map as a table"),
     "map_nearest": ("가까운 글 (코사인)", "Nearest texts (cosine)"),
-    "options": ("비교와 긴 글 옵션", "Comparison and long-text options"),
+    "options": ("옵션: 긴 글, 접두사", "Options: long texts, prefixes"),
     "windows": (
         "긴 문단은 겹치는 구간으로 나누고 가장 높은 구간의 점수 사용",
         "Split long passages into overlapping windows and use the best window's score",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from koe5_demo.figures.calibration import Mark, Spread, calibration_strip
-from koe5_demo.figures.heatmaps import FIXED_SCALE, Scale, heatmap, stretched_scale, word_heatmap
-from koe5_demo.figures.labels import label, shown_name
+from koe5_demo.figures.heatmaps import FIXED_SCALE, Scale, cell_colours, contrast, stretched_scale, word_heatmap
+from koe5_demo.figures.labels import label
 from koe5_demo.figures.scatter import score_scatter, text_map_figure
 
 __all__ = [
@@ -13,10 +13,10 @@ __all__ = [
     "Scale",
     "Spread",
     "calibration_strip",
-    "heatmap",
+    "cell_colours",
+    "contrast",
     "label",
     "score_scatter",
-    "shown_name",
     "stretched_scale",
     "text_map_figure",
     "word_heatmap",

@@ -1,32 +1,34 @@
-"""Heatmaps: queries by passages, and the words of one by the words of the other."""
+"""Heatmaps: the colours of queries by passages, and the words of one by the words of the other as a figure.
+
+The heatmap of texts is no plotly figure: as cells of the page it has every label, keys, and the page's own colours.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
 
 from koe5_demo import plain_plotly as go
-from koe5_demo.figures.labels import HOVER_WIDTH, hover_text, label, one_line, shown_name
-from koe5_demo.figures.layout import (
-    MOST_LABELLED_COLUMNS,
-    MOST_TICKS,
-    label_axis,
-    quiet_layout,
-)
+from koe5_demo.figures.labels import HOVER_WIDTH, one_line
+from koe5_demo.figures.layout import MOST_TICKS, label_axis, quiet_layout
 from koe5_demo.records import DoubleArray, FloatArray
 
 LABEL_CHARS: Final = 18
-SHORT_LABEL_CHARS: Final = 12
-"""Of rows and of several columns: on a phone the cells need the width."""
 MOST_CELLS_WITH_TEXT: Final = 150
 CELL_PIXELS: Final = 30
-MOST_COLUMN_TICKS: Final = 15
 SLANTED_PIXELS: Final = 64
 """Room at the right for the last slanted label: plotly leaves out a label that does not fit."""
-COLOURS: Final = ((0.0, "#f2f5fb"), (0.25, "#c9d8f0"), (0.5, "#86a9dc"), (0.75, "#3f6fb5"), (1.0, "#12305f"))
+LIGHT_RAMP: Final = ("#eef3fb", "#c9d8f0", "#86a9dc", "#3f6fb5", "#12305f")
+"""Colours of low to high scores on a light page: high ones stand out from the page."""
+DARK_RAMP: Final = ("#1d2736", "#27436b", "#3467a8", "#6fa0e0", "#cfe2ff")
+"""The same on a dark page."""
+RAMP_STEPS: Final = 100
+BLACK: Final = "#000000"
+WHITE: Final = "#ffffff"
 DIVERGING: Final = ((0.0, "#8a4b08"), (0.25, "#dba463"), (0.5, "#f5f5f2"), (0.75, "#86a9dc"), (1.0, "#12305f"))
 """Brown below zero, blue above: told apart also by people who do not see red and green."""
 
@@ -61,56 +63,61 @@ def stretched_scale(scores: FloatArray) -> Scale:
     return Scale(low, max(high, low + 0.01), stretched=True)
 
 
-def heatmap(
-    scores: FloatArray,
-    rows: Sequence[str],
-    columns: Sequence[str],
-    scale: Scale,
-    names: tuple[Sequence[str], Sequence[str]],
-) -> go.Figure:
-    """Draw scores as a heatmap: numbers in the cells while they fit, whole texts on hover.
+@dataclass(frozen=True)
+class CellColours:
+    """How a cell looks on a light and on a dark page: its colour, and black or white for its number."""
 
-    Args:
-        scores: (n_rows, n_columns) cosines.
-        rows, columns: The texts; labels are shortened, hover shows up to 900 characters.
-        scale: Range of the colours.
-        names: Short names of the rows and of the columns, "q0" and "p3" say; shown as Q1 and P4, and a click on a cell
-            finds them as the third and fourth of its custom data.
+    light: str
+    on_light: str
+    dark: str
+    on_dark: str
+
+
+def cell_colours(score: float, scale: Scale) -> CellColours:
+    """Return the colours of a score; one beyond the scale gets the colour of its end.
+
+    The number on it has a contrast of at least 4.5 : 1 everywhere on both ramps.
     """
-    with_text = scores.size <= MOST_CELLS_WITH_TEXT
-    shown_rows, shown_columns = ([shown_name(name) for name in side] for side in names)
-    row_hover = [hover_text(name, text) for name, text in zip(shown_rows, rows, strict=True)]
-    column_hover = [hover_text(name, text) for name, text in zip(shown_columns, columns, strict=True)]
-    left, top = zip(row_hover, names[0], strict=True), list(zip(column_hover, names[1], strict=True))
-    figure = go.Figure(
-        go.Heatmap(
-            z=scores,
-            x=list(range(len(columns))),
-            y=list(range(len(rows))),
-            zmin=scale.low,
-            zmax=scale.high,
-            colorscale=[list(stop) for stop in COLOURS],
-            customdata=[[[row[0], column[0], row[1], column[1]] for column in top] for row in left],
-            hovertemplate="<b>%{z:.4f}</b><br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
-            texttemplate="%{z:.2f}" if with_text else None,
-            xgap=1,
-            ygap=1,
-            colorbar=_colour_bar(".2f"),
-        )
-    )
-    few_columns = len(columns) <= MOST_LABELLED_COLUMNS
-    column_labels = [
-        label(name, text, SHORT_LABEL_CHARS if few_columns else 0)
-        for name, text in zip(shown_columns, columns, strict=True)
-    ]
-    row_labels = [label(name, text, SHORT_LABEL_CHARS) for name, text in zip(shown_rows, rows, strict=True)]
-    figure.set_layout(
-        **quiet_layout(_matrix_height(len(rows), labelled=few_columns), right=SLANTED_PIXELS if few_columns else 8),
-        xaxis=label_axis(column_labels, 1 if few_columns else -(-len(columns) // MOST_COLUMN_TICKS))
-        | {"side": "top", "tickangle": -35 if few_columns else -90},
-        yaxis=label_axis(row_labels, max(1, len(rows) // MOST_TICKS)) | {"autorange": "reversed"},
-    )
-    return figure
+    place = min(max((score - scale.low) / (scale.high - scale.low), 0.0), 1.0)
+    return _colours_at(round(place * RAMP_STEPS))
+
+
+def contrast(first: str, second: str) -> float:
+    """Return the contrast ratio of two colours, 1 to 21, as WCAG 2 defines it.
+
+    >>> contrast("#000000", "#ffffff")
+    21.0
+    """
+    lighter, darker = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@cache
+def _colours_at(step: int) -> CellColours:
+    light, dark = (_on_ramp(step / RAMP_STEPS, ramp) for ramp in (LIGHT_RAMP, DARK_RAMP))
+    return CellColours(light, _readable_on(light), dark, _readable_on(dark))
+
+
+def _on_ramp(place: float, ramp: Sequence[str]) -> str:
+    """Return the colour at a place from 0 to 1 of a ramp, mixed from its two neighbours."""
+    step = min(int(place * (len(ramp) - 1)), len(ramp) - 2)
+    part = place * (len(ramp) - 1) - step
+    mixed = (round(a + (b - a) * part) for a, b in zip(_channels(ramp[step]), _channels(ramp[step + 1]), strict=True))
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)
+
+
+def _readable_on(colour: str) -> str:
+    return max((BLACK, WHITE), key=lambda text: contrast(text, colour))
+
+
+def _luminance(colour: str) -> float:
+    shares = np.array(_channels(colour)) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)  # noqa: PLR2004 sRGB's curve
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def _channels(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour[1:]))
 
 
 def word_heatmap(
@@ -144,7 +151,7 @@ def word_heatmap(
     )
     column_labels, row_labels = ([one_line(name, LABEL_CHARS) for name in names] for names in (columns, rows))
     figure.set_layout(
-        **quiet_layout(_matrix_height(len(rows), labelled=True), right=SLANTED_PIXELS),
+        **quiet_layout(min(1_400, 150 + CELL_PIXELS * max(2, len(rows))), right=SLANTED_PIXELS),
         xaxis=label_axis(column_labels, max(1, len(columns) // MOST_TICKS)) | {"side": "top", "tickangle": -45},
         yaxis=label_axis(row_labels, max(1, len(rows) // MOST_TICKS)) | {"autorange": "reversed"},
     )
@@ -162,7 +169,3 @@ def _colour_bar(tick_format: str) -> dict[str, object]:
         "outlinewidth": 0,
         "tickformat": tick_format,
     }
-
-
-def _matrix_height(n_rows: int, *, labelled: bool) -> int:
-    return min(1_400, (150 if labelled else 110) + CELL_PIXELS * max(2, n_rows))

@@ -10,15 +10,6 @@ HOVER_WIDTH: Final = 56
 HOVER_CHARS: Final = 900
 
 
-def shown_name(name: str) -> str:
-    """Return the name of a text as a person reads it: q0 is Q1, the first query.
-
-    >>> shown_name("p3")
-    'P4'
-    """
-    return f"{name[0].upper()}{int(name[1:]) + 1}"
-
-
 def label(name: str, text: str, chars: int) -> str:
     """Return an axis label: the number, and the start of the text when `chars` is not 0. Markup is escaped."""
     if chars == 0:

@@ -11,19 +11,24 @@ from typing import Final
 
 import numpy as np
 
-from koe5_demo.exports import model_option
+from koe5_demo import exports
 from koe5_demo.figures.calibration import Mark, Spread, calibration_strip
-from koe5_demo.figures.heatmaps import FIXED_SCALE, Scale, heatmap, stretched_scale, word_heatmap
+from koe5_demo.figures.heatmaps import (
+    FIXED_SCALE,
+    CellColours,
+    Scale,
+    cell_colours,
+    stretched_scale,
+    word_heatmap,
+)
 from koe5_demo.figures.scatter import score_scatter, text_map_figure
 from koe5_demo.plain_plotly import Figure
 from koe5_demo.ranking.calibration import Percentiles
 from koe5_demo.ranking.explain import Unit, UnitKind, strongest
 from koe5_demo.ranking.result import (
-    MOST_DRAWN,
     BestWindow,
     RankingResult,
     TextRef,
-    best_passages,
     explain_texts,
 )
 from koe5_demo.records import DoubleArray, Encoder, FloatArray, Notice, Role
@@ -33,6 +38,10 @@ N_QUERY_WORDS: Final = 12
 N_PASSAGE_WORDS: Final = 16
 N_LISTED: Final = 10
 MOST_MARKS: Final = 30
+MANY_PASSAGES: Final = 30
+N_BEST: Final = 20
+"""Columns that have their labels and numbers side by side in a window of 1,280 pixels."""
+MOST_CELLS: Final = 6_000
 
 
 class HeatmapView(str, Enum):
@@ -49,18 +58,57 @@ class ScaleChoice(str, Enum):
     STRETCHED = "stretched"
 
 
+class HeatmapOrder(str, Enum):
+    """How its passages are ordered: as they were given, or best first for the query that is looked at."""
+
+    GIVEN = "given"
+    RANK = "rank"
+
+
+class HeatmapExtent(str, Enum):
+    """Whether many passages are all drawn."""
+
+    BEST = "best"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class HeatmapLook:
+    """How a visitor looks at the heatmap."""
+
+    view: HeatmapView = HeatmapView.CROSS
+    scale: ScaleChoice = ScaleChoice.STRETCHED
+    order: HeatmapOrder = HeatmapOrder.GIVEN
+    extent: HeatmapExtent = HeatmapExtent.BEST
+
+
 @dataclass(frozen=True)
 class HeatmapDrawing:
-    """A heatmap: its numbers, texts, what they are, its scale, and how many columns it should have had."""
+    """A heatmap.
+
+    Attributes:
+        scores: (n_rows, n_columns).
+        row_refs, column_refs: The texts.
+        scale: What the lowest and the highest colour stand for.
+        n_passages: How many passages there are; fewer may be drawn.
+        can_draw_more: Whether the other extent would draw other passages.
+    """
 
     scores: FloatArray
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
     row_refs: tuple[TextRef, ...]
     column_refs: tuple[TextRef, ...]
     scale: Scale
-    n_columns: int
-    figure: Figure
+    n_passages: int
+    can_draw_more: bool
+
+    @property
+    def n_drawn(self) -> int:
+        """Return how many passages are drawn."""
+        return sum(ref.role is Role.PASSAGE for ref in self.column_refs)
+
+    def colours(self, row: int, column: int) -> CellColours:
+        """Return the colours of a cell."""
+        return cell_colours(float(self.scores[row, column]), self.scale)
 
 
 @dataclass(frozen=True)
@@ -141,23 +189,52 @@ class PlacedScores:
     figure: Figure | None = None
 
 
-def draw_heatmap(result: RankingResult, view: HeatmapView, scale: ScaleChoice) -> HeatmapDrawing:
-    """Draw the scores: at most `MOST_DRAWN` columns, those with the best scores."""
+def draw_heatmap(result: RankingResult, look: HeatmapLook, query: int) -> HeatmapDrawing:
+    """Return the heatmap of a result as it is looked at.
+
+    Of `MANY_PASSAGES` and more the `N_BEST` are drawn until all are asked for. All are as many as `MOST_CELLS` cells
+    hold, and beside each other as many as `RankingResult.pairs` holds.
+
+    Args:
+        result: What was ranked.
+        look: View, scale, order and extent.
+        query: The query whose ranking orders the passages, and for which the best are the best.
+    """
     comparison = result.comparison
-    n_queries, n_passages = len(comparison.queries), len(comparison.passages)
-    if view is HeatmapView.PAIRS:
-        scores, row_refs, n_columns = result.pairs, result.drawn_texts, n_queries + n_passages
-        column_refs = row_refs
+    n_queries, n_passages = comparison.scores.shape
+    pairs = look.view is HeatmapView.PAIRS
+    most = len(result.pair_passages) if pairs else max(N_BEST, MOST_CELLS // n_queries)
+    many = n_passages >= MANY_PASSAGES
+    ranked = [hit.index for hit in result.hits(query)]
+    if pairs:
+        drawable = set(result.pair_passages)
+        ranked = [place for place in ranked if place in drawable]
+    chosen = ranked[: N_BEST if many and look.extent is HeatmapExtent.BEST else most]
+    if look.order is HeatmapOrder.GIVEN:
+        chosen.sort()
+    queries = tuple(TextRef(Role.QUERY, n) for n in range(n_queries))
+    passages = tuple(TextRef(Role.PASSAGE, place) for place in chosen)
+    if pairs:
+        at = {ref: n for n, ref in enumerate(result.drawn_texts)}
+        rows = columns = (*queries, *passages)
+        places = [at[ref] for ref in rows]
+        scores = result.pairs[np.ix_(places, places)]
     else:
-        best = best_passages(comparison.scores, MOST_DRAWN)
-        scores, n_columns = comparison.scores[:, list(best)], n_passages
-        row_refs = tuple(TextRef(Role.QUERY, n) for n in range(n_queries))
-        column_refs = tuple(TextRef(Role.PASSAGE, place) for place in best)
-    rows, columns = (tuple(result.text(ref) for ref in refs) for refs in (row_refs, column_refs))
-    colours = FIXED_SCALE if scale is ScaleChoice.FIXED else stretched_scale(scores)
-    names = [str(ref) for ref in row_refs], [str(ref) for ref in column_refs]
-    figure = heatmap(scores, rows, columns, colours, names)
-    return HeatmapDrawing(scores, rows, columns, row_refs, column_refs, colours, n_columns, figure)
+        rows, columns, scores = queries, passages, comparison.scores[:, chosen]
+    scale = FIXED_SCALE if look.scale is ScaleChoice.FIXED else stretched_scale(scores)
+    return HeatmapDrawing(scores, rows, columns, scale, n_passages, can_draw_more=many)
+
+
+def heatmap_rows(result: RankingResult, drawing: HeatmapDrawing) -> list[list[str]]:
+    """Return a heatmap as the rows of a CSV file: names and texts of its columns, then of each row with its scores."""
+    corner = exports.defuse(f"{result.info.id}@{result.info.revision}")
+    names = [result.name_of(ref) for ref in drawing.column_refs]
+    texts = [exports.defuse(result.text(ref)) for ref in drawing.column_refs]
+    rows = [
+        [result.name_of(ref), exports.defuse(result.text(ref)), *(f"{score:.6f}" for score in line)]
+        for ref, line in zip(drawing.row_refs, drawing.scores.tolist(), strict=True)
+    ]
+    return [[corner, "", *names], ["", "", *texts], *rows]
 
 
 def draw_scatter(result: RankingResult, language: Language) -> Figure | None:
@@ -168,7 +245,7 @@ def draw_scatter(result: RankingResult, language: Language) -> Figure | None:
     return score_scatter(
         left,
         right,
-        [f"Q{query + 1} P{passage + 1}" for query, passage in places],
+        [f"Q{query + 1} P{result.comparison.place(passage) + 1}" for query, passage in places],
         [result.comparison.passages[passage] for _, passage in places],
         x_title=message("scatter_of", language, model=result.info.id),
         y_title=message("scatter_of", language, model=result.second.name),
@@ -185,7 +262,7 @@ def draw_map(result: RankingResult, language: Language) -> Figure | None:
         [
             result.text(ref),
             *(
-                message("map_near", language, name=refs[place].shown, cosine=cosine)
+                message("map_near", language, name=result.name_of(refs[place]), cosine=cosine)
                 for place, cosine in zip(near, cosines, strict=True)
             ),
         ]
@@ -195,7 +272,7 @@ def draw_map(result: RankingResult, language: Language) -> Figure | None:
     x_title, y_title = (
         message("map_axis", language, n=n, percent=100 * part) for n, part in enumerate(found.explained, 1)
     )
-    names = [ref.shown for ref in refs]
+    names = [result.name_of(ref) for ref in refs]
     return text_map_figure(found.points, groups, names, hovers, x_title=x_title, y_title=y_title)
 
 
@@ -203,9 +280,9 @@ def place_scores(result: RankingResult, query: int, language: Language) -> Place
     """Say how high a query's best scores are among measured pairs, with a strip; no strip without a calibration."""
     found = result.calibration
     if found is None:
-        return PlacedScores((Notice("calibration_none", {"model": model_option(result.info)}),))
+        return PlacedScores((Notice("calibration_none", {"model": exports.model_option(result.info)}),))
     best = result.hits(query, MOST_MARKS)
-    marks = [Mark(hit.score, TextRef(Role.PASSAGE, hit.index).shown, hit.passage) for hit in best]
+    marks = [Mark(hit.score, result.name_of(TextRef(Role.PASSAGE, hit.index)), hit.passage) for hit in best]
     places = tuple((mark.name, mark.score, found.percentile(mark.score)) for mark in marks)
     relevant = Spread(message("strip_relevant", language), found.relevant.levels, found.relevant.values)
     random = Spread(message("strip_random", language), found.random.levels, found.random.values)
@@ -230,8 +307,8 @@ def draw_pair(
     ranked = sorted((unit for unit in right_units if not unit.cut), key=lambda unit: -abs(unit.value))
     return ExplainedPair(
         model=result.info.id,
-        left_name=left.shown,
-        right_name=right.shown,
+        left_name=result.name_of(left),
+        right_name=result.name_of(right),
         left=left_units,
         right=right_units,
         listed=tuple(ranked[:N_LISTED]),
@@ -239,8 +316,8 @@ def draw_pair(
         score=explanation.score,
         exact=explanation.exact,
         n_cut=sum(unit.cut for unit in right_units),
-        left_label=message(f"why_{left.role.value}", language, name=left.shown),
-        right_label=message(f"why_{right.role.value}", language, name=right.shown),
+        left_label=message(f"why_{left.role.value}", language, name=result.name_of(left)),
+        right_label=message(f"why_{right.role.value}", language, name=result.name_of(right)),
         left_window=result.best_window(left, right),
         right_window=result.best_window(right, left),
         rows=rows,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -18,6 +19,7 @@ class Example:
 
     Attributes:
         compare_with: A second system that belongs to it, "bm25" say; empty for none.
+        published: Scores that KoE5's card prints of it: two texts, named as `TextRef` writes them, and the cosine.
     """
 
     id: str
@@ -26,6 +28,7 @@ class Example:
     queries: tuple[str, ...]
     passages: tuple[str, ...]
     compare_with: str = ""
+    published: tuple[tuple[str, str, float], ...] = ()
 
     @property
     def text_of_queries(self) -> str:
@@ -50,6 +53,7 @@ def examples() -> tuple[Example, ...]:
             queries=tuple(item["queries"]),
             passages=tuple(item["passages"]),
             compare_with=item.get("compare_with", ""),
+            published=tuple((left, right, score) for left, right, score in item.get("published", ())),
         )
         for item in raw
     )
@@ -61,8 +65,19 @@ def rank_first_example(encoder: Encoder) -> None:
     compare(first.queries, first.passages, encoder)
 
 
+def example_of(queries: str, passages: str) -> Example | None:
+    """Return the example that the boxes hold unchanged, else None."""
+    held = (queries.strip(), passages.strip())
+    return next((one for one in examples() if (one.text_of_queries, one.text_of_passages) == held), None)
+
+
 def example_note(queries: str, passages: str, language: Language) -> str:
     """Return what an example shows while the boxes hold it unchanged, else nothing."""
-    held = (queries.strip(), passages.strip())
-    found = (example for example in examples() if (example.text_of_queries, example.text_of_passages) == held)
-    return next((example.note[language] for example in found), "")
+    found = example_of(queries, passages)
+    return "" if found is None else found.note[language]
+
+
+def published_scores(queries: Sequence[str], passages: Sequence[str]) -> tuple[tuple[str, str, float], ...]:
+    """Return what KoE5's card prints of these texts; nothing of others."""
+    asked = (tuple(queries), tuple(passages))
+    return next((one.published for one in examples() if (one.queries, one.passages) == asked), ())

@@ -8,14 +8,31 @@ from typing import Final
 
 from koe5_demo import inputs, share
 from koe5_demo.catalog import CATALOG
-from koe5_demo.inputs import Layout, Parsed
+from koe5_demo.inputs import Layout, Parsed, Table
 from koe5_demo.ranking.lexical import BM25
 from koe5_demo.ranking.result import RankingRequest
 from koe5_demo.records import Encoder, Notice, Role
 from koe5_demo.settings import Limits
+from koe5_demo.tables import folded
 from koe5_demo.words import Language, message
 
 MOST_METERED_CHARS: Final = 200_000
+SHOWN_AT_FIRST: Final = (
+    "id",
+    "_id",
+    "doc_id",
+    "docid",
+    "번호",
+    "title",
+    "제목",
+    "name",
+    "이름",
+    "url",
+    "출처",
+    "source",
+)
+"""Columns of a file that are shown beside its passages until the visitor chooses."""
+MOST_SHOWN_AT_FIRST: Final = 2
 
 
 @dataclass(frozen=True)
@@ -28,6 +45,7 @@ class FilledForm:
         layout: How that text is parted.
         file: An uploaded file that is used in place of the passage box.
         column: The chosen column of the file.
+        shown_columns: Other columns of it that are shown beside the passages.
         windows, without_prompts, compare_with: As in `RankingRequest`.
         model: Name of the model that is to rank.
     """
@@ -37,6 +55,7 @@ class FilledForm:
     layout: Layout = Layout.BLOCKS
     file: Path | None = None
     column: str | None = None
+    shown_columns: tuple[str, ...] = ()
     windows: bool = False
     without_prompts: bool = False
     compare_with: str = ""
@@ -49,7 +68,8 @@ def ranking_request(form: FilledForm, limits: Limits) -> RankingRequest:
     Raises:
         InputError: If something is missing, broken or beyond a limit.
     """
-    queries, passages = read_texts(form, limits)
+    table = None if form.file is None else inputs.read_file(form.file, limits)
+    queries, passages = _texts(form, table, limits)
     return RankingRequest(
         queries=queries.texts,
         passages=passages.texts,
@@ -61,6 +81,7 @@ def ranking_request(form: FilledForm, limits: Limits) -> RankingRequest:
         model=form.model,
         notices=tuple(inputs.check(queries, passages, limits)),
         places=passages.places,
+        columns={} if table is None else _columns(form, table, passages),
     )
 
 
@@ -70,17 +91,26 @@ def read_texts(form: FilledForm, limits: Limits) -> tuple[Parsed, Parsed]:
     Raises:
         InputError: If the file cannot be read.
     """
+    return _texts(form, None if form.file is None else inputs.read_file(form.file, limits), limits)
+
+
+def _texts(form: FilledForm, table: Table | None, limits: Limits) -> tuple[Parsed, Parsed]:
     queries = inputs.parse_text(form.queries, Layout.LINES)
-    if form.file is None:
+    if table is None:
         passages = inputs.parse_text(form.passages, form.layout)
         return queries, replace(passages, notices=(*_lines_in_one(passages, form.layout), *passages.notices))
-    table = inputs.read_file(form.file, limits)
     passages = table.texts(form.column, limits)
     told = (Notice("notice_encoding", {"name": table.name, "encoding": table.encoding}),) if table.encoding else ()
     return queries, replace(passages, notices=(*told, *passages.notices))
 
 
-def told_of_reading(form: FilledForm, limits: Limits, encoder: Encoder | None, language: Language) -> list[str]:
+def told_of_reading(
+    form: FilledForm,
+    limits: Limits,
+    encoder: Encoder | None,
+    language: Language,
+    texts: tuple[Parsed, Parsed] | None = None,
+) -> list[str]:
     """Return how much was read and how much of it the model will see, before anything is computed.
 
     Args:
@@ -88,8 +118,9 @@ def told_of_reading(form: FilledForm, limits: Limits, encoder: Encoder | None, l
         limits: Of this page.
         encoder: Counts the tokens; None where no model is ready. Very much text is not counted while it is typed.
         language: Of the visitor.
+        texts: What `read_texts` returned of the form, where that is known.
     """
-    queries, passages = read_texts(form, limits)
+    queries, passages = read_texts(form, limits) if texts is None else texts
     chars = sum(map(len, (*queries.texts, *passages.texts)))
     lines = [message("read_count", language, queries=len(queries.texts), passages=len(passages.texts), chars=chars)]
     if form.file is None:
@@ -102,6 +133,12 @@ def told_of_reading(form: FilledForm, limits: Limits, encoder: Encoder | None, l
     key = "token_meter_cut" if n_cut else "token_meter" if encoder.info.known_limit else "token_meter_alone"
     lines.append(message(key, language, longest=longest, limit=limit, n=n_cut))
     return lines
+
+
+def shown_at_first(table: Table, column: str) -> list[str]:
+    """Return the columns that are shown beside the passages of a column until others are chosen: an id, a title."""
+    others = (name for name in table.columns if name != column)
+    return [name for name in others if folded(name) in SHOWN_AT_FIRST][:MOST_SHOWN_AT_FIRST]
 
 
 def shared_state(form: FilledForm, limits: Limits) -> share.SharedState:
@@ -131,6 +168,13 @@ def form_of(state: share.SharedState) -> FilledForm:
         compare_with=compare_with if compare_with in (*CATALOG, BM25) else "",
         model=state.model,
     )
+
+
+def _columns(form: FilledForm, table: Table, passages: Parsed) -> dict[str, tuple[str, ...]]:
+    """Return the columns that are shown beside the passages, with the values of the rows that hold one."""
+    rows = [table.rows[passages.place(index)] for index in range(len(passages.texts))]
+    places = {name: table.find(name) for name in form.shown_columns if name != form.column}
+    return {name: tuple(row[place] for row in rows) for name, place in places.items() if place is not None}
 
 
 def _lines_in_one(passages: Parsed, layout: Layout) -> tuple[Notice, ...]:

@@ -49,6 +49,8 @@ class RankingRequest:
         model: The name that the model was asked for by.
         notices: What is to be known about how the texts were read.
         places: Where each passage stood in its file, from 0, if blank rows of it were left out; else None.
+        columns: Other columns of that file by name, an id or a title, with a value a passage; they are shown and
+            exported beside it.
     """
 
     queries: Sequence[str]
@@ -62,6 +64,7 @@ class RankingRequest:
     model: str = ""
     notices: tuple[Notice, ...] = ()
     places: tuple[int, ...] | None = None
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def second_model(self) -> str:
@@ -71,7 +74,7 @@ class RankingRequest:
 
 @dataclass(frozen=True)
 class TextRef:
-    """One of the texts: a query or a passage, by its position from 0. Written q0, p12; shown to people as Q1, P13."""
+    """One of the texts: a query or a passage, by its position from 0. Written q0, p12."""
 
     role: Role
     index: int
@@ -90,11 +93,6 @@ class TextRef:
 
     def __str__(self) -> str:
         return f"{self.role.value[0]}{self.index}"
-
-    @property
-    def shown(self) -> str:
-        """The name that people read."""
-        return f"{self.role.value[0].upper()}{self.index + 1}"
 
 
 @dataclass(frozen=True)
@@ -193,6 +191,11 @@ class RankingResult:
         """
         texts = self.comparison.queries if ref.role is Role.QUERY else self.comparison.passages
         return texts[ref.index]
+
+    def name_of(self, ref: TextRef) -> str:
+        """Return the name of a text that people read, Q1 or P13: counted from 1 as it was given, blank rows too."""
+        place = self.comparison.place(ref.index) if ref.role is Role.PASSAGE else ref.index
+        return f"{ref.role.value[0].upper()}{place + 1}"
 
     def hits(self, query: int, top_k: int | None = None) -> list[Hit]:
         """Return the ranking of query number `query` (from 0), best first; equal scores share a rank."""

@@ -12,7 +12,7 @@ from koe5_demo.edge.requests_log import log_bug, told
 from koe5_demo.errors import DemoError
 from koe5_demo.records import OnProgress
 from koe5_demo.ui.gradio_seams import has_left
-from koe5_demo.words import Language, message
+from koe5_demo.words import WORDS, Language, message
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,13 +43,22 @@ def guarded(handler: Callable[P, R]) -> Callable[P, R]:
             with told(event, values):
                 return handler(*args, **kwargs)
         except DemoError as error:
-            raise shown_error(error.text(language)) from error
+            raise shown_error(for_visitors(error, language)) from error
         except gr.Error:
             raise
         except Exception as error:
             raise unexpected(error, language) from error
 
     return wrapper
+
+
+def for_visitors(error: DemoError, language: Language) -> str:
+    """Return what a visitor reads of an error: without causes and options that only the operator can do anything with.
+
+    Such errors have a second text, "hub_unreachable_short" say; the whole one stands under 자세히 in the model's strip.
+    """
+    key = f"{error.key}_short"
+    return message(key, language, **error.values) if key in WORDS else error.text(language)
 
 
 def unexpected(error: Exception, language: Language) -> gr.Error:

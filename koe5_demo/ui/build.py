@@ -37,9 +37,8 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
         delete_cache=(DELETE_EVERY_S, UPLOADS_KEPT_S),
     ) as page:
         with gr.Row(elem_classes="k-top"):
-            with gr.Column(scale=4, min_width=300):
-                words.make(gr.HTML, {"value": render.header}, elem_id="header", padding=False, apply_default_css=False)
-            with gr.Column(scale=1, min_width=340), gr.Row(elem_classes="k-switches"):
+            words.make(gr.HTML, {"value": render.header}, elem_id="header", **PLAIN)
+            with gr.Row(elem_classes="k-switches"):
                 language = gr.Radio(
                     [("한국어", Language.KO.value), ("English", Language.EN.value)],
                     value=settings.language.value,

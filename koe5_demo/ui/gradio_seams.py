@@ -94,6 +94,14 @@ def keep_texts_out_of_tracebacks() -> None:
         module.traceback = WordlessTraceback  # type: ignore[attr-defined]
 
 
+def in_both(key: str) -> str:
+    """Return a message in both languages: gradio prepares arguments where no request tells the visitor's.
+
+    The page's script then leaves the half that the visitor reads.
+    """
+    return " / ".join(message(key, language) for language in Language)
+
+
 def fetch_nothing() -> None:
     """Refuse addresses where gradio expects an uploaded file: nothing here bounds what would come.
 
@@ -102,7 +110,7 @@ def fetch_nothing() -> None:
     """
 
     async def refuse(*_: object, **__: object) -> NoReturn:
-        raise gr.Error(_both("file_not_fetched"), print_exception=False)
+        raise gr.Error(in_both("file_not_fetched"), print_exception=False)
 
     processing_utils.async_ssrf_protected_download = refuse
 
@@ -119,7 +127,7 @@ def name_no_server_paths() -> None:
         try:
             original(path, check_in_upload_folder)
         except InvalidPathError as error:
-            raise gr.Error(_both("file_gone"), print_exception=False) from error
+            raise gr.Error(in_both("file_gone"), print_exception=False) from error
 
     check.original = original  # type: ignore[attr-defined]
     processing_utils._check_allowed = check  # noqa: SLF001
@@ -194,11 +202,6 @@ def guard_server(page: gr.Blocks, connections: Connections) -> None:
     server: Any = page.server
     connections.guard(server.config)
     adopt_server_log()
-
-
-def _both(key: str) -> str:
-    """Return a message in both languages: gradio prepares arguments where no request tells the visitor's."""
-    return " / ".join(message(key, language) for language in Language)
 
 
 def _has_its_share(queue: Queue, function: int | None, scope: Any, behind_proxy: int, open_kind: str) -> bool:

@@ -139,6 +139,10 @@ def _scripts() -> list[str]:
         language.value: {
             "queue": message("queue_place", language, place="{place}", size="{size}"),
             "working": message("queue_working", language),
+            "lost": message("connection_lost", language),
+            "kind": message("upload_kind", language),
+            "busy": message("queue_full", language),
+            "both": {gradio_seams.in_both(key): message(key, language) for key in ("file_gone", "file_not_fetched")},
         }
         for language in Language
     }

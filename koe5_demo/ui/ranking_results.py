@@ -1,55 +1,145 @@
-"""The right half of the ranking tab: everything that one result is shown as."""
+"""The right half of the ranking tab: everything that one result is shown as, and one score taken apart.
+
+What belongs to the look of a result (the chosen query, the heatmap's scale, the picked pair) is pressed in HTML and
+comes back through `Bridges` as text: such buttons need no list of choices on the server, which a restart would lose.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 import gradio as gr
 
-from koe5_demo import exports, figures
+from koe5_demo import exports
 from koe5_demo.catalog import EMBEDDED_MODEL
-from koe5_demo.figures.of_ranking import HeatmapView, ScaleChoice, draw_heatmap, draw_map, draw_scatter, place_scores
+from koe5_demo.encoding.host import ModelHost
+from koe5_demo.errors import InputError
+from koe5_demo.figures.of_ranking import (
+    HeatmapExtent,
+    HeatmapLook,
+    HeatmapOrder,
+    HeatmapView,
+    ScaleChoice,
+    draw_heatmap,
+    draw_map,
+    draw_pair,
+    draw_scatter,
+    place_scores,
+)
 from koe5_demo.plain_plotly import Figure
-from koe5_demo.ranking.result import RankingResult
+from koe5_demo.ranking.form import FilledForm
+from koe5_demo.ranking.result import RankingResult, TextRef
 from koe5_demo.ui import ranking_html, render
-from koe5_demo.ui.boundary import PLAIN, Words, choices, label
-from koe5_demo.ui.pair_panel import PairPanel, build_pair_panel
+from koe5_demo.ui.boundary import PLAIN, Words, label
 from koe5_demo.words import Language, message
 
-QUERY_LABEL_CHARS: Final = 60
-NOT_DRAWN: Final = ("heatmap_view", "scale", "csv", "json", "pair")
+NOT_DRAWN: Final = (
+    "bridges",
+    "stale",
+    "csv",
+    "json",
+    "png",
+    "heatmap_csv",
+    "pair_box",
+    "pair",
+    "word_plot",
+    "word_table",
+)
+HEATMAP_CHOICES: Final[dict[str, Any]] = {
+    "view": HeatmapView,
+    "scale": ScaleChoice,
+    "order": HeatmapOrder,
+    "extent": HeatmapExtent,
+}
+CLOSE_PAIR: Final = "pair:close"
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """What the visitor chose to look at: a query, the texts on the heatmap's axes and its scale, a language."""
+class Shown:
+    """What a visitor looks at; kept in the session.
 
-    query: int
-    view: HeatmapView
-    scale: ScaleChoice
-    language: Language
+    Attributes:
+        result: The ranking.
+        asked: The form that it was made of, to tell when the form has moved on.
+        query: The query whose ranking is shown, from 0.
+        look: How the heatmap is drawn.
+        picked: The pair whose score is taken apart, "q0:p3"; empty for none.
+    """
+
+    result: RankingResult
+    asked: FilledForm
+    query: int = 0
+    look: HeatmapLook = field(default_factory=HeatmapLook)
+    picked: str = ""
+
+    def pressed(self, what: str) -> Shown:
+        """Return what is looked at after a press of "query:2", "scale:fixed" or "pair:close"; after others, the same.
+
+        With a query come the reasons of its own best passage, where reasons are open.
+        """
+        name, _, value = what.partition(":")
+        if what == CLOSE_PAIR:
+            return replace(self, picked="")
+        if name == "query" and value.isdecimal() and int(value) < len(self.result.comparison.queries):
+            chosen = replace(self, query=int(value))
+            return chosen.with_best_picked() if self.picked else chosen
+        if name in HEATMAP_CHOICES and value in {choice.value for choice in HEATMAP_CHOICES[name]}:
+            return replace(self, look=replace(self.look, **{name: HEATMAP_CHOICES[name](value)}))
+        return self
+
+    def with_picked(self, picked: str) -> Shown:
+        """Return the same with another pair picked."""
+        return replace(self, picked=picked)
+
+    def with_best_picked(self) -> Shown:
+        """Return the same with the best passage of the chosen query picked."""
+        return replace(self, picked=f"q{self.query}:p{self.result.hits(self.query, 1)[0].index}")
+
+    @property
+    def pair(self) -> tuple[TextRef, TextRef] | None:
+        """The picked pair; None without one, or where it names no texts of this result."""
+        left, _, right = self.picked.partition(":")
+        try:
+            pair = TextRef.read(left), TextRef.read(right)
+            for ref in pair:
+                self.result.text(ref)
+        except (ValueError, IndexError):
+            return None
+        return pair
+
+
+@dataclass(frozen=True)
+class Bridges:
+    """Components through which the page's script hands over what was pressed, as `event.pick`."""
+
+    look: gr.HTML
+    pick: gr.HTML
 
 
 @dataclass(frozen=True)
 class RankingResults:
     """The components. All but those of `NOT_DRAWN` change with a new result."""
 
+    bridges: Bridges
+    stale: gr.HTML
     notices: gr.HTML
-    query: gr.Dropdown
+    queries: gr.HTML
+    tools: gr.HTML
+    heatmap: gr.HTML
+    readout: gr.HTML
+    card_check: gr.HTML
     ranking: gr.HTML
     made_by: gr.HTML
     details: gr.Column
     calibration: gr.HTML
     strip: gr.Plot
     strip_table: gr.HTML
-    pair: PairPanel
-    heatmap_view: gr.Radio
-    scale: gr.Radio
-    plot: gr.Plot
-    scale_line: gr.HTML
-    matrix: gr.HTML
-    second_box: gr.Column
+    pair_box: gr.Column
+    pair: gr.HTML
+    word_plot: gr.Plot
+    word_table: gr.HTML
+    second_box: gr.Accordion
     second: gr.HTML
     scatter: gr.Plot
     scatter_table: gr.HTML
@@ -60,20 +150,32 @@ class RankingResults:
     code: gr.Code
     csv: gr.Button
     json: gr.Button
+    png: gr.Button
+    heatmap_csv: gr.Button
 
     @property
     def outputs(self) -> list[Any]:
         """The components that `show` fills."""
         return [getattr(self, field.name) for field in fields(self) if field.name not in NOT_DRAWN]
 
-    def show(self, result: RankingResult, chosen: Chosen) -> dict[Any, Any]:
+    @property
+    def of_look(self) -> list[Any]:
+        """The components that `show_look` fills."""
+        heatmap = [self.queries, self.tools, self.heatmap, self.readout]
+        return [*heatmap, self.ranking, self.calibration, self.strip, self.strip_table, self.second]
+
+    @property
+    def of_pair(self) -> list[Any]:
+        """The components that `show_pair` fills."""
+        return [self.pair_box, self.pair, self.word_plot, self.word_table]
+
+    def show(self, shown: Shown, language: Language) -> dict[Any, Any]:
         """Return what every component shows of a result."""
-        language, queries = chosen.language, result.comparison.queries
+        result = shown.result
         warning = message("embedded_warning", language) if result.info.id == EMBEDDED_MODEL else ""
-        names = [(figures.label(f"Q{n}", text, QUERY_LABEL_CHARS), n - 1) for n, text in enumerate(queries, 1)]
         return {
             self.notices: render.notices(result.notices, language, warning=warning),
-            self.query: gr.update(choices=names, value=chosen.query, visible=len(names) > 1),
+            self.card_check: ranking_html.card_check(result, language),
             self.made_by: ranking_html.made_by(result, language),
             self.details: gr.update(visible=True),
             self.second_box: gr.update(visible=result.second is not None),
@@ -84,14 +186,19 @@ class RankingResults:
             self.map_table: ranking_html.map_table(result, language),
             self.sent: ranking_html.sent(result, language),
             self.code: exports.snippet(result),
-            **self.show_query(result, chosen.query, language),
-            **self.show_heatmap(result, chosen),
+            **self.show_look(shown, language),
         }
 
-    def show_query(self, result: RankingResult, query: int, language: Language) -> dict[Any, Any]:
-        """Return what depends on the chosen query."""
+    def show_look(self, shown: Shown, language: Language) -> dict[Any, Any]:
+        """Return what depends on the chosen query and on how the heatmap is looked at."""
+        result, query = shown.result, shown.query
+        drawing = draw_heatmap(result, shown.look, query)
         placed = place_scores(result, query, language)
         return {
+            self.queries: ranking_html.queries(result, query, language),
+            self.tools: ranking_html.heatmap_tools(drawing, shown.look, language),
+            self.heatmap: ranking_html.heatmap(result, drawing, query, language),
+            self.readout: ranking_html.readout(drawing, language),
             self.ranking: ranking_html.ranking(result, query, language),
             self.calibration: ranking_html.calibration(placed.told, language),
             self.strip: _maybe(placed.figure),
@@ -99,56 +206,90 @@ class RankingResults:
             self.second: ranking_html.second_ranking(result, query, language),
         }
 
-    def show_heatmap(self, result: RankingResult, chosen: Chosen) -> dict[Any, Any]:
-        """Return the heatmap, its scale and its table."""
-        drawing = draw_heatmap(result, chosen.view, chosen.scale)
+    def show_pair(self, shown: Shown | None, host: ModelHost, language: Language) -> dict[Any, Any]:
+        """Return why the picked pair has its score; a word where the model cannot tell, and nothing without a pair."""
+        pair = None if shown is None else shown.pair
+        if shown is None or pair is None:
+            return {self.pair_box: gr.update(visible=False)}
+        try:
+            explained = draw_pair(shown.result, *pair, host.encoder(shown.result.model), language)
+        except InputError as error:
+            return {
+                self.pair_box: gr.update(visible=True),
+                self.pair: render.no_pair(error.text(language), language),
+                self.word_plot: gr.update(visible=False),
+                self.word_table: "",
+            }
         return {
-            self.plot: _maybe(drawing.figure),
-            self.scale_line: ranking_html.heatmap_line(drawing, chosen.language),
-            self.matrix: ranking_html.matrix(drawing, chosen.language),
+            self.pair_box: gr.update(visible=True),
+            self.pair: ranking_html.pair(explained, language),
+            self.word_plot: gr.update(value=explained.figure, visible=True),
+            self.word_table: ranking_html.words_table(explained, language),
         }
+
+    def tell_stale(self, shown: Shown | None, filled: FilledForm, language: Language) -> dict[Any, Any]:
+        """Say that the result does not belong to the form any more, where it does not."""
+        if shown is None or filled == shown.asked:
+            return {self.stale: ""}
+        moved = replace(filled, model=shown.asked.model) != shown.asked
+        told = message("stale_form" if moved else "stale_model", language, id=shown.result.info.id)
+        return {self.stale: render.line(told, language)}
 
 
 def build_results(words: Words) -> RankingResults:
     """Lay out the results, empty. Must be called inside a gr.Blocks context."""
-    made: dict[str, Any] = {
-        "notices": gr.HTML(elem_id="notices", **PLAIN),
-        "query": words.make(
-            gr.Dropdown, {"label": label("query_choice")}, choices=[], visible=False, elem_id="query-choice"
-        ),
-        "ranking": gr.HTML(render.empty(words.language), elem_id="ranking", min_height=180, **PLAIN),
-        "made_by": gr.HTML(elem_id="made-by-box", **PLAIN),
-    }
+    made: dict[str, Any] = {"bridges": Bridges(_bridge("look"), _bridge("pick"))}
+    with gr.Column(elem_id="heat-box"):
+        with gr.Row(elem_classes="k-told"):
+            made["stale"] = gr.HTML(elem_id="stale", **PLAIN)
+            made["notices"] = gr.HTML(elem_id="notices", **PLAIN)
+        made["queries"] = gr.HTML(elem_id="query-choice", **PLAIN)
+        made["tools"] = gr.HTML(elem_id="heatmap-tools", **PLAIN)
+        made["heatmap"] = gr.HTML(elem_id="heatmap", **PLAIN)
+        made["readout"] = gr.HTML(elem_id="readout", **PLAIN)
+        made["card_check"] = gr.HTML(elem_id="card-check", **PLAIN)
+    with gr.Row(elem_classes="k-below", equal_height=False):
+        with gr.Column(elem_id="ranking-side", min_width=0):
+            made["ranking"] = gr.HTML(render.empty(words.language), elem_id="ranking", **PLAIN)
+            made |= _tools(words)
+            made["made_by"] = gr.HTML(elem_id="made-by-box", **PLAIN)
+        with gr.Column(visible=False, elem_id="pair-box", min_width=0) as pair_box:
+            made["pair"] = gr.HTML(elem_id="pair", **PLAIN)
+            with _fold(words, "word_grid", "words-box"):
+                made["word_plot"] = _plot(words, "word_grid", "pair-plot")
+                made["word_table"] = gr.HTML(elem_id="pair-table", **PLAIN)
     with gr.Column(visible=False, elem_id="details") as details:
-        with gr.Row(elem_classes="k-tools"):
-            made["csv"] = words.make(gr.Button, {"value": label("download_csv")}, size="sm", elem_id="download-csv")
-            made["json"] = words.make(gr.Button, {"value": label("download_json")}, size="sm", elem_id="download-json")
-        with gr.Column(visible=False, elem_id="rival-box") as second_box:
-            _caption(words, "compare_title")
+        with _fold(words, "compare_title", "rival-box", visible=False, open=True) as second_box:
             made["second"] = gr.HTML(elem_id="rival-view", **PLAIN)
             made["scatter"] = _plot(words, "compare_title", "scatter")
             made["scatter_table"] = gr.HTML(elem_id="scatter-table", **PLAIN)
-        _caption(words, "high_title")
-        made["calibration"] = gr.HTML(elem_id="calibration", **PLAIN)
-        made["strip"] = _plot(words, "high_title", "strip")
-        made["strip_table"] = gr.HTML(elem_id="strip-table", **PLAIN)
-        with gr.Column(elem_id="pair-box"):
-            made["pair"] = build_pair_panel(words)
-        _caption(words, "heatmap")
-        with gr.Row():
-            made["heatmap_view"] = _radio(words, "view", "heatmap-view", _VIEWS)
-            made["scale"] = _radio(words, "scale", "heatmap-scale", _SCALES)
-        made["plot"] = _plot(words, "heatmap", "heatmap")
-        made["scale_line"] = gr.HTML(elem_id="scale-line", **PLAIN)
-        made["matrix"] = gr.HTML(elem_id="matrix", **PLAIN)
-        with words.make(gr.Accordion, {"label": label("map_title")}, open=False, elem_id="map-box") as map_box:
+        with _fold(words, "high_title", "high-box"):
+            made["calibration"] = gr.HTML(elem_id="calibration", **PLAIN)
+            made["strip"] = _plot(words, "high_title", "strip")
+            made["strip_table"] = gr.HTML(elem_id="strip-table", **PLAIN)
+        with _fold(words, "map_title", "map-box") as map_box:
             made["map"] = _plot(words, "map_title", "map")
             made["map_table"] = gr.HTML(elem_id="map-table", **PLAIN)
-        with words.make(gr.Accordion, {"label": label("sent")}, open=False, elem_id="sent-box"):
+        with _fold(words, "sent", "sent-box"):
             made["sent"] = gr.HTML(elem_id="sent", **PLAIN)
-        with words.make(gr.Accordion, {"label": label("code")}, open=False, elem_id="code-box"):
+        with _fold(words, "code", "code-box"):
             made["code"] = gr.Code(language="python", interactive=False, show_label=False, elem_id="code")
-    return RankingResults(details=details, second_box=second_box, map_box=map_box, **made)
+    return RankingResults(pair_box=pair_box, details=details, second_box=second_box, map_box=map_box, **made)
+
+
+def _tools(words: Words) -> dict[str, gr.Button]:
+    parts = {"csv": "download_csv", "json": "download_json", "png": "heatmap_png", "heatmap_csv": "heatmap_csv"}
+    ids = {"csv": "download-csv", "json": "download-json", "png": "heatmap-png", "heatmap_csv": "heatmap-csv"}
+    with gr.Row(elem_classes="k-tools"):
+        return {
+            name: words.make(gr.Button, {"value": label(key)}, size="sm", elem_id=ids[name])
+            for name, key in parts.items()
+        }
+
+
+def _bridge(name: str) -> gr.HTML:
+    heard = f"document.addEventListener('koe5-{name}', (event) => trigger('click', {{ pick: event.detail }}));"
+    return gr.HTML(elem_id=name, js_on_load=heard, **PLAIN)
 
 
 def _maybe(figure: Figure | None) -> dict[str, Any]:
@@ -156,18 +297,9 @@ def _maybe(figure: Figure | None) -> dict[str, Any]:
     return gr.update(value=figure, visible=figure is not None)
 
 
-def _caption(words: Words, key: str) -> None:
-    words.make(gr.HTML, {"value": lambda language: render.caption(key, language)}, **PLAIN)
+def _fold(words: Words, key: str, elem_id: str, *, visible: bool = True, open: bool = False) -> gr.Accordion:  # noqa: A002
+    return words.make(gr.Accordion, {"label": label(key)}, open=open, visible=visible, elem_id=elem_id)
 
 
 def _plot(words: Words, key: str, elem_id: str) -> gr.Plot:
     return words.make(gr.Plot, {"label": label(key)}, show_label=False, visible=False, elem_id=elem_id)
-
-
-def _radio(words: Words, key: str, elem_id: str, pairs: tuple[tuple[str, str], ...]) -> gr.Radio:
-    makers = {"label": label(key), "choices": choices(pairs)}
-    return words.make(gr.Radio, makers, value=pairs[0][1], elem_id=elem_id)
-
-
-_VIEWS: Final = (("view_cross", HeatmapView.CROSS.value), ("view_pairs", HeatmapView.PAIRS.value))
-_SCALES: Final = (("scale_fixed", ScaleChoice.FIXED.value), ("scale_stretched", ScaleChoice.STRETCHED.value))

@@ -10,22 +10,28 @@ import gradio as gr
 from koe5_demo import exports
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError
-from koe5_demo.figures.of_ranking import HeatmapView, ScaleChoice
+from koe5_demo.figures.of_ranking import draw_heatmap, heatmap_rows
 from koe5_demo.ranking.calibration import load_calibration
 from koe5_demo.ranking.examples import Example
 from koe5_demo.ranking.form import ranking_request
 from koe5_demo.ranking.lexical import BM25
-from koe5_demo.ranking.result import RankingResult, rank_all
+from koe5_demo.ranking.result import rank_all
 from koe5_demo.settings import Settings
 from koe5_demo.ui import render
-from koe5_demo.ui.boundary import MODEL_QUEUE, Words, guarded, reporter
-from koe5_demo.ui.pair_panel import wire_pair_panel
-from koe5_demo.ui.ranking_form import RankingForm, Values, build_form
-from koe5_demo.ui.ranking_results import Chosen, RankingResults, build_results
-from koe5_demo.ui.share_bar import READ_LINK, ShareBar, build_share_bar, on_link, wire_share_bar
+from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, for_visitors, guarded, language_of, reporter
+from koe5_demo.ui.model_bar import model_choices
+from koe5_demo.ui.ranking_form import RankingForm, Values, build_examples, build_form, rivals
+from koe5_demo.ui.ranking_results import RankingResults, Shown, build_results
+from koe5_demo.ui.share_bar import READ_ADDRESS, ShareBar, build_share_bar, on_link, wire_share_bar
 from koe5_demo.words import Language
 
-DOWNLOADS: Final = {"csv": "text/csv;charset=utf-8", "json": "application/json"}
+DOWNLOADS: Final = {
+    "csv": ("koe5-ranking.csv", "text/csv;charset=utf-8"),
+    "json": ("koe5-ranking.json", "application/json"),
+    "heatmap_csv": ("koe5-heatmap.csv", "text/csv;charset=utf-8"),
+}
+ARRIVED: Final = "() => window.koe5.arrived()"
+DRAW_PNG: Final = "() => window.koe5.savePng('koe5-heatmap.png')"
 QUIET: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 TOLD: Final = QUIET | {"queue": True}
 """gradio shows the message of a failed event only when it is queued."""
@@ -35,7 +41,6 @@ TOLD: Final = QUIET | {"queue": True}
 class RankingTab:
     """The components that other parts of the page reach for, and the event that ranks what they hold."""
 
-    result: gr.State
     form: RankingForm
     share: ShareBar
     run_event: dict[str, Any]
@@ -61,29 +66,29 @@ def build_ranking_tab(
     host: ModelHost, settings: Settings, words: Words, model: gr.Dropdown, language: gr.Radio
 ) -> RankingTab:
     """Lay out the tab and wire its events. Must be called inside a gr.Blocks context."""
-    result = gr.State(None)
+    shown = gr.State(None)
+    examples = build_examples(words)
     with gr.Row(elem_classes="k-columns", equal_height=False):
-        with gr.Column(scale=5, min_width=320):
-            form = build_form(host, settings.limits, words, model)
-            bar = build_share_bar(words)
-        with gr.Column(scale=7, min_width=320):
-            shown = build_results(words)
-    events = RankingEvents(host, settings, form, shown, result, language)
-    run: dict[str, Any] = {
+        with gr.Column(elem_id="form-side", min_width=0):
+            form = build_form(host, settings.limits, words, model, examples)
+            bar = build_share_bar(words, form.share)
+        with gr.Column(elem_id="result-side", min_width=0):
+            results = build_results(words)
+    words.make(gr.HTML, {"value": render.phone_bar}, elem_id="phone-bar", **PLAIN)
+    events = RankingEvents(host, settings, form, results, shown, language)
+    run = {
         "fn": guarded(events.on_run),
-        # Not the choice of query: a server that has started anew knows none of its choices, and would refuse the value.
-        "inputs": {*form.inputs, *events.look} - {shown.query},
-        "outputs": [result, *shown.outputs, shown.pair.picked, *shown.pair.outputs],
+        "inputs": {*form.inputs, shown, language},
+        "outputs": [shown, *results.outputs, *results.of_pair, results.stale],
         "api_visibility": "private",
         "concurrency_id": MODEL_QUEUE,
-        "show_progress_on": [shown.ranking],
+        "show_progress_on": [results.ranking],
     }
     count = _wire_form(form, events, language, run)
-    _wire_results(shown, result, events, language)
-    wire_pair_panel(shown.pair, result, host, language)
+    _wire_results(events, language)
     wire_share_bar(bar, form, language, settings.limits, run)
-    _wire_downloads(result, shown, language)
-    return RankingTab(result, form, bar, run, count)
+    _wire_downloads(shown, results, events, language)
+    return RankingTab(form, bar, run, count)
 
 
 class RankingEvents:
@@ -94,158 +99,202 @@ class RankingEvents:
         host: ModelHost,
         settings: Settings,
         form: RankingForm,
-        shown: RankingResults,
-        result: gr.State,
+        results: RankingResults,
+        shown: gr.State,
         language: gr.Radio,
     ) -> None:
         self._host, self._settings = host, settings
-        self._form, self._shown, self._result, self._language = form, shown, result, language
-
-    @property
-    def look(self) -> set[Any]:
-        """The components that say what of a result is looked at, and how."""
-        return {self._shown.query, self._shown.heatmap_view, self._shown.scale, self._language}
+        self.form, self.results, self.shown, self.language = form, results, shown, language
 
     def on_count(self, values: Values) -> dict[Any, Any]:
-        """Tell how much was read, how much of it the model will see, and what the example shows."""
-        filled = self._form.read(values)
-        return self._form.tell(filled, self._settings.limits, self._host, Language(values[self._language]))
+        """Tell how much was read, how much of it the model will see, and whether the result still belongs to it."""
+        language = Language(values[self.language])
+        filled = self.form.read(values)
+        stale = self.results.tell_stale(values[self.shown], filled, language)
+        return self.form.tell(filled, self._settings.limits, self._host, language) | stale
 
     def on_file(self, values: Values) -> dict[Any, Any]:
         """Offer the columns of a new file."""
-        language = Language(values[self._language])
-        return self._form.offer_columns(values[self._form.file], self._settings.limits, language)
+        return self.form.offer_columns(values[self.form.file], self._settings.limits)
+
+    def on_example(self, example: Example, values: Values) -> dict[Any, Any]:
+        """Show an example in place of what is filled in."""
+        return self.form.fill_example(example, self.form.read(values), values[self.form.examples.applied])
+
+    def on_undo(self, values: Values) -> dict[Any, Any]:
+        """Put back what an example replaced."""
+        return self.form.take_back(values[self.form.examples.applied])
+
+    def on_rivals(self, values: Values) -> dict[Any, Any]:
+        """Offer what can be compared with as it stands now."""
+        return {self.form.compare_with: gr.update(choices=rivals(self._host, Language(values[self.language])))}
 
     def on_compare_with(self, values: Values) -> None:
         """Begin to load a model that is to be compared with."""
-        name = values[self._form.compare_with]
+        name = values[self.form.compare_with]
         if name and name != BM25:
             self._host.request(name)
 
     def on_run(self, values: Values, progress: gr.Progress = gr.Progress()) -> dict[Any, Any]:  # noqa: B008 gradio's way
-        """Rank, and show it all."""
-        chosen = self._chosen(values, query=0)
-        request = ranking_request(self._form.read(values), self._settings.limits)
+        """Rank, and show it all; how the heatmap is looked at stays."""
+        language = Language(values[self.language])
+        filled = self.form.read(values)
+        request = ranking_request(filled, self._settings.limits)
         encoder = self._host.encoder(request.model)
         result = rank_all(
             request,
             encoder,
             second_encoder=self._host.encoder(request.second_model) if request.second_model else None,
             calibration=load_calibration(encoder.info, self._settings),
-            on_progress=reporter(progress, chosen.language),
+            on_progress=reporter(progress, language),
         )
-        best = self._shown.pair.show_best(result, self._host, chosen.language)
-        return {self._result: result, **self._shown.show(result, chosen), **best}
+        earlier: Shown | None = values[self.shown]
+        now = Shown(result, filled) if earlier is None else Shown(result, filled, look=earlier.look)
+        if earlier is not None and earlier.picked:
+            now = now.with_best_picked()
+        pair = self.results.show_pair(now, self._host, language)
+        return {self.shown: now, self.results.stale: "", **self.results.show(now, language), **pair}
 
-    def on_show(self, values: Values) -> dict[Any, Any]:
-        """Show the same result in another language."""
-        chosen, result = self._chosen(values), values[self._result]
-        if result is None:
-            return {self._shown.ranking: render.empty(chosen.language)}
-        return self._shown.show(result, chosen)
+    def on_language(self, values: Values) -> dict[Any, Any]:
+        """Show the same in another language."""
+        language, shown = Language(values[self.language]), values[self.shown]
+        if shown is None:
+            return {self.results.ranking: render.empty(language)}
+        return self.results.show(shown, language)
 
-    def on_query(self, values: Values) -> dict[Any, Any]:
-        """Show the ranking of another query."""
-        chosen, result = self._chosen(values), _kept(values[self._result])
-        return self._shown.show_query(result, chosen.query, chosen.language)
+    def on_look(self, values: Values, event: gr.EventData) -> dict[Any, Any]:
+        """Show what a button among the results was pressed for."""
+        now = _kept(values[self.shown]).pressed(str(getattr(event, "pick", "")))
+        return {self.shown: now, **self.results.show_look(now, Language(values[self.language]))}
 
-    def on_redraw(self, values: Values) -> dict[Any, Any]:
-        """Draw the heatmap anew."""
-        result = _kept(values[self._result])
-        return self._shown.show_heatmap(result, self._chosen(values, query=0))
+    def on_pick(self, values: Values, event: gr.EventData) -> dict[Any, Any]:
+        """Take the score of a pair apart."""
+        now = _kept(values[self.shown]).with_picked(str(getattr(event, "pick", "")))
+        return {self.shown: now, **self.results.show_pair(now, self._host, Language(values[self.language]))}
 
-    def _chosen(self, values: Values, query: int | None = None) -> Chosen:
-        return Chosen(
-            query=(values[self._shown.query] or 0) if query is None else query,
-            view=HeatmapView(values[self._shown.heatmap_view]),
-            scale=ScaleChoice(values[self._shown.scale]),
-            language=Language(values[self._language]),
-        )
+    def on_explain(self, values: Values) -> dict[Any, Any]:
+        """Show the picked pair anew: of another query, in another language, or none any more."""
+        return self.results.show_pair(values[self.shown], self._host, Language(values[self.language]))
+
+    def on_csv(self, values: Values) -> str:
+        """Return the ranking as a file."""
+        return exports.BYTE_ORDER_MARK + exports.ranking_csv(_kept(values[self.shown]).result)
+
+    def on_json(self, values: Values) -> str:
+        """Return the ranking as a file."""
+        return exports.to_json(exports.ranking_json(_kept(values[self.shown]).result))
+
+    def on_heatmap_csv(self, values: Values) -> str:
+        """Return the heatmap as it is drawn, as a file."""
+        shown = _kept(values[self.shown])
+        rows = heatmap_rows(shown.result, draw_heatmap(shown.result, shown.look, shown.query))
+        return exports.BYTE_ORDER_MARK + exports.to_csv(rows)
 
 
 def _wire_form(form: RankingForm, events: RankingEvents, language: gr.Radio, run: dict[str, Any]) -> dict[str, Any]:
     """Return the event that tells what the form holds."""
     count: dict[str, Any] = {
         "fn": guarded(events.on_count),
-        "inputs": {*form.inputs, language},
-        "outputs": [form.count, form.example_note],
+        "inputs": {*form.inputs, events.shown, language},
+        "outputs": [*form.told, events.results.stale],
         **QUIET,
     }
     for typed in (form.queries, form.passages):
         typed.change(**count, trigger_mode="always_last")
-    for chosen in (form.layout, form.column, language, form.model):
+    options = (form.windows, form.without_prompts, form.compare_with)
+    for chosen in (form.layout, form.column, form.beside, language, form.model, *options):
         chosen.change(**count)
-    opened = [form.column, form.passages]
-    form.file.change(guarded(events.on_file), {form.file, language}, opened, **TOLD).then(**count)
+    form.file.change(guarded(events.on_file), {form.file, language}, form.of_file, **TOLD).then(**count)
+    form.remove.click(fn=None, js="() => null", outputs=form.file)
+    form.compare_with.focus(guarded(events.on_rivals), {form.model, language}, form.compare_with, **QUIET)
     form.compare_with.input(guarded(events.on_compare_with), {form.compare_with, language}, None, **TOLD)
-    form.run.click(**run)
-    for example, button in form.examples:
-        button.click(_filler(form, example), None, form.outputs, **QUIET).then(**run)
+    _then_look(form.run.click(**run))
+    bar = form.examples
+    filled, texts = {*form.inputs, bar.applied, language}, [*form.outputs, bar.applied, bar.undo]
+    for example, button in bar.buttons:
+        _then_look(button.click(_on_example(events, example), filled, texts, **QUIET).then(**run)).then(**count)
+    bar.undo.click(guarded(events.on_undo), filled, texts, **QUIET).then(**run).then(**count)
     return count
 
 
-def _filler(form: RankingForm, example: Example) -> Any:
-    def fill() -> dict[Any, Any]:
-        return form.fill_example(example)
+def _on_example(events: RankingEvents, example: Example) -> Any:
+    def show_example(values: Values) -> dict[Any, Any]:
+        return events.on_example(example, values)
 
-    return fill
-
-
-def _wire_results(shown: RankingResults, result: gr.State, events: RankingEvents, language: gr.Radio) -> None:
-    inputs = {result, *events.look}
-    of_query = [shown.ranking, shown.calibration, shown.strip, shown.strip_table, shown.second]
-    shown.query.input(guarded(events.on_query), inputs, of_query, **TOLD)
-    for choice in (shown.heatmap_view, shown.scale):
-        choice.input(
-            guarded(events.on_redraw), inputs - {shown.query}, [shown.plot, shown.scale_line, shown.matrix], **TOLD
-        )
-    language.change(guarded(events.on_show), inputs, shown.outputs, **QUIET)
+    return guarded(show_example)
 
 
-def _wire_downloads(result: gr.State, shown: RankingResults, language: gr.Radio) -> None:
+def _then_look(event: Any) -> Any:
+    """Bring the result into sight where the form fills the window."""
+    return event.success(fn=None, js=ARRIVED)
+
+
+def _wire_results(events: RankingEvents, language: gr.Radio) -> None:
+    results = events.results
+    kept: set[Any] = {events.shown, language}
+    explain: dict[str, Any] = {
+        "fn": guarded(events.on_explain),
+        "inputs": kept,
+        "outputs": results.of_pair,
+        "api_visibility": "private",
+        "concurrency_id": MODEL_QUEUE,
+        "show_progress": "hidden",
+    }
+    looked = [events.shown, *results.of_look]
+    results.bridges.look.click(guarded(events.on_look), kept, looked, **TOLD).success(**explain)
+    results.bridges.pick.click(
+        guarded(events.on_pick),
+        kept,
+        [events.shown, *results.of_pair],
+        api_visibility="private",
+        concurrency_id=MODEL_QUEUE,
+        show_progress_on=[results.pair],
+    )
+    language.change(guarded(events.on_language), kept, results.outputs, **QUIET).then(**explain)
+
+
+def _wire_downloads(shown: gr.State, results: RankingResults, events: RankingEvents, language: gr.Radio) -> None:
     """Hand results to the browser as text that it saves itself: no file of a visitor stays on the server."""
     text = gr.Textbox(visible="hidden", elem_id="download-text")
-
-    def on_csv(values: Values) -> str:
-        return exports.BYTE_ORDER_MARK + exports.ranking_csv(_kept(values[result]))
-
-    def on_json(values: Values) -> str:
-        return exports.to_json(exports.ranking_json(_kept(values[result])))
-
-    for kind, button, make in (("csv", shown.csv, on_csv), ("json", shown.json, on_json)):
-        button.click(guarded(make), {result, language}, text, **TOLD).success(
-            fn=None, inputs=text, js=f"(text) => window.koe5.download('koe5-ranking.{kind}', text, '{DOWNLOADS[kind]}')"
+    made = {"csv": events.on_csv, "json": events.on_json, "heatmap_csv": events.on_heatmap_csv}
+    for kind, make in made.items():
+        name, media = DOWNLOADS[kind]
+        getattr(results, kind).click(guarded(make), {shown, language}, text, **TOLD).success(
+            fn=None, inputs=text, js=f"(text) => window.koe5.download('{name}', text, '{media}')"
         )
+    results.png.click(fn=None, js=DRAW_PNG)
 
 
-def _kept(result: RankingResult | None) -> RankingResult:
-    """Return a visitor's result, which a restart of the server or many other visitors may have taken away.
+def _kept(shown: Shown | None) -> Shown:
+    """Return what a visitor looks at, which a restart of the server or many other visitors may have taken away.
 
     Raises:
         DemoError: If it is gone.
     """
-    if result is None:
+    if shown is None:
         raise DemoError("run_again")
-    return result
+    return shown
 
 
 def wire_load(page: gr.Blocks, tab: RankingTab, host: ModelHost, language: gr.Radio) -> None:
-    """Show a stranger the first example's result, and who follows a link what the link holds."""
+    """Show a stranger the first example's result, and who follows a link what the link holds, in their language."""
     form = tab.form
-    outputs = [form.model, *(part for part in form.outputs if part is not form.file)]
+    outputs = [language, form.model, *(part for part in form.outputs if part is not form.file)]
 
     def on_load(packed: str, tongue: str) -> dict[Any, Any]:
         restored = on_link(packed, host)
         if restored.refusal is not None:
-            gr.Warning(restored.refusal.text(Language(tongue)))
+            gr.Warning(for_visitors(restored.refusal, language_of(tongue)))
         filled = {} if restored.form is None else form.fill(restored.form)
-        return {form.model: restored.model, **{part: value for part, value in filled.items() if part in outputs}}
+        told = {part: value for part, value in filled.items() if part in outputs}
+        models = gr.update(choices=model_choices(host, language_of(tongue)), value=restored.model)
+        return {language: language_of(tongue).value, form.model: models, **told}
 
     page.load(
         guarded(on_load),
         [tab.share.link, language],
         outputs,
-        js=READ_LINK,
+        js=READ_ADDRESS,
         api_visibility="private",  # queued: gradio delivers warnings through the queue alone
         show_progress="hidden",
     ).then(**tab.run_event).then(**tab.count_event)

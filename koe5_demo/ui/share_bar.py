@@ -18,10 +18,11 @@ from koe5_demo.ui.boundary import PLAIN, Words, guarded, label
 from koe5_demo.ui.ranking_form import RankingForm, Values
 from koe5_demo.words import Language, message
 
-READ_LINK: Final = (
+READ_ADDRESS: Final = (
     "(link, language) => { const found = location.hash.match(/^#s=([A-Za-z0-9_-]+)$/);"
-    " return [found ? found[1] : '', language]; }"
+    " return [found ? found[1] : '', window.koe5.language() ?? language]; }"
 )
+"""The packed state of the address, and the language: the one chosen here before, else the browser's."""
 SAVE_FILE: Final = "(text) => { if (text) window.koe5.download('koe5-state.json', text, 'application/json'); }"
 
 
@@ -37,10 +38,9 @@ class ShareBar:
     link: gr.Textbox
 
 
-def build_share_bar(words: Words) -> ShareBar:
-    """Lay out the three buttons. Must be called inside a gr.Blocks context."""
+def build_share_bar(words: Words, copy: gr.Button) -> ShareBar:
+    """Lay out the buttons for state files; `copy` stands in the form. Must be called inside a gr.Blocks context."""
     with gr.Row(elem_classes="k-share"):
-        copy = words.make(gr.Button, {"value": label("share")}, size="sm", elem_id="share-link")
         save = words.make(gr.Button, {"value": label("share_file")}, size="sm", elem_id="share-file")
         opened = words.make(
             gr.UploadButton, {"label": label("share_open")}, size="sm", file_types=[".json"], elem_id="share-open"

@@ -19,8 +19,21 @@ def mini():
     return load_encoder("mini")
 
 
-def test_there_are_four_and_the_cards_own_is_first() -> None:
-    assert list(EXAMPLES) == ["card", "law", "health", "lexical"]
+def test_the_cards_own_is_second() -> None:
+    assert list(EXAMPLES) == ["pear", "card", "law", "health", "lexical"]
+
+
+def test_the_first_one_has_three_queries_whose_answers_lack_their_word(mini) -> None:
+    example = EXAMPLES["pear"]
+    assert (len(example.queries), len(example.passages)) == (3, 6)
+    assert all("배" in query for query in example.queries)
+    assert ["배" in passage for passage in example.passages] == [False, False, False, True, True, False]
+    scores = compare(example.queries, example.passages, mini).scores
+    assert [int(line.argmax()) for line in scores] == [0, 1, 2]
+
+
+def test_the_cards_numbers_are_those_that_it_prints() -> None:
+    assert EXAMPLES["card"].published == (("q0", "p0", 0.6721), ("q0", "p1", 0.3897), ("p0", "p1", 0.3740))
 
 
 @pytest.mark.parametrize(("name", "answer"), [("card", 1), ("law", 4), ("health", 4)])

@@ -18,6 +18,10 @@ PASSAGES = "서울은 대한민국의 수도이다.\n부산은 항구 도시이�
 EIGHT = "\n".join(f"{word}에 관한 글" for word in ("서울", "부산", "대구", "인천", "광주", "대전", "울산", "세종"))
 
 
+def unfold(page: Page, place: str) -> None:
+    page.locator(place).get_by_role("button").first.click()
+
+
 def rank(page: Page, n: int) -> None:
     page.locator("#run").click()
     expect(page.locator("#ranking tbody tr")).to_have_count(n)
@@ -40,23 +44,21 @@ def test_why_opens_a_pair_whose_contributions_add_up_to_its_score(opened: Page, 
     *parts, total = values
     assert total == pytest.approx(score, abs=1e-4)
     assert sum(parts) == pytest.approx(total, abs=1e-3)  # twelve numbers of four decimals each
+    unfold(opened, "#words-box")
     expect(opened.locator("#pair-plot .js-plotly-plot")).to_be_visible()
 
 
 def test_a_click_on_the_heatmap_opens_the_pair_of_that_cell(opened: Page, fill: Fill) -> None:
     fill("대한민국의 수도\n발효", PASSAGES)
     rank(opened, 3)
-    area = opened.locator("#heatmap .nsewdrag").first
-    box = area.bounding_box()
-    assert box is not None
-    area.scroll_into_view_if_needed()
-    area.click(position={"x": box["width"] * 0.5, "y": box["height"] * 0.75})
+    opened.locator("#heatmap [data-pick='q1:p1']").click()
     expect(opened.locator("#pair-view h3")).to_contain_text("Q2 × P2")
 
 
 def test_the_strip_places_the_scores_among_measured_pairs(opened: Page, fill: Fill) -> None:
     fill("대한민국의 수도", PASSAGES)
     rank(opened, 3)
+    unfold(opened, "#high-box")
     expect(opened.locator("#calibration")).to_contain_text(re.compile(r"무작위 쌍의 [\d.]+%"))
     expect(opened.locator("#calibration")).to_contain_text("mini")
     expect(opened.locator("#strip .js-plotly-plot")).to_be_visible()
@@ -99,7 +101,6 @@ def test_a_typed_prefix_is_recognised(opened: Page, fill: Fill) -> None:
 
 def test_bm25_beside_the_model_shows_changes_agreement_and_scatter(opened: Page, fill: Fill) -> None:
     fill("대한민국의 수도", PASSAGES)
-    open_options(opened)
     opened.locator("#rival input").click()
     opened.get_by_role("option", name="bm25").click()
     rank(opened, 3)
@@ -157,7 +158,7 @@ def test_a_long_state_goes_into_a_file_that_restores_it(opened: Page, fill: Fill
 def test_a_broken_link_gets_a_message_and_the_page_works(page: Page, app: str) -> None:
     page.goto(app + "#s=AAAA")
     expect(page.locator(".toast-wrap")).to_contain_text(re.compile("링크|상태"))
-    expect(page.locator("#ranking tbody tr")).to_have_count(2)
+    expect(page.locator("#ranking tbody tr")).to_have_count(6)
 
 
 def test_a_link_with_a_model_that_is_refused_keeps_its_texts(page: Page, app: str) -> None:

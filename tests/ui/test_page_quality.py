@@ -36,21 +36,24 @@ def show_everything(page: Page) -> None:
     expect(page.locator("#scatter .js-plotly-plot")).to_be_visible()
     page.locator("#map-box").get_by_role("button").first.click()
     expect(page.locator("#map .js-plotly-plot")).to_be_visible()
+    page.locator("#high-box").get_by_role("button").first.click()
+    expect(page.locator("#strip .js-plotly-plot")).to_be_visible()
 
 
 def test_nothing_jumps_while_the_page_opens_and_when_results_come(app: str, page: Page) -> None:
     page.add_init_script(WATCH_SHIFTS)
     page.goto(app)
-    expect(page.locator("#pair-plot .js-plotly-plot")).to_be_visible()
+    expect(page.locator("#heatmap [role=gridcell]").first).to_be_visible()
+    expect(page.locator("#made-by")).to_be_visible()
     assert page.evaluate("window.shifts.reduce((a, b) => a + b, 0)") < GOOD_SHIFT
     page.evaluate("window.shifts = []")
     page.locator("#run").click()
-    expect(page.locator("#made-by")).to_contain_text("캐시 3개")
+    expect(page.locator("#made-by")).to_contain_text("캐시 9개")
     assert page.evaluate("window.shifts.reduce((a, b) => a + b, 0)") < GOOD_SHIFT
 
 
 def test_the_form_and_the_first_result_stand_in_the_first_window(opened: Page) -> None:
-    for place in ("#header h1", "#queries", "#run", "#ranking tbody tr:nth-child(2)", "#calibration"):
+    for place in ("#header h1", "#queries", "#run", "#heatmap", "#ranking tbody tr:nth-child(3)"):
         box = opened.locator(place).bounding_box()
         assert box is not None
         assert box["y"] + box["height"] <= 900, place
@@ -68,10 +71,13 @@ def test_every_word_of_every_chart_can_be_read(opened: Page, dark: bool) -> None
 
 def test_every_chart_has_its_numbers_in_a_table(opened: Page) -> None:
     show_everything(opened)
-    rows = {"#strip-table": 8, "#scatter-table": 16, "#map-table": 10, "#matrix": 2}
+    rows = {"#strip-table": 8, "#scatter-table": 16, "#map-table": 10}
     for place, n in rows.items():
         expect(opened.locator(f"{place} tbody tr")).to_have_count(n)
-    assert opened.locator("#pair-table tbody tr").count() > 2
+    expect(opened.locator("#heatmap [role=row]")).to_have_count(3)
+    opened.locator("#heatmap [data-pick='q0:p0']").click()
+    opened.locator("#words-box").get_by_role("button").first.click()
+    expect(opened.locator("#pair-table tbody tr").nth(2)).to_be_attached()
     opened.get_by_role("tab", name="모델", exact=True).click()
     expect(opened.locator("#paper-table tbody tr")).to_have_count(5)
     expect(opened.locator("#paper-table tbody tr").first).to_contain_text("KoE5")
@@ -100,7 +106,7 @@ def test_a_picked_pair_comes_into_sight_with_the_focus(opened: Page, fill: Fill)
     fill("수도", "\n".join(f"{n}번 글에는 수도 이야기가 있다. " * 8 for n in range(12)))
     opened.locator("#run").click()
     expect(opened.locator("#ranking tbody tr")).to_have_count(12)
-    opened.locator("[data-pick='q0:p0']").focus()
+    opened.locator("#ranking [data-pick='q0:p0']").focus()
     opened.keyboard.press("Enter")
     expect(opened.locator("#pair-view h3")).to_contain_text("Q1 × P1 ")
     expect(opened.locator("#pair-view h3")).to_be_in_viewport()
@@ -108,7 +114,7 @@ def test_a_picked_pair_comes_into_sight_with_the_focus(opened: Page, fill: Fill)
 
 
 def test_the_form_stays_in_sight_beside_long_results(opened: Page) -> None:
-    opened.locator("#matrix").scroll_into_view_if_needed()
+    opened.locator("#code-box").scroll_into_view_if_needed()
     expect(opened.locator("#run")).to_be_in_viewport()
 
 
@@ -154,6 +160,8 @@ def test_a_model_pooled_by_its_first_token_says_that_the_view_is_approximate(cls
         page.goto(cls_url)
         expect(page.locator("#model input")).to_have_value(re.compile("by-first-token$"))
         page.locator("#run").click()
+        expect(page.locator("#made-by")).to_contain_text("cpu")
+        page.locator("#heatmap [data-pick='q0:p0']").click()
         expect(page.locator("#pair-view")).to_contain_text("근사")
         expect(page.locator("#pair-view h3")).not_to_contain_text("=")
         expect(page.locator("#pair-view")).not_to_contain_text("합계")
@@ -163,6 +171,7 @@ def test_a_model_is_calibrated_by_its_first_benchmark_run(cls_url: str, page: Pa
     page.goto(cls_url)
     expect(page.locator("#model input")).to_have_value(re.compile("by-first-token$"))
     page.locator("#run").click()
+    page.locator("#high-box").get_by_role("button").first.click()
     expect(page.locator("#calibration")).to_contain_text("아직 측정하지 않았습니다")
     expect(page.locator("#strip")).to_be_hidden()
     page.get_by_role("tab", name="성능 평가").click()

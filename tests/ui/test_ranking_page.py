@@ -31,16 +31,18 @@ def switch_language(page: Page, name: str) -> None:
     page.locator("#language").get_by_text(name, exact=True).click()
 
 
-def test_a_stranger_sees_the_cards_example_computed_at_once(opened: Page) -> None:
-    expect(rows(opened)).to_have_count(2)
-    expect(opened.locator("#queries textarea")).to_have_value(re.compile("헌법과 법원조직법"))
+def test_a_stranger_sees_the_first_example_computed_at_once(opened: Page) -> None:
+    expect(rows(opened)).to_have_count(6)
+    expect(opened.locator("#queries textarea")).to_have_value(re.compile("배가 살살"))
+    expect(opened.locator("#heatmap [role=gridcell]")).to_have_count(18)
 
 
 def test_the_cards_example_puts_its_first_passage_first(opened: Page) -> None:
     opened.locator("#example-card").click()
     expect(rows(opened)).to_have_count(2)
     expect(rows(opened).first).to_contain_text("시사점과 개선방향")
-    expect(opened.locator("#heatmap .js-plotly-plot")).to_be_visible()
+    expect(opened.locator("#heatmap [role=gridcell]")).to_have_count(2)
+    expect(opened.locator("#card-check")).to_contain_text(re.compile(r"0\.6721.*0\.3897.*0\.3740"))
     expect(opened.locator("#made-by")).to_contain_text("mini")
     expect(opened.locator("#notices")).to_contain_text("KoE5의 점수가 아닙니다")
 
@@ -67,10 +69,9 @@ def test_an_edit_computes_only_what_changed(opened: Page, fill: Fill) -> None:
 def test_several_queries_offer_a_choice(opened: Page, fill: Fill) -> None:
     fill("수도\n발효 음식", PASSAGES)
     rank(opened, 3)
-    expect(opened.locator("#query-choice")).to_be_visible()
-    opened.locator("#query-choice input").click()
-    opened.get_by_role("option", name=re.compile("Q2")).click()
+    opened.locator("#query-choice").get_by_role("button", name=re.compile("Q2")).click()
     expect(rows(opened).first).to_contain_text("김치")
+    expect(opened.locator("#query-choice [aria-pressed=true]")).to_contain_text("Q2")
 
 
 def test_blocks_keep_lines_together(opened: Page, fill: Fill) -> None:
@@ -84,27 +85,34 @@ def test_headings_sort_the_table_both_ways(opened: Page, fill: Fill) -> None:
     fill("수도", PASSAGES)
     rank(opened, 3)
     number = opened.get_by_role("button", name="번호")
-    for expected in (["1", "2", "3"], ["3", "2", "1"]):
+    for expected in (["P1", "P2", "P3"], ["P3", "P2", "P1"]):
         number.click()
-        expect(opened.locator("#ranking tbody td:last-child")).to_have_text(expected)
+        expect(opened.locator("#ranking tbody td:last-child .k-name")).to_have_text(expected)
 
 
 def test_the_heatmap_shows_all_pairs_and_a_fitted_scale(opened: Page, fill: Fill) -> None:
     fill("수도", PASSAGES)
     rank(opened, 3)
-    expect(opened.locator("#scale-line")).to_contain_text("0.0000 – 1.0000")
-    opened.locator("#heatmap-view").get_by_text("모든 쌍").click()
-    expect(opened.locator("#matrix tbody tr")).to_have_count(4)
-    opened.locator("#heatmap-scale").get_by_text("점수에 맞춤").click()
-    expect(opened.locator("#scale-line")).not_to_contain_text("0.0000 – 1.0000")
+    tools, ends = opened.locator("#heatmap-tools"), re.compile(r"0\.0000\s*1\.0000")
+    expect(tools).not_to_contain_text(ends)  # fitted to the scores at first
+    tools.get_by_text("모든 쌍").click()
+    expect(opened.locator("#heatmap [role=rowheader]")).to_have_count(4)
+    tools.get_by_text("0–1 고정").click()
+    expect(tools).to_contain_text(ends)
+    tools.get_by_text("점수에 맞춤").click()
+    expect(tools).not_to_contain_text(ends)
 
 
 def test_sixty_passages_are_ranked_and_drawn(opened: Page, fill: Fill) -> None:
     fill("3번 글", "\n".join(f"{n}번 글은 {n * 7}쪽에 있다." for n in range(60)))
     rank(opened, 60)
-    expect(opened.locator("#heatmap g.xtick text")).to_have_count(15)  # every fourth: all would lie on each other
-    drawn = "document.querySelector('#heatmap .js-plotly-plot').data[0].z[0].length"
-    assert opened.evaluate(drawn) == 60
+    expect(opened.locator("#heatmap .k-heat-top")).to_have_count(20)
+    expect(opened.locator("#readout")).to_contain_text("문단 60개 가운데 20개")
+    opened.locator("#heatmap-tools").get_by_text("모두", exact=True).click()
+    expect(opened.locator("#heatmap .k-heat-top strong")).to_have_text([f"P{n}" for n in range(1, 61)])
+    expect(opened.locator("#ranking tbody tr:visible")).to_have_count(10)
+    opened.get_by_role("button", name="나머지 50개 보기").click()
+    expect(opened.locator("#ranking tbody tr:visible")).to_have_count(60)
 
 
 def test_what_was_sent_shows_the_prefix(opened: Page, fill: Fill) -> None:
@@ -140,6 +148,8 @@ def test_a_cp949_csv_is_read_and_its_column_can_be_chosen(opened: Page, tmp_path
     upload(opened, str(file))
     expect(opened.locator("#column")).to_be_visible()
     expect(opened.locator("#column input")).to_have_value("본문")
+    expect(opened.locator("#passages")).to_be_hidden()
+    expect(opened.locator("#file-card")).to_contain_text("문단.csv")
     expect(opened.locator("#count")).to_contain_text("문단 2개")
     rank(opened, 2)
     expect(opened.locator("#ranking")).to_contain_text("서울은 대한민국의 수도이다.")

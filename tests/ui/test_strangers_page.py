@@ -33,8 +33,8 @@ def test_the_page_works_under_its_own_policy(opened: Page) -> None:
     refused: list[str] = []
     opened.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
     opened.locator("#run").click()
-    expect(opened.locator("#ranking tbody tr")).to_have_count(2)
-    expect(opened.locator("#heatmap .js-plotly-plot")).to_be_visible()
+    expect(opened.locator("#ranking tbody tr")).to_have_count(6)
+    expect(opened.locator("#heatmap [role=gridcell]").first).to_be_visible()
     assert refused == []
 
 

@@ -1,21 +1,16 @@
-"""Heatmaps: labels and hover are text, scales are what is printed."""
+"""Heatmaps: labels and hover are text, scales are what is printed, numbers can be read on their cells."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from koe5_demo.figures import Scale, heatmap, label, stretched_scale
+from koe5_demo.figures import Scale, cell_colours, contrast, label, stretched_scale
 from koe5_demo.figures.labels import hover_text
 
 SCORES = np.array([[1.0, 0.3], [0.3, 1.0]], dtype=np.float32)
-
-
-def draw(n_rows: int, n_columns: int) -> dict:
-    scores = np.linspace(0, 1, n_rows * n_columns, dtype=np.float32).reshape(n_rows, n_columns)
-    rows, columns = [f"줄 {n}" for n in range(n_rows)], [f"칸 {n}" for n in range(n_columns)]
-    names = [f"q{n}" for n in range(n_rows)], [f"p{n}" for n in range(n_columns)]
-    return heatmap(scores, rows, columns, Scale(0, 1, stretched=False), names).to_dict()
+READABLE = 4.5
+"""What WCAG 2 asks of text, level AA."""
 
 
 def test_the_stretched_scale_leaves_out_a_text_with_itself() -> None:
@@ -37,22 +32,22 @@ def test_long_texts_are_shortened_on_the_axis_and_whole_on_hover() -> None:
     assert hover_text("P1", text).replace("<br>", "").endswith(text)
 
 
-def test_numbers_stand_in_the_cells_while_they_fit() -> None:
-    assert draw(3, 3)["data"][0]["texttemplate"] == "%{z:.2f}"
-    assert "texttemplate" not in draw(3, 60)["data"][0]
+@pytest.mark.parametrize("score", np.linspace(-0.2, 1.2, 141).tolist())
+def test_the_number_of_every_cell_can_be_read_on_a_light_and_on_a_dark_page(score: float) -> None:
+    found = cell_colours(score, Scale(0, 1, stretched=False))
+    assert contrast(found.light, found.on_light) >= READABLE
+    assert contrast(found.dark, found.on_dark) >= READABLE
 
 
-def test_sixty_passages_get_a_numbered_tick_at_every_fourth() -> None:
-    figure = draw(1, 60)
-    assert figure["layout"]["xaxis"]["ticktext"][0] == "P1"
-    assert list(figure["layout"]["xaxis"]["ticktext"]) == [f"P{n}" for n in range(1, 61, 4)]  # 15 fit side by side
+def test_the_ends_of_the_scale_have_the_ends_of_the_ramp_and_so_has_what_lies_beyond() -> None:
+    scale = Scale(0.2, 0.6, stretched=True)
+    assert cell_colours(0.2, scale).light == cell_colours(-1, scale).light == "#eef3fb"
+    assert cell_colours(0.6, scale).light == cell_colours(1, scale).light == "#12305f"
+    # The middle of five colours is the third.
+    assert cell_colours(0.4, scale).light == "#86a9dc"
 
 
-def test_the_first_row_is_on_top() -> None:
-    assert draw(2, 2)["layout"]["yaxis"]["autorange"] == "reversed"
-
-
-def test_a_click_on_a_cell_finds_the_names_of_its_texts() -> None:
-    cell = draw(2, 3)["data"][0]["customdata"][1][2]
-    assert list(cell[2:]) == ["q1", "p2"]
-    assert cell[0].startswith("Q2 · ")
+def test_contrast_is_that_of_wcag() -> None:
+    assert contrast("#ffffff", "#000000") == pytest.approx(21)
+    # 0.2126 x ((0.4667 + 0.055) / 1.055) ^ 2.4 and so on: #777777 has the luminance 0.1845, and 1.05 / 0.2345 = 4.48.
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)

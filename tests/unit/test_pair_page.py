@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from koe5_demo.encoding.opening import load_encoder
-from koe5_demo.figures.of_ranking import HeatmapView, ScaleChoice, draw_heatmap, draw_pair, place_scores
+from koe5_demo.figures.of_ranking import HeatmapLook, HeatmapView, ScaleChoice, draw_heatmap, draw_pair, place_scores
 from koe5_demo.inputs import Layout
 from koe5_demo.ranking import RankingResult, TextRef, calibration, rank_all
 from koe5_demo.ranking.form import FilledForm, ranking_request
@@ -44,7 +44,7 @@ def test_with_windows_the_contributions_add_up_to_the_best_windows_score(mini: E
 
 def test_with_windows_every_view_of_a_pair_shows_the_same_score(mini: Encoder) -> None:
     result = ranked(mini, windows=True)
-    drawn = draw_heatmap(result, HeatmapView.PAIRS, ScaleChoice.FIXED)
+    drawn = draw_heatmap(result, HeatmapLook(view=HeatmapView.PAIRS, scale=ScaleChoice.FIXED), 0)
     assert drawn.scores[0, 2] == drawn.scores[2, 0] == result.comparison.scores[0, 1]
 
 

@@ -10,12 +10,11 @@ import plotly.graph_objects as go
 import pytest
 
 from koe5_demo import figures, plain_plotly
-from koe5_demo.figures import FIXED_SCALE, Mark, Spread
+from koe5_demo.figures import Mark, Spread
 
 SCORES = np.array([[0.5, 0.25], [1.0, -0.5]], dtype=np.float32)
 SPREAD = Spread("pairs", (0, 50, 100), (0.1, 0.5, 0.9))
 FIGURES = {
-    "heatmap": figures.heatmap(SCORES, ["a", "b"], ["c", "d"], FIXED_SCALE, (["q0", "q1"], ["p0", "p1"])),
     "words": figures.word_heatmap(SCORES.astype(np.float64), ["a", "b"], ["c", "d"]),
     "strip": figures.calibration_strip(SPREAD, SPREAD, [Mark(0.5, "P1", "text")], x_title="score"),
     "scatter": figures.score_scatter(SCORES[0], SCORES[1], ["Q1", "Q2"], ["a", "b"], x_title="x", y_title="y"),

@@ -9,7 +9,15 @@ import pytest
 
 from doubles import WordCountEncoder
 from koe5_demo.catalog import KOE5
-from koe5_demo.figures.of_ranking import HeatmapView, ScaleChoice, draw_heatmap
+from koe5_demo.figures.of_ranking import (
+    HeatmapExtent,
+    HeatmapLook,
+    HeatmapOrder,
+    HeatmapView,
+    ScaleChoice,
+    draw_heatmap,
+    heatmap_rows,
+)
 from koe5_demo.inputs import Layout
 from koe5_demo.ranking import RankingResult, rank_all
 from koe5_demo.ranking.form import FilledForm, ranking_request, told_of_reading
@@ -30,11 +38,14 @@ def ranked(passages: list[str], *, max_tokens: int = 8) -> RankingResult:
 @pytest.mark.parametrize("language", Language)
 def test_markup_and_template_signs_in_texts_are_escaped(language: Language) -> None:
     result = ranked(NASTY)
-    drawing = draw_heatmap(result, HeatmapView.PAIRS, ScaleChoice.FIXED)
+    look = HeatmapLook(view=HeatmapView.PAIRS, scale=ScaleChoice.FIXED)
+    drawing = draw_heatmap(result, look, 0)
     for html in (
         ranking_html.ranking(result, 0, language),
         ranking_html.sent(result, language),
-        ranking_html.matrix(drawing, language),
+        ranking_html.heatmap(result, drawing, 0, language),
+        ranking_html.heatmap_tools(drawing, look, language),
+        ranking_html.queries(result, 0, language),
         render.notices(result.notices, language, warning=NASTY[0]),
     ):
         assert "<script" not in html
@@ -67,14 +78,52 @@ def test_what_was_sent_shows_the_prefix_apart_from_the_text() -> None:
     assert "<mark>passage: </mark>서울" in html
 
 
-def test_the_heatmap_draws_the_best_hundred_and_says_so() -> None:
+def test_the_heatmap_draws_the_best_twenty_of_many_and_says_so_and_all_when_asked() -> None:
     result = ranked([f"글 {n}" for n in range(150)] + ["서울"])
-    cross = draw_heatmap(result, HeatmapView.CROSS, ScaleChoice.FIXED)
-    assert cross.scores.shape == (2, 100)
-    assert "서울" in cross.columns
-    assert "151" in ranking_html.heatmap_line(cross, Language.EN)
-    pairs = draw_heatmap(result, HeatmapView.PAIRS, ScaleChoice.STRETCHED)
+    cross = draw_heatmap(result, HeatmapLook(), 0)
+    assert cross.scores.shape == (2, 20)
+    assert 150 in [ref.index for ref in cross.column_refs]
+    assert "20 of 151" in ranking_html.readout(cross, Language.EN)
+    everything = draw_heatmap(result, HeatmapLook(extent=HeatmapExtent.ALL), 0)
+    assert everything.scores.shape == (2, 151)
+    assert "of 151" not in ranking_html.readout(everything, Language.EN)
+    pairs = draw_heatmap(result, HeatmapLook(view=HeatmapView.PAIRS, extent=HeatmapExtent.ALL), 0)
     assert pairs.scores.shape == (100, 100)
+
+
+def test_up_to_twenty_nine_passages_are_all_drawn() -> None:
+    result = ranked([f"글 {n}" for n in range(29)])
+    assert draw_heatmap(result, HeatmapLook(), 0).scores.shape == (2, 29)
+    assert not draw_heatmap(result, HeatmapLook(), 0).can_draw_more
+
+
+def test_by_rank_the_passages_stand_as_in_the_ranking_of_the_chosen_query() -> None:
+    result = ranked(["바다", "산", "서울 강", "서울"])
+    given = draw_heatmap(result, HeatmapLook(), 0)
+    assert [ref.index for ref in given.column_refs] == [0, 1, 2, 3]
+    for query in (0, 1):
+        ordered = draw_heatmap(result, HeatmapLook(order=HeatmapOrder.RANK), query)
+        assert [ref.index for ref in ordered.column_refs] == [hit.index for hit in result.hits(query)]
+        assert ordered.scores[query].tolist() == sorted(ordered.scores[query].tolist(), reverse=True)
+
+
+def test_the_heatmap_as_a_file_has_names_texts_and_scores() -> None:
+    result = ranked(["서울", "=산"])
+    corner, texts, first, _ = heatmap_rows(result, draw_heatmap(result, HeatmapLook(), 0))
+    assert corner[2:] == ["P1", "P2"]
+    assert texts[2:] == ["서울", "'=산"]
+    assert first[:2] == ["Q1", "서울"]
+    assert first[2] == f"{float(result.comparison.scores[0, 0]):.6f}"
+
+
+def test_every_row_and_column_of_the_heatmap_is_labelled_and_one_cell_is_in_the_order_of_keys() -> None:
+    result = ranked([f"글 {n}" for n in range(60)])
+    drawing = draw_heatmap(result, HeatmapLook(extent=HeatmapExtent.ALL), 0)
+    html = ranking_html.heatmap(result, drawing, 0, Language.KO)
+    names = re.findall(r"k-heat-top[^>]*><strong>(P\d+)</strong>", html)
+    assert names == [f"P{n}" for n in range(1, 61)]
+    assert html.count('role="gridcell"') == 120
+    assert html.count('tabindex="0"') == 1
 
 
 def test_a_typed_prefix_and_a_cut_are_told() -> None:

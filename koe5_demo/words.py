@@ -1752,11 +1752,14 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "A = {a}, B = {b} · {dataset} · 질의 {n:,}개 · 95% 부트스트랩 구간, 짝지은 무작위화 검정(양측)",
         "A = {a}, B = {b} · {dataset} · {n:,} queries · bootstrap 95% interval, paired randomization test (two-sided)",
     ),
+    "bench_letter_a": ("A", "A"),
+    "bench_letter_b": ("B", "B"),
+    "bench_b_minus_a": ("B − A", "B − A"),
     "bench_interval": ("차이의 95% 구간", "95% interval"),
     "bench_p": ("p값", "p-value"),
     "bench_wins": ("B가 나음 / 같음 / 못함", "B better / equal / worse"),
     "bench_verdict_noise": (
-        "NDCG@10에서 {ahead} 쪽이 {points}점 높지만 우연일 수 있는 차이입니다(p = {p}).",
+        "NDCG@10에서 {ahead} 쪽이 {behind} 쪽보다 {points}점 높지만, 우연일 수 있는 차이입니다(p = {p}).",
         "In NDCG@10 {ahead} is {points} points ahead of {behind}, which chance may explain (p = {p}).",
     ),
     "bench_verdict_real": (

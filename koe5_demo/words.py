@@ -1204,6 +1204,13 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "why": ("왜?", "Why?"),
     "why_label": ("{n}번 문단의 점수를 단어로 나누어 보기", "Take the score of passage {n} apart"),
     "why_title": ("왜 이 점수인가요?", "Why this score?"),
+    "mark": ("정답", "Right"),
+    "mark_label": ("{n}번 문단을 이 질의의 정답으로 표시", "Mark passage {n} as a right answer to this query"),
+    "mark_title": (
+        "정답을 표시해 두면 그것으로 모델들을 견줄 수 있습니다",
+        "Mark right answers to compare models by them",
+    ),
+    "marked": ("정답 {n}개로 모델 비교하기 →", "Compare models by {n} right answers →"),
     "why_hint": (
         "순위의 ‘왜?’나 히트맵의 칸을 누르면 단어마다 점수에 얼마나 기여했는지 보여 줍니다.",
         "Press “Why?” in the ranking or a cell of the heatmap to see what each word adds to the score.",

@@ -1204,6 +1204,13 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "why": ("왜?", "Why?"),
     "why_label": ("{n}번 문단의 점수를 단어로 나누어 보기", "Take the score of passage {n} apart"),
     "why_title": ("왜 이 점수인가요?", "Why this score?"),
+    "mark": ("정답", "Right"),
+    "mark_label": ("{n}번 문단을 이 질의의 정답으로 표시", "Mark passage {n} as a right answer to this query"),
+    "mark_title": (
+        "정답을 표시해 두면 그것으로 모델들을 견줄 수 있습니다",
+        "Mark right answers to compare models by them",
+    ),
+    "marked": ("정답 {n}개로 모델 비교하기 →", "Compare models by {n} right answers →"),
     "why_hint": (
         "순위의 ‘왜?’나 히트맵의 칸을 누르면 단어마다 점수에 얼마나 기여했는지 보여 줍니다.",
         "Press “Why?” in the ranking or a cell of the heatmap to see what each word adds to the score.",
@@ -1752,11 +1759,14 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "A = {a}, B = {b} · {dataset} · 질의 {n:,}개 · 95% 부트스트랩 구간, 짝지은 무작위화 검정(양측)",
         "A = {a}, B = {b} · {dataset} · {n:,} queries · bootstrap 95% interval, paired randomization test (two-sided)",
     ),
+    "bench_letter_a": ("A", "A"),
+    "bench_letter_b": ("B", "B"),
+    "bench_b_minus_a": ("B − A", "B − A"),
     "bench_interval": ("차이의 95% 구간", "95% interval"),
     "bench_p": ("p값", "p-value"),
     "bench_wins": ("B가 나음 / 같음 / 못함", "B better / equal / worse"),
     "bench_verdict_noise": (
-        "NDCG@10에서 {ahead} 쪽이 {points}점 높지만 우연일 수 있는 차이입니다(p = {p}).",
+        "NDCG@10에서 {ahead} 쪽이 {behind} 쪽보다 {points}점 높지만, 우연일 수 있는 차이입니다(p = {p}).",
         "In NDCG@10 {ahead} is {points} points ahead of {behind}, which chance may explain (p = {p}).",
     ),
     "bench_verdict_real": (

@@ -18,7 +18,7 @@ from koe5_demo.ui.benchmark_form import RunForm, Values, progress
 from koe5_demo.ui.benchmark_look import CloserLook
 from koe5_demo.ui.benchmark_results import RunResults
 from koe5_demo.ui.boundary import Words, guarded, label, language_of, shown_error, unexpected
-from koe5_demo.ui.own_data_tab import build_own_data_tab
+from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab, of_set
 from koe5_demo.ui.ranking_tab import RankingTab
 from koe5_demo.words import Language
 
@@ -59,7 +59,7 @@ def build_benchmark_tab(
     form = RunForm(live, host, settings, words)
     results = RunResults(live.saved, words)
     results.build_board()
-    with gr.Tabs(elem_id="bench-parts"):
+    with gr.Tabs(elem_id="bench-parts") as parts:
         with words.make(gr.Tab, {"label": label("bench_results")}, id="results"):
             results.build_run()
         look = CloserLook(live.saved, results.run, words)
@@ -70,7 +70,7 @@ def build_benchmark_tab(
         with words.make(gr.Tab, {"label": label("bench_tab_queries")}, id="queries"):
             look.build_queries()
         with words.make(gr.Tab, {"label": label("bench_tab_own")}, id="own"):
-            build_own_data_tab(live, settings, words, language)
+            own = build_own_data_tab(live, settings, words, language)
     events = _Events(live, form, results, look, language)
     events.wire_opening(page, tab)
     events.wire_run()
@@ -78,6 +78,7 @@ def build_benchmark_tab(
     events.wire_look()
     events.wire_downloads()
     events.wire_ranking(ranking_tab, tabs)
+    events.wire_marks(ranking_tab, own, tabs, parts)
 
 
 class _Events:
@@ -176,6 +177,20 @@ class _Events:
         outputs = [ranking_tab.queries, ranking_tab.passages, ranking_tab.layout, ranking_tab.form.file, tabs]
         opened = self._on(self._look.open.click, open_in_ranking, self._look.inputs, outputs)
         opened.then(fn=None, js="() => window.scrollTo({top: 0})").then(**ranking_tab.run_event)
+
+    def wire_marks(self, ranking_tab: RankingTab, own: OwnDataPanel, tabs: gr.Tabs, parts: gr.Tabs) -> None:
+        """Take the answers that were marked in the ranking as a set of the visitor's own, and go there."""
+
+        def take_marks(values: Values, language: Language) -> Values:
+            shown = values[ranking_tab.shown]
+            if shown is None:
+                raise DemoError("run_again")
+            state = of_set(shown.own_set)
+            there = {tabs: gr.Tabs(selected="benchmark"), parts: gr.Tabs(selected="own")}
+            return {own.state: state, **own.show(state, values, language), **there}
+
+        outputs = [own.state, *own.shown, tabs, parts]
+        self._on(ranking_tab.marked.click, take_marks, {ranking_tab.shown, *own.choice_inputs}, outputs)
 
     def refresh(self, values: Values, language: Language) -> Values:
         """Tell anew what there is: models, data sets with their times, saved runs and the table of their results."""

@@ -33,8 +33,17 @@ MOST_TITLE_CHARS: Final = 300
 MOST_COLUMN_CHARS: Final = 120
 
 
-def ranking(result: RankingResult, query: int, language: Language) -> str:
-    """Return the ranking of one query as a sortable table, with the columns that were asked for."""
+def ranking(
+    result: RankingResult, query: int, language: Language, *, marks: frozenset[tuple[int, int]] = frozenset()
+) -> str:
+    """Return the ranking of one query as a sortable table, with the columns that were asked for.
+
+    Args:
+        result: The rankings.
+        query: Which, from 0.
+        language: Of the words.
+        marks: Pairs of a query and a passage that the visitor marked as belonging together.
+    """
     without_prompts = result.without_prompts.queries[query] if result.without_prompts else None
     second = result.second.report.queries[query] if result.second else None
     asked, rows = TextRef(Role.QUERY, query), []
@@ -67,6 +76,7 @@ def ranking(result: RankingResult, query: int, language: Language) -> str:
         limit=result.info.known_limit,
         can_explain=result.info.can_explain,
         query=query,
+        marks=marks,
         without_prompts=without_prompts is not None,
         second=second is not None,
         second_name="" if result.second is None else result.second.name,

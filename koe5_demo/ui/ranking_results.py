@@ -6,12 +6,14 @@ comes back through `Bridges` as text: such buttons need no list of choices on th
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 import gradio as gr
 
 from koe5_demo import exports
+from koe5_demo.benchmark.own.reading import OwnSet, from_marks
 from koe5_demo.catalog import EMBEDDED_MODEL
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import InputError
@@ -65,6 +67,7 @@ class Shown:
         query: The query whose ranking is shown, from 0.
         look: How the heatmap is drawn.
         picked: The pair whose score is taken apart, "q0:p3"; empty for none.
+        marks: Pairs of a query and a passage, from 0, that the visitor says belong together.
     """
 
     result: RankingResult
@@ -72,9 +75,10 @@ class Shown:
     query: int = 0
     look: HeatmapLook = field(default_factory=HeatmapLook)
     picked: str = ""
+    marks: frozenset[tuple[int, int]] = frozenset()
 
     def pressed(self, what: str) -> Shown:
-        """Return what is looked at after a press of "query:2", "scale:fixed" or "pair:close"; after others, the same.
+        """Return what is looked at after a press of "query:2", "mark:3", "scale:fixed" or "pair:close"; else the same.
 
         With a query come the reasons of its own best passage, where reasons are open.
         """
@@ -84,6 +88,8 @@ class Shown:
         if name == "query" and value.isdecimal() and int(value) < len(self.result.comparison.queries):
             chosen = replace(self, query=int(value))
             return chosen.with_best_picked() if self.picked else chosen
+        if name == "mark" and value.isdecimal() and int(value) < len(self.result.comparison.passages):
+            return replace(self, marks=self.marks ^ {(self.query, int(value))})
         if name in HEATMAP_CHOICES and value in {choice.value for choice in HEATMAP_CHOICES[name]}:
             return replace(self, look=replace(self.look, **{name: HEATMAP_CHOICES[name](value)}))
         return self
@@ -95,6 +101,18 @@ class Shown:
     def with_best_picked(self) -> Shown:
         """Return the same with the best passage of the chosen query picked."""
         return replace(self, picked=f"q{self.query}:p{self.result.hits(self.query, 1)[0].index}")
+
+    @property
+    def own_set(self) -> OwnSet:
+        """The marked answers as a set of the visitor's own.
+
+        Raises:
+            DataError: If nothing is marked.
+        """
+        answers: dict[int, set[int]] = defaultdict(set)
+        for query, passage in self.marks:
+            answers[query].add(passage)
+        return from_marks(self.result.comparison.queries, self.result.comparison.passages, answers)
 
     @property
     def pair(self) -> tuple[TextRef, TextRef] | None:
@@ -130,6 +148,7 @@ class RankingResults:
     readout: gr.HTML
     card_check: gr.HTML
     ranking: gr.HTML
+    marked: gr.Button
     made_by: gr.HTML
     details: gr.Column
     calibration: gr.HTML
@@ -162,7 +181,7 @@ class RankingResults:
     def of_look(self) -> list[Any]:
         """The components that `show_look` fills."""
         heatmap = [self.queries, self.tools, self.heatmap, self.readout]
-        return [*heatmap, self.ranking, self.calibration, self.strip, self.strip_table, self.second]
+        return [*heatmap, self.ranking, self.marked, self.calibration, self.strip, self.strip_table, self.second]
 
     @property
     def of_pair(self) -> list[Any]:
@@ -199,7 +218,8 @@ class RankingResults:
             self.tools: ranking_html.heatmap_tools(drawing, shown.look, language),
             self.heatmap: ranking_html.heatmap(result, drawing, query, language),
             self.readout: ranking_html.readout(drawing, language),
-            self.ranking: ranking_html.ranking(result, query, language),
+            self.ranking: ranking_html.ranking(result, query, language, marks=shown.marks),
+            self.marked: gr.update(value=message("marked", language, n=len(shown.marks)), visible=bool(shown.marks)),
             self.calibration: ranking_html.calibration(placed.told, language),
             self.strip: _maybe(placed.figure),
             self.strip_table: ranking_html.strip_table(placed, language),
@@ -251,6 +271,7 @@ def build_results(words: Words) -> RankingResults:
     with gr.Row(elem_classes="k-below", equal_height=False):
         with gr.Column(elem_id="ranking-side", min_width=0):
             made["ranking"] = gr.HTML(render.empty(words.language), elem_id="ranking", **PLAIN)
+            made["marked"] = gr.Button(visible=False, size="sm", elem_id="marked")
             made |= _tools(words)
             made["made_by"] = gr.HTML(elem_id="made-by-box", **PLAIN)
         with gr.Column(visible=False, elem_id="pair-box", min_width=0) as pair_box:

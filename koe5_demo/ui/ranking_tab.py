@@ -43,6 +43,8 @@ class RankingTab:
 
     form: RankingForm
     share: ShareBar
+    shown: gr.State
+    marked: gr.Button
     run_event: dict[str, Any]
     count_event: dict[str, Any]
 
@@ -88,7 +90,7 @@ def build_ranking_tab(
     _wire_results(events, language)
     wire_share_bar(bar, form, language, settings.limits, run)
     _wire_downloads(shown, results, events, language)
-    return RankingTab(form, bar, run, count)
+    return RankingTab(form, bar, shown, results.marked, run, count)
 
 
 class RankingEvents:

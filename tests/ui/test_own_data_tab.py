@@ -73,3 +73,14 @@ def test_a_sheet_in_cp949_becomes_an_answer_and_a_report_that_opens_offline(
     expect(second.locator("#own-answer")).not_to_contain_text("질문 2개")
     second.locator("#own-start").click()
     expect(second.get_by_text("먼저 질문 파일을 올리거나").last).to_be_visible(timeout=SLOW)
+
+
+def test_answers_marked_in_the_ranking_are_there_as_a_set(app: str, page: Page) -> None:
+    page.set_default_timeout(SLOW)
+    with watched(page, app):
+        page.goto(app)
+        expect(page.locator("#made-by")).to_be_visible(timeout=SLOW)
+        page.locator("#ranking .k-mark").first.click()
+        expect(page.locator("#ranking .k-mark").first).to_have_attribute("aria-pressed", "true")
+        page.locator("#marked").click()
+        expect(page.locator("#own-counts")).to_contain_text("질문 1개, 문단 6개", timeout=SLOW)

@@ -10,13 +10,14 @@ import pytest
 
 from doubles import WordCountEncoder
 from koe5_demo import exports
-from koe5_demo.errors import HubError, InputError
+from koe5_demo.errors import DataError, HubError, InputError
 from koe5_demo.figures.of_ranking import HeatmapOrder, ScaleChoice
 from koe5_demo.inputs import Layout
 from koe5_demo.ranking import rank_all
 from koe5_demo.ranking.examples import examples
 from koe5_demo.ranking.form import FilledForm, ranking_request
 from koe5_demo.settings import Limits
+from koe5_demo.ui import ranking_html
 from koe5_demo.ui.boundary import for_visitors
 from koe5_demo.ui.ranking_form import Applied
 from koe5_demo.ui.ranking_results import Shown
@@ -37,7 +38,9 @@ def test_a_press_changes_what_it_names_and_nothing_else(shown: Shown) -> None:
     assert shown.pressed("query:1").look == shown.look
 
 
-@pytest.mark.parametrize("nonsense", ["", "query:2", "query:-1", "query:", "scale:x", "nothing:1", "pair:open", "::"])
+@pytest.mark.parametrize(
+    "nonsense", ["", "query:2", "query:-1", "query:", "scale:x", "nothing:1", "pair:open", "::", "mark:3", "mark:x"]
+)
 def test_a_press_of_what_is_not_there_changes_nothing(shown: Shown, nonsense: str) -> None:
     assert shown.pressed(nonsense) == shown
 
@@ -49,6 +52,23 @@ def test_with_reasons_open_another_query_brings_those_of_its_best_passage(shown:
     assert opened.pressed("query:0").picked == "q0:p1"
     assert opened.pressed("pair:close").picked == ""
     assert shown.pressed("query:1").picked == ""
+
+
+def test_marks_are_set_and_taken_back_and_make_a_set_of_their_own(shown: Shown) -> None:
+    # The second query ("산") is answered by the third passage, the first ("서울") by the second.
+    marked = shown.pressed("mark:1").pressed("query:1").pressed("mark:0").pressed("mark:2").pressed("mark:0")
+    assert marked.marks == {(0, 1), (1, 2)}
+    own = marked.own_set.data
+    assert (own.queries, set(own.documents)) == (("서울", "산"), {"바다 서울", "서울", "산"})
+    answers = {
+        query: {own.documents[own.document_ids.index(id_)] for id_ in own.qrels[query_id]}
+        for query_id, query in zip(own.query_ids, own.queries, strict=True)
+    }
+    assert answers == {"서울": {"서울"}, "산": {"산"}}
+    assert 'aria-pressed="true"' in ranking_html.ranking(marked.result, 1, Language.KO, marks=marked.marks)
+    assert 'aria-pressed="true"' not in ranking_html.ranking(marked.result, 1, Language.KO)
+    with pytest.raises(DataError):
+        _ = shown.own_set
 
 
 @pytest.mark.parametrize("picked", ["", "q0", "q9:p0", "q0:p3", "x0:p0", "q0:p0:p1"])

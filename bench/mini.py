@@ -30,7 +30,7 @@ def retrieval(encoder: Encoder, folder: Path) -> dict[str, float]:
     found = finished(run_suite([folder], [encoder_source(encoder)]))
     for failure in found.failures:
         raise failure.error
-    return {name: found.results[0].scores[name] for name in MEASURES}
+    return {name: found.results[0].metrics[name] for name in MEASURES}
 
 
 def similarity(encoder: Encoder, file: Path) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -43,3 +44,20 @@ class WordCountEncoder:
     def count_tokens(self, texts: Sequence[str], role: Role) -> IntArray:
         sent = with_prompts(texts, role, self.info.prompts)
         return np.array([len(text.split()) for text in sent], dtype=np.int64)
+
+
+SAME_SCORE = 1e-6
+"""How far two runs may differ in float32: batches and layouts of the weights differ, and so does the order of sums."""
+SAME_VALUE = 2e-4
+"""The same for percentiles, in percent, and places on the map, which such a difference moves further."""
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two JSON values are the same, numbers but for float32's last digits."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(value, other[key]) for key, value in one.items())
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= SAME_VALUE
+    return bool(one == other)

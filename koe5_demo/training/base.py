@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
 from koe5_demo.encoding.opening import Files, Source, fetch_files, find_source, refuse_foreign_code
@@ -13,7 +15,7 @@ from koe5_demo.settings import load_settings
 from koe5_demo.training.data.triplets import Triplets
 from koe5_demo.training.place import Place
 from koe5_demo.training.recipe import WHEEL_BASE, Recipe
-from koe5_demo.training.rounding import train_through_rounding
+from koe5_demo.training.rounding import forget_rounding, train_through_rounding
 from koe5_demo.training.vocabulary import cut_vocabulary
 from koe5_demo.training.wheel_base import fetch_weights, write_folder
 
@@ -57,6 +59,19 @@ def cut_base(files: Files, recipe: Recipe, triplets: Triplets, folder: Path) -> 
         texts = (text.as_py() for column in triplets.table.columns for text in column if text.is_valid)
         cut_vocabulary(files.folder, folder, texts, recipe.vocabulary)
     return fetch_files(find_source(str(folder)), timeout=0)
+
+
+def average_with_base(model: SentenceTransformer, files: Files, recipe: Recipe) -> None:
+    """Give the base its share of the trained weights."""
+    if recipe.base_share == 0:
+        return
+    base = load_file(files.folder / "model.safetensors")
+    network: Any = model[0]
+    with torch.no_grad():
+        for name, weight in network.model.named_parameters():
+            if name in base:
+                weight.lerp_(base[name].to(weight), recipe.base_share)
+    forget_rounding(model)
 
 
 def open_base(files: Files, recipe: Recipe, place: Place) -> SentenceTransformer:

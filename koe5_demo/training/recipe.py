@@ -104,6 +104,8 @@ class Recipe:
         stored_bits: The network is trained through the rounding to so many bits and stored in them; None stores
             float32.
         word_bits: The same for the word vectors, which move less; None takes `stored_bits`.
+        base_share: Share of the base's weights in the result: what was learned is averaged with what was there, which
+            keeps more of what the training data lacks (Wortsman et al. 2022, arXiv:2109.01903).
         parts: Which rows share batches, by the data's `source` column; none trains all rows alike.
         held_out: Rows never trained on, whose retrieval is measured at the end.
     """
@@ -128,6 +130,7 @@ class Recipe:
     vocabulary: int | None = None
     stored_bits: int | None = None
     word_bits: int | None = None
+    base_share: float = 0.0
     parts: tuple[Part, ...] = ()
     held_out: tuple[HeldOut, ...] = ()
 
@@ -147,6 +150,7 @@ MINI_RECIPE: Final = Recipe(
     vocabulary=22_000,
     stored_bits=8,
     word_bits=4,
+    base_share=0.4,
     parts=(
         Part("wiki", ("wiki",), rows=12_000),
         Part("docs", ("docs",), rows=10_000),

@@ -16,7 +16,7 @@ from transformers import set_seed
 
 from koe5_demo.errors import InputError
 from koe5_demo.records import Notice, OnProgress
-from koe5_demo.training.base import base_files, cut_base, open_base
+from koe5_demo.training.base import average_with_base, base_files, cut_base, open_base
 from koe5_demo.training.data.parts import hold_out
 from koe5_demo.training.data.retrieval_set import load_retrieval_set
 from koe5_demo.training.data.triplets import load_run_data
@@ -85,6 +85,7 @@ def train_recipe(
     set_seed(run.recipe.seed)
     started, first_step = time.monotonic(), 0 if checkpoint is None else step_of(checkpoint)
     _train(trainer, checkpoint, run)
+    average_with_base(model, files, run.recipe)
     seconds = time.monotonic() - started
     report = build_report(
         run, begun, trainer, triplets, seconds=seconds, n_steps=trainer.state.global_step - first_step

@@ -45,7 +45,7 @@ def test_the_answer_that_the_note_names_is_first(mini, name: str, answer: int) -
         assert str(answer) in example.note[Language.KO]
 
 
-def test_one_near_miss_is_lost_by_bm25_and_the_other_by_the_embedding(mini) -> None:
+def test_one_near_miss_is_lost_by_bm25_and_two_others_are_nearly_the_same_to_the_embedding(mini) -> None:
     example = EXAMPLES["lexical"]
     dense = compare(example.queries, example.passages, mini).scores
     lexical = lexical_scores(example.queries, example.passages)
@@ -53,7 +53,10 @@ def test_one_near_miss_is_lost_by_bm25_and_the_other_by_the_embedding(mini) -> N
     assert ranking_of(dense[0])[1][smell] == 1
     assert ranking_of(lexical[0])[1][6] == 1  # no. 7, which shares "cold wind"
     assert ranking_of(lexical[1])[1][code] == 1
-    assert ranking_of(dense[1])[1][code] > 1
+    assert ranking_of(dense[1])[1][code] == 1
+    # The passages with another number or another code come close in cosine, and not in words.
+    assert min(dense[1][0], dense[1][2]) > 0.85 * dense[1][code]
+    assert min(lexical[1][0], lexical[1][2]) < 0.85 * lexical[1][code]
     assert example.compare_with == BM25
 
 

@@ -25,7 +25,7 @@ from transformers import TrainerCallback  # noqa: E402
 from koe5_demo.encoding.few_bits import pack, unpack  # noqa: E402
 from koe5_demo.errors import DataError  # noqa: E402
 from koe5_demo.training import base, wheel_base  # noqa: E402
-from koe5_demo.training.base import base_files, open_base  # noqa: E402
+from koe5_demo.training.base import average_with_base, base_files, open_base  # noqa: E402
 from koe5_demo.training.data.parts import hold_out, split_parts  # noqa: E402
 from koe5_demo.training.data.triplets import load_run_data  # noqa: E402
 from koe5_demo.training.place import find_place  # noqa: E402
@@ -227,6 +227,19 @@ def test_what_is_computed_with_follows_the_optimizer_step_by_step(run: Run) -> N
     trainer.train()
     assert seen == [True] * 6
     assert not torch.equal(before, matrix.weight)
+
+
+def test_the_base_keeps_its_share_of_the_trained_weights(run: Run) -> None:
+    files, place = base_files(run.recipe), find_place("cpu")
+    model = open_base(files, run.recipe, place)
+    bias = model[0].model.encoder.layer[0].output.LayerNorm.bias
+    before = bias.detach().clone()
+    with torch.no_grad():
+        bias.add_(1.0)
+    average_with_base(model, files, replace(run.recipe, base_share=0.25))
+    torch.testing.assert_close(bias.detach(), before + 0.75)
+    average_with_base(model, files, replace(run.recipe, base_share=0.0))
+    torch.testing.assert_close(bias.detach(), before + 0.75)
 
 
 def test_batches_come_from_one_part_and_paraphrases_carry_one_prefix(run: Run) -> None:

@@ -65,15 +65,15 @@ def test_the_strip_places_the_scores_among_measured_pairs(opened: Page, fill: Fi
 
 
 def test_the_token_meter_warns_while_typing_and_the_lost_tail_is_struck(opened: Page, fill: Fill) -> None:
-    fill("끝말", "가나다 " * 600 + "끝말")
-    expect(opened.locator("#count")).to_contain_text("2,101/2,048토큰: 문단 1개가 잘립니다")
+    fill("끝말", "가나다 " * 200 + "끝말")
+    expect(opened.locator("#count")).to_contain_text("608/512토큰: 문단 1개가 잘립니다")
     rank(opened, 1)
     opened.locator("#sent-box").get_by_role("button").first.click()
     expect(opened.locator("#sent .k-lost")).to_contain_text("끝말")
 
 
 def test_windows_find_what_the_cut_lost_and_show_where(opened: Page, fill: Fill) -> None:
-    fill("세종대왕이 만든 글자", "가나다 " * 600 + "세종대왕이 만든 글자는 훈민정음이다.")
+    fill("세종대왕이 만든 글자", "가나다 " * 200 + "세종대왕이 만든 글자는 훈민정음이다.")
     rank(opened, 1)
     before = float(opened.locator(".k-score .k-number").inner_text())
     open_options(opened)

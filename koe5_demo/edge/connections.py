@@ -38,6 +38,7 @@ class Connections:
         self._open: dict[Key, asyncio.Transport] = {}
         self._of_address: Counter[str] = Counter()
         self._idle: OrderedDict[Key, asyncio.TimerHandle] = OrderedDict()
+        self._under_way: Counter[Key] = Counter()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -57,28 +58,44 @@ class Connections:
             self._close(victim)
         self._open[key] = transport
         self._of_address[key[0]] += 1
-        self.rest(key)
+        self._wait(key)
         return key
 
     def leave(self, key: Key | None) -> None:
         """Forget a connection that is over."""
         if key is None or self._open.pop(key, None) is None:
             return
-        self.work(key)
+        self._stop_waiting(key)
+        self._under_way.pop(key, None)
         self._of_address[key[0]] -= 1
         if not self._of_address[key[0]]:
             del self._of_address[key[0]]
 
     def work(self, key: Key) -> None:
-        """Tell that a request is under way: the connection is not idle."""
+        """Tell that one more request is under way: the connection is not idle."""
+        if key in self._open:
+            self._under_way[key] += 1
+            self._stop_waiting(key)
+
+    def rest(self, key: Key) -> None:
+        """Tell that a request is over; without another under way the connection has `silence_s` for the next.
+
+        The next request may begin before the code around the last one has come to its end.
+        """
+        if key not in self._open:
+            return
+        self._under_way[key] = max(0, self._under_way[key] - 1)
+        if not self._under_way[key]:
+            self._wait(key)
+
+    def _wait(self, key: Key) -> None:
+        self._stop_waiting(key)
+        self._idle[key] = asyncio.get_running_loop().call_later(self._silence_s, self._close, key)
+
+    def _stop_waiting(self, key: Key) -> None:
         timer = self._idle.pop(key, None)
         if timer is not None:
             timer.cancel()
-
-    def rest(self, key: Key) -> None:
-        """Tell that no request is under way: the connection has `silence_s` for the next."""
-        if key in self._open:
-            self._idle[key] = asyncio.get_running_loop().call_later(self._silence_s, self._close, key)
 
     def _close(self, key: Key) -> None:
         transport = self._open.get(key)

@@ -607,6 +607,24 @@ def test_a_silent_connection_is_closed_and_one_at_work_is_not() -> None:
     run(wait())
 
 
+def test_a_request_that_begins_before_the_last_one_has_ended_keeps_its_connection() -> None:
+    async def wait() -> None:
+        connections = Connections(silence_s=0.0)
+        streaming = Line("9.9.9.1", 1)
+        key = connections.enter(streaming) or ("", 0)  # type: ignore[arg-type]
+        connections.work(key)
+        connections.work(key)  # the next request's head is there already
+        connections.rest(key)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not streaming.aborted
+        connections.rest(key)
+        while not streaming.aborted:
+            await asyncio.sleep(0)
+
+    run(wait())
+
+
 def run(work: Any) -> None:
     async def wrapped() -> None:
         await work

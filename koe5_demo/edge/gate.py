@@ -126,7 +126,7 @@ class Gate:
     def __init__(self, app: ASGIApp, rules: GateRules, connections: Connections | None = None) -> None:
         self._app = app
         self._rules = rules
-        self._connections = connections or Connections()
+        self._connections = Connections() if connections is None else connections  # an empty one is false
         limit = rules.per_minute
         self._model_work = TokenBuckets(limit) if limit else None
         self._quick_work = TokenBuckets(limit * QUICK_SHARE) if limit else None

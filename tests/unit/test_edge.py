@@ -591,6 +591,37 @@ def test_the_connection_that_was_idle_for_longest_gives_way() -> None:
     run(flood())
 
 
+def test_the_gate_tells_the_connections_that_it_was_given(tmp_path: Path) -> None:
+    async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+        for _ in range(20):  # longer than a silent connection may live
+            await asyncio.sleep(0)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def ask() -> None:
+        connections = Connections(silence_s=0.0)
+        gate, line = Gate(answer, rules_of(tmp_path), connections), Line("9.9.9.1", 1)
+        connections.enter(line)  # type: ignore[arg-type]
+        scope = {
+            "type": "http",
+            "path": "/",
+            "headers": [],
+            "client": ("9.9.9.1", 1),
+            "query_string": b"",
+            "method": "GET",
+        }
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(_: Any) -> None:
+            assert not line.aborted
+
+        await gate(scope, receive, send)
+
+    run(ask())
+
+
 def test_a_silent_connection_is_closed_and_one_at_work_is_not() -> None:
     async def wait() -> None:
         connections = Connections(silence_s=0.0)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from koe5_demo.records import Encoded, IntArray, ModelInfo, OnProgress, Prompts, Role
+from koe5_demo.encoding.host import ModelState, Phase
+from koe5_demo.records import Encoded, Encoder, IntArray, ModelInfo, OnProgress, Prompts, Role
 
 LETTERS = "abcdefgh"
 
@@ -53,3 +54,19 @@ def letter_vectors(texts: Sequence[str]) -> np.ndarray:
     counts = counts.reshape(len(texts), len(LETTERS) + 1)
     counts[counts.sum(axis=1) == 0, -1] = 1
     return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+
+
+class ReadyHost:
+    """Models that are there at once."""
+
+    names = ("letters",)
+    serving = "letters"
+
+    def state(self, name: str) -> ModelState:
+        return ModelState(name, Phase.READY)
+
+    def encoder(self, name: str) -> Encoder:
+        return LetterCounter(id_=name)
+
+    def exact_encoder(self, name: str, dtype: str | None) -> Encoder:
+        return LetterCounter(id_=name)

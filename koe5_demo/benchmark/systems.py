@@ -31,6 +31,7 @@ from koe5_demo.benchmark.rankings import (
 )
 from koe5_demo.benchmark.search import search
 from koe5_demo.benchmark.stored_vectors import DiskVectors, VanishedError, store_vectors
+from koe5_demo.catalog import KOE5
 from koe5_demo.encoding import zero_gpu
 from koe5_demo.errors import DataError
 from koe5_demo.ranking.lexical import K1, B, Tokenizer, character_bigrams
@@ -42,9 +43,26 @@ LEXICAL_NAMES: Final = ("bm25", "bm25-kiwi")
 VARIANTS: Final = {"bare": "no prefixes", "windows": "windows"}
 """Ways to use a model otherwise than it is meant to be, to see what that costs: name -> what tables call it."""
 
+_CALLED: Final = {KOE5.id: "KoE5", "bm25": "BM25", "bm25-kiwi": "BM25 (Kiwi)"}
+_FUSION_CALLED: Final = {"rrf": "RRF", "weighted": "1:1"}
+
 LoadEncoder = Callable[[str], Encoder]
 _TRIES: Final = 3
 _QUERIES_A_STEP: Final = 64
+
+
+def system_name(name: str) -> str:
+    """Return how people call a system: `rrf:mini` is mini and BM25, joined.
+
+    >>> system_name("rrf:mini"), system_name("bm25"), system_name("bm25-kiwi"), system_name("bare:koe5")
+    ('mini + BM25 (RRF)', 'BM25', 'BM25 (Kiwi)', 'KoE5 (no prefixes)')
+    """
+    method, _, model = name.partition(":")
+    if model and method in FUSIONS:
+        return f"{system_name(model)} + BM25 ({_FUSION_CALLED[method]})"
+    if model and method in VARIANTS:
+        return f"{system_name(model)} ({VARIANTS[method]})"
+    return _CALLED.get(name, name)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from koe5_demo.benchmark.datasets.registry import DATASETS, kept_dataset
 from koe5_demo.benchmark.live import DatasetOffer, LiveBenchmarks, ModelOffer, RunChoice, RunState, lexical_names
 from koe5_demo.benchmark.progress import RunPhase, RunProgress
 from koe5_demo.benchmark.run import Failure
-from koe5_demo.benchmark.systems import FUSIONS
+from koe5_demo.benchmark.systems import FUSIONS, system_name
 from koe5_demo.catalog import KOE5
 from koe5_demo.encoding import zero_gpu
 from koe5_demo.encoding.host import ModelHost
@@ -20,8 +20,6 @@ from koe5_demo.ui.boundary import PLAIN, Words, choices, label, shown_error
 from koe5_demo.ui.render import render_template
 from koe5_demo.words import Language, message
 
-SYSTEM_NAMES: Final = {KOE5.id: "KoE5", "bm25": "BM25", "bm25-kiwi": "BM25 (Kiwi)"}
-FUSION_NAMES: Final = {"rrf": "RRF", "weighted": "1:1"}
 DEFAULT_DATASETS: Final = ("ours",)
 BENCHMARK_DTYPES: Final = ("fp32", "auto", "bf16", "fp16", "int8")
 _MINUTE: Final = 60
@@ -63,8 +61,8 @@ class RunForm:
             )
             self.progress = gr.HTML(elem_id="bench-progress", **PLAIN)
         self.token = gr.State("")
-        self.inputs = {self.datasets, self.models, self.lexical, self.fusions, self.more, self.dtype}
-        self.told = [self.models, self.absent, self.about, self.plan]
+        self.inputs = {self.datasets, *self.systems.inputs, self.dtype}
+        self.told = [self.systems.models, self.absent, self.about, self.plan]
         self.pressed = [self.start, self.reproduce, self.stop]
 
     def _build_choices(self, host: ModelHost, words: Words) -> None:
@@ -78,42 +76,12 @@ class RunForm:
             value=list(DEFAULT_DATASETS),
             elem_id="bench-datasets",
         )
-        with gr.Row(elem_classes="k-choices"):
-            self.models = words.make(
-                gr.CheckboxGroup,
-                {"label": label("bench_models"), "choices": self._model_choices},
-                value=[host.serving],
-                elem_id="bench-models",
-                min_width=280,
-            )
-            self.lexical = words.make(
-                gr.CheckboxGroup,
-                {
-                    "label": label("bench_lexical"),
-                    "choices": choices([(f"bench_lexical_{name}", name) for name in lexical_names()]),
-                },
-                value=["bm25"],
-                elem_id="bench-lexical",
-                min_width=220,
-            )
-            self.fusions = words.make(
-                gr.CheckboxGroup,
-                {
-                    "label": label("bench_fusions"),
-                    "choices": choices([(f"bench_fusion_{name}", name) for name in FUSIONS]),
-                },
-                value=[],
-                elem_id="bench-fusions",
-                min_width=220,
-            )
+        self.systems = SystemChoice(self._live, words, "bench", [host.serving], custom=self._custom)
         self.absent = words.make(
             gr.HTML,
             {"value": lambda tongue: absent_models(self._live.models(), tongue)},
             elem_id="bench-absent",
             **PLAIN,
-        )
-        self.more = words.make(
-            gr.Textbox, {"label": label("bench_more_models")}, visible=self._custom, elem_id="bench-more"
         )
         self.dtype = words.make(
             gr.Dropdown,
@@ -138,20 +106,12 @@ class RunForm:
 
     def read(self, values: Values) -> RunChoice:
         """Return what was chosen."""
-        named = (values[self.more] or "").split(",") if self._custom else []
-        models = dict.fromkeys([*values[self.models], *(name.strip() for name in named if name.strip())])
-        return RunChoice(
-            datasets=tuple(values[self.datasets]),
-            models=tuple(models),
-            lexical=tuple(values[self.lexical]),
-            fusions=tuple(values[self.fusions]),
-            dtype=values[self.dtype],
-        )
+        return self.systems.read(values, datasets=tuple(values[self.datasets]), dtype=values[self.dtype])
 
     def refresh(self, values: Values, language: Language) -> Values:
         """Tell anew what there is: models, and data sets with their times."""
         return {
-            self.models: gr.update(choices=self._model_choices(language)),
+            self.systems.models: gr.update(choices=self.systems.offered(language)),
             self.absent: absent_models(self._live.models(), language),
             self.plan: self._plan(language, timed=True),
             **self.estimate(values, language),
@@ -176,9 +136,53 @@ class RunForm:
         idle = gr.update(interactive=not running)
         return {self.start: idle, self.reproduce: idle, self.stop: gr.update(visible=running, interactive=running)}
 
-    def _model_choices(self, language: Language) -> list[tuple[str, str]]:
+
+class SystemChoice:
+    """Which models, lexical systems and fusions run. Must be made inside a gr.Blocks context.
+
+    Args:
+        live: What can be run.
+        words: Collects what changes with the language.
+        place: Begins the components' ids.
+        models: Chosen at first.
+        custom: Whether models outside the catalog may be named.
+    """
+
+    def __init__(self, live: LiveBenchmarks, words: Words, place: str, models: Sequence[str], *, custom: bool) -> None:
+        self._live = live
+        self._custom = custom
+        lexical = choices([(f"bench_lexical_{name}", name) for name in lexical_names()])
+        fusions = choices([(f"bench_fusion_{name}", name) for name in FUSIONS])
+        with gr.Row(elem_classes="k-choices"):
+            self.models = self._boxes(words, place, "models", self.offered, list(models), 280)
+            self.lexical = self._boxes(words, place, "lexical", lexical, ["bm25"], 220)
+            self.fusions = self._boxes(words, place, "fusions", fusions, [], 220)
+        self.more = words.make(
+            gr.Textbox, {"label": label("bench_more_models")}, visible=custom, elem_id=f"{place}-more"
+        )
+        self.inputs = {self.models, self.lexical, self.fusions, self.more}
+
+    def offered(self, language: Language) -> list[tuple[str, str]]:
+        """Return the models that can be had, as a menu has them."""
         offers = self._live.models()
         return [(model_label(offer, language), offer.name) for offer in offers if offer.availability != "absent"]
+
+    def read(self, values: Values, *, datasets: tuple[str, ...], dtype: str | None = None) -> RunChoice:
+        """Return what was chosen, for some data sets."""
+        named = (values[self.more] or "").split(",") if self._custom else []
+        models = dict.fromkeys([*values[self.models], *(name.strip() for name in named if name.strip())])
+        return RunChoice(datasets, tuple(models), tuple(values[self.lexical]), tuple(values[self.fusions]), dtype)
+
+    def _boxes(
+        self, words: Words, place: str, name: str, offered: Any, value: list[str], min_width: int
+    ) -> gr.CheckboxGroup:
+        return words.make(
+            gr.CheckboxGroup,
+            {"label": label(f"bench_{name}"), "choices": offered},
+            value=value,
+            elem_id=f"{place}-{name}",
+            min_width=min_width,
+        )
 
 
 def dataset_name(name: str, language: Language, *, counted: bool = True) -> str:
@@ -188,18 +192,6 @@ def dataset_name(name: str, language: Language, *, counted: bool = True) -> str:
         return name
     key = "bench_set_ours_counted" if counted else "bench_set_ours"
     return message(key, language, n=len(kept_dataset(name).queries))
-
-
-def system_name(name: str) -> str:
-    """Return how a system is called on the page: `rrf:mini` is mini and BM25, joined.
-
-    >>> system_name("rrf:mini"), system_name("bm25"), system_name("bm25-kiwi"), system_name("koe5")
-    ('mini + BM25 (RRF)', 'BM25', 'BM25 (Kiwi)', 'KoE5')
-    """
-    method, colon, model = name.partition(":")
-    if colon and method in FUSIONS:
-        return f"{system_name(model)} + BM25 ({FUSION_NAMES[method]})"
-    return SYSTEM_NAMES.get(name, name)
 
 
 def dtypes_offered(exact: str) -> tuple[str, ...]:

@@ -32,9 +32,9 @@ from koe5_demo.benchmark.result_tables import (
 )
 from koe5_demo.benchmark.results import RunResult, telling_names
 from koe5_demo.benchmark.saved_runs import SHIPPED, SavedResult, SavedRun, SavedRuns
-from koe5_demo.benchmark.systems import FUSIONS
+from koe5_demo.benchmark.systems import FUSIONS, system_name
 from koe5_demo.exports import BYTE_ORDER_MARK
-from koe5_demo.ui.benchmark_form import Values, dataset_name, system_name
+from koe5_demo.ui.benchmark_form import Values, dataset_name
 from koe5_demo.ui.boundary import PLAIN, Words, choices, label
 from koe5_demo.ui.render import SHOWN_REVISION, render_template
 from koe5_demo.words import Language, message

@@ -108,7 +108,7 @@ class _Events:
     def wire_run(self) -> None:
         """Estimate, start, run, stop."""
         form, results, look = self._form, self._results, self._look
-        for part in (form.models, form.more):
+        for part in (form.systems.models, form.systems.more):
             self._on(part.input, form.estimate, form.inputs, [form.about], trigger_mode="always_last")
         inputs = {*form.inputs, form.token, *results.inputs, self._language}
         outputs = [form.progress, *form.pressed, results.board, results.run, *self._shown]

@@ -17,7 +17,7 @@ from typing import Any, Final
 import gradio as gr
 
 from koe5_demo.benchmark import result_tables
-from koe5_demo.benchmark.live import LiveBenchmarks, RunChoice, lexical_names
+from koe5_demo.benchmark.live import LiveBenchmarks, RunChoice
 from koe5_demo.benchmark.own.answer import main_results, make_answer
 from koe5_demo.benchmark.own.reading import PREVIEW_ROWS, Columns, OwnSet, from_tables, preview, read_upload, recognise
 from koe5_demo.benchmark.own.report import (
@@ -29,15 +29,15 @@ from koe5_demo.benchmark.own.report import (
 )
 from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.saved_runs import mteb_form, trec_run
-from koe5_demo.benchmark.systems import FUSIONS, VARIANTS
+from koe5_demo.benchmark.systems import VARIANTS
 from koe5_demo.catalog import ASSETS, EMBEDDED_MODEL
 from koe5_demo.errors import DemoError, InputError, TableError
 from koe5_demo.inputs import UPLOADED
 from koe5_demo.records import Notice
 from koe5_demo.settings import Limits, Settings
 from koe5_demo.tables import Table
-from koe5_demo.ui.benchmark_form import Values, model_label, progress
-from koe5_demo.ui.boundary import PLAIN, Words, choices, guarded, label, language_of, shown_error, unexpected
+from koe5_demo.ui.benchmark_form import SystemChoice, Values, progress
+from koe5_demo.ui.boundary import PLAIN, Words, guarded, label, language_of, shown_error, unexpected
 from koe5_demo.ui.render import hint, notices, render_template
 from koe5_demo.words import Language, message
 
@@ -178,37 +178,7 @@ class OwnDataPanel:
 
     def _build_choice(self, words: Words) -> None:
         ready = [offer.name for offer in self._live.models() if offer.availability == "ready"]
-        with gr.Row(elem_classes="k-choices"):
-            self.models = words.make(
-                gr.CheckboxGroup,
-                {"label": label("bench_models"), "choices": self._model_choices},
-                value=ready[:1] or [EMBEDDED_MODEL],
-                elem_id="own-models",
-                min_width=280,
-            )
-            self.lexical = words.make(
-                gr.CheckboxGroup,
-                {
-                    "label": label("bench_lexical"),
-                    "choices": choices([(f"bench_lexical_{name}", name) for name in lexical_names()]),
-                },
-                value=["bm25"],
-                elem_id="own-lexical",
-                min_width=220,
-            )
-            self.fusions = words.make(
-                gr.CheckboxGroup,
-                {
-                    "label": label("bench_fusions"),
-                    "choices": choices([(f"bench_fusion_{name}", name) for name in FUSIONS]),
-                },
-                value=[],
-                elem_id="own-fusions",
-                min_width=220,
-            )
-        self.more = words.make(
-            gr.Textbox, {"label": label("bench_more_models")}, visible=self._custom, elem_id="own-more"
-        )
+        self.systems = SystemChoice(self._live, words, "own", ready[:1] or [EMBEDDED_MODEL], custom=self._custom)
         self.variants = words.make(gr.Checkbox, {"label": label("own_variants")}, value=True, elem_id="own-variants")
         with gr.Row():
             self.start = words.make(gr.Button, {"value": label("bench_start")}, variant="primary", elem_id="own-start")
@@ -232,7 +202,7 @@ class OwnDataPanel:
     @property
     def choice_inputs(self) -> set[Any]:
         """The components that say what is run."""
-        return {self.models, self.lexical, self.fusions, self.more, self.variants}
+        return {*self.systems.inputs, self.variants}
 
     @property
     def shown(self) -> list[Any]:
@@ -244,15 +214,13 @@ class OwnDataPanel:
             self.counts,
             self.answer,
             self.downloads,
-            self.models,
+            self.systems.models,
         ]
 
     def read(self, values: Values) -> RunChoice:
         """Return what was chosen, the visitor's set as its only data set."""
-        named = (values[self.more] or "").split(",") if self._custom else []
-        models = dict.fromkeys([*values[self.models], *(name.strip() for name in named if name.strip())])
-        fusions = (*values[self.fusions], *(VARIANTS if values[self.variants] else ()))
-        return RunChoice(("own",), tuple(models), tuple(values[self.lexical]), fusions)
+        chosen = self.systems.read(values, datasets=("own",))
+        return replace(chosen, fusions=(*chosen.fusions, *VARIANTS)) if values[self.variants] else chosen
 
     def take_file(self, part: str, values: Values, language: Language) -> Values:
         """Read an uploaded file into the session and delete it; show what it holds."""
@@ -306,7 +274,7 @@ class OwnDataPanel:
             **self.tell(state, values, language),
             self.answer: self.answered(state, language),
             self.downloads: gr.update(visible=bool(state.results)),
-            self.models: gr.update(choices=self._model_choices(language)),
+            self.systems.models: gr.update(choices=self.systems.offered(language)),
         }
 
     def tell(self, state: OwnState, values: Values, language: Language) -> Values:
@@ -390,10 +358,6 @@ class OwnDataPanel:
         self._live.stop(values[self.token])
         return {self.stop: gr.update(interactive=False)}
 
-    def _model_choices(self, language: Language) -> list[tuple[str, str]]:
-        offers = self._live.models()
-        return [(model_label(offer, language), offer.name) for offer in offers if offer.availability != "absent"]
-
 
 def build_own_data_tab(live: LiveBenchmarks, settings: Settings, words: Words, language: gr.Radio) -> OwnDataPanel:
     """Lay out the sub-tab and wire its events. Must be called inside the sub-tab's context.
@@ -433,7 +397,7 @@ class _Wiring:
             self._on(menu.input, "own_remap", panel.remap, {*inputs, *panel.columns.values()}, outputs)
         self._on(panel.example.click, "own_take_example", panel.take_example, inputs, outputs)
         self._on(panel.clear.click, "own_forget", panel.forget, inputs, [*outputs, panel.progress])
-        for chosen in (panel.models, panel.more):
+        for chosen in (panel.systems.models, panel.systems.more):
             self._on(chosen.input, "own_tell", _telling(panel), inputs, [panel.counts], trigger_mode="always_last")
         self._on(self._language.change, "own_show", _showing(panel), inputs, panel.shown)
 

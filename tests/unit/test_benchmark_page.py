@@ -23,7 +23,7 @@ from koe5_demo.benchmark.result_tables import paper_board
 from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.run import Failure, Finished, ResultReady, RunOptions, finished, run_suite
 from koe5_demo.benchmark.saved_runs import SHIPPED, SavedResult, SavedRuns, save_result
-from koe5_demo.benchmark.systems import system_sources
+from koe5_demo.benchmark.systems import system_name, system_sources
 from koe5_demo.encoding.host import ModelState
 from koe5_demo.encoding.host import Phase as ModelPhase
 from koe5_demo.errors import DataError
@@ -36,7 +36,7 @@ from koe5_demo.ui.benchmark_tab import build_benchmark_tab
 from koe5_demo.ui.boundary import Words
 from koe5_demo.words import Language, message
 from made_results import result_with
-from toy_encoder import LetterCounter
+from toy_encoder import LetterCounter, ReadyHost
 
 KOE5 = "nlpai-lab/KoE5"
 AUTORAG = DATASETS["AutoRAG-benchmark"]
@@ -116,22 +116,6 @@ def test_what_is_wrong_with_the_data_is_told_once_and_ends_no_run() -> None:
     told = list(live.follow(iter(events), RunChoice(("small",), ("letters",)), clock=lambda: 0.0))
     assert told[-1].notices == (problem,)
     assert told[-1].n_done == 1
-
-
-class ReadyHost:
-    """Models that are there at once."""
-
-    names = ("letters",)
-    serving = "letters"
-
-    def state(self, name: str) -> ModelState:
-        return ModelState(name, ModelPhase.READY)
-
-    def encoder(self, name: str) -> Encoder:
-        return LetterCounter(id_=name)
-
-    def exact_encoder(self, name: str, dtype: str | None) -> Encoder:
-        return LetterCounter(id_=name)
 
 
 @pytest.fixture
@@ -417,7 +401,7 @@ def test_what_a_button_is_going_to_run_is_told(language: Language) -> None:
 
 
 def test_systems_and_sets_have_names_that_say_what_they_are() -> None:
-    names = [form.system_name(name) for name in ("rrf:mini", "weighted:koe5", "bm25", "bm25-kiwi", "letters (a)")]
+    names = [system_name(name) for name in ("rrf:mini", "weighted:koe5", "bm25", "bm25-kiwi", "letters (a)")]
     assert names == ["mini + BM25 (RRF)", "KoE5 + BM25 (1:1)", "BM25", "BM25 (Kiwi)", "letters (a)"]
     assert form.dataset_name("ours", Language.KO) == "데모 자체 세트 (질의 133개)"
     assert form.dataset_name("AutoRAG-benchmark", Language.KO) == "AutoRAG-benchmark"

@@ -15,32 +15,15 @@ import pytest
 from koe5_demo.benchmark.live import LiveBenchmarks, RunChoice
 from koe5_demo.benchmark.own.reading import from_marks, read_own
 from koe5_demo.benchmark.progress import RunQueue
-from koe5_demo.encoding.host import ModelState
-from koe5_demo.encoding.host import Phase as ModelPhase
 from koe5_demo.errors import DemoError, InputError
-from koe5_demo.records import Encoder
 from koe5_demo.settings import Limits, Settings
 from koe5_demo.ui.boundary import Words
 from koe5_demo.ui.own_data_tab import OwnDataPanel, OwnState, build_own_data_tab, of_set
 from koe5_demo.words import Language
-from toy_encoder import LetterCounter
+from toy_encoder import ReadyHost
 
 SECRET = "아무도 모르는 문단 abc"
 SHEET = f"질문,정답 문단\na 비밀 질문,{SECRET}\nb,bb\n"
-
-
-class ReadyHost:
-    names = ("letters",)
-    serving = "letters"
-
-    def state(self, name: str) -> ModelState:
-        return ModelState(name, ModelPhase.READY)
-
-    def encoder(self, name: str) -> Encoder:
-        return LetterCounter(id_=name)
-
-    def exact_encoder(self, name: str, dtype: str | None) -> Encoder:
-        return LetterCounter(id_=name)
 
 
 @pytest.fixture
@@ -63,7 +46,7 @@ class Visitor:
         self.panel = panel
         parts = [panel.state, panel.token, panel.with_texts, *panel.choice_inputs, *panel.columns.values()]
         self.values: dict[Any, Any] = {part: part.value for part in (*parts, *panel.uploads.values())}
-        self.values[panel.models] = ["letters"]
+        self.values[panel.systems.models] = ["letters"]
 
     def do(self, compute: Any, **changed: Any) -> dict[Any, Any]:
         answer = compute(self.values, Language.KO)

@@ -24,8 +24,7 @@ from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.benchmark.explorer import QueryView, explore
 from koe5_demo.benchmark.metrics import HEADLINE_METRICS
 from koe5_demo.benchmark.results import RunResult, telling_names
-from koe5_demo.benchmark.systems import VARIANTS
-from koe5_demo.catalog import CATALOG
+from koe5_demo.benchmark.systems import VARIANTS, system_name
 from koe5_demo.ranking.lexical import character_bigrams
 from koe5_demo.words import Language, message
 
@@ -279,7 +278,7 @@ def variant_line(duel: Duel, language: Language) -> str:
 def shown_names(results: Sequence[RunResult]) -> dict[str, str]:
     """Return how people call each system, by fingerprint: KoE5, BM25, KoE5 + BM25; ids where names would be equal."""
     telling = telling_names(results)
-    names = {result.fingerprint: _called(result.model) for result in results}
+    names = {result.fingerprint: system_name(result.model) for result in results}
     shared = [name for name in names.values() if list(names.values()).count(name) > 1]
     return {key: telling[key] if name in shared else name for key, name in names.items()}
 
@@ -389,15 +388,3 @@ def _matters(base: RunResult, variant: RunResult) -> bool:
 
 def _variant(result: RunResult) -> bool:
     return result.model.partition(":")[0] in VARIANTS
-
-
-def _called(model: str) -> str:
-    method, colon, name = model.partition(":")
-    if colon and method in ("rrf", "weighted"):
-        return f"{_called(name)} + BM25 ({method.upper() if method == 'rrf' else method})"
-    if colon and method in VARIANTS:
-        return f"{_called(name)} ({VARIANTS[method]})"
-    spec = CATALOG.get(model)
-    if spec is not None and spec.hub_id is not None:
-        return spec.hub_id.rpartition("/")[2]
-    return {"bm25": "BM25", "bm25-kiwi": "BM25 (Kiwi)"}.get(model, model)

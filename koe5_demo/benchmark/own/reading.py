@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -25,7 +24,7 @@ from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.errors import DataError, InputError, TableError
 from koe5_demo.records import Encoder, Notice, Role
 from koe5_demo.settings import Limits
-from koe5_demo.tables import Table, clean, file_kind, folded, read_file, read_table
+from koe5_demo.tables import Table, clean, compared, file_kind, folded, read_file, read_table
 from koe5_demo.tables.typed import require_unpacked
 
 ZIP: Final = "zip"
@@ -490,7 +489,7 @@ class _Rows:
             except ValueError:
                 listed = None
             if isinstance(listed, list):
-                return [_alike(str(id_)) for id_ in listed]
+                return [compared(str(id_)).strip() for id_ in listed]
         return [id_ for id_ in _ID_LISTS.split(answer) if id_]
 
     def _grade(self, label: str, line: int) -> int:
@@ -510,12 +509,8 @@ def _cells(table: Table, column: str) -> list[str]:
     parsed = clean(row[place] for row in table.rows)
     cells = [""] * len(table.rows)
     for index, text in enumerate(parsed.texts):
-        cells[parsed.place(index)] = unicodedata.normalize("NFC", text)
+        cells[parsed.place(index)] = compared(text)
     return cells
-
-
-def _alike(text: str) -> str:
-    return unicodedata.normalize("NFC", text).strip()
 
 
 def _names_one(ids: Sequence[str], texts: Sequence[str]) -> bool:

@@ -1210,6 +1210,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "정답을 표시해 두면 그것으로 모델들을 견줄 수 있습니다",
         "Mark right answers to compare models by them",
     ),
+    "toast_error": ("다시 확인해 주세요", "Please check"),
+    "toast_warning": ("알림", "Please note"),
     "marked": ("정답 {n}개로 모델 비교하기 →", "Compare models by {n} right answers →"),
     "why_hint": (
         "순위의 ‘왜?’나 히트맵의 칸을 누르면 단어마다 점수에 얼마나 기여했는지 보여 줍니다.",

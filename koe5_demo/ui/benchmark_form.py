@@ -15,8 +15,9 @@ from koe5_demo.benchmark.systems import FUSIONS, system_name
 from koe5_demo.catalog import KOE5
 from koe5_demo.encoding import zero_gpu
 from koe5_demo.encoding.host import ModelHost
+from koe5_demo.errors import InputError
 from koe5_demo.settings import Settings
-from koe5_demo.ui.boundary import PLAIN, Words, choices, label, shown_error
+from koe5_demo.ui.boundary import PLAIN, Words, choices, label
 from koe5_demo.ui.render import render_template
 from koe5_demo.words import Language, message
 
@@ -124,7 +125,7 @@ class RunForm:
     def begin(self, values: Values, language: Language) -> Values:
         """Check the choice, and ready the buttons; the token names this run to the stop button."""
         if not self.read(values).complete:
-            raise shown_error(message("bench_nothing_chosen", language))
+            raise InputError("bench_nothing_chosen")
         return self.begin_paper(values, language)
 
     def begin_paper(self, _values: Values, _language: Language) -> Values:

@@ -17,7 +17,7 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui.benchmark_form import RunForm, Values, progress
 from koe5_demo.ui.benchmark_look import CloserLook
 from koe5_demo.ui.benchmark_results import RunResults
-from koe5_demo.ui.boundary import Words, guarded, label, language_of, shown_error, unexpected
+from koe5_demo.ui.boundary import Words, guarded, label, language_of
 from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab, of_set
 from koe5_demo.ui.ranking_tab import RankingTab
 from koe5_demo.words import Language
@@ -113,12 +113,12 @@ class _Events:
         inputs = {*form.inputs, form.token, *results.inputs, self._language}
         outputs = [form.progress, *form.pressed, results.board, results.run, *self._shown]
         for button, begin, run in (
-            (form.start, form.begin, self.run),
+            (form.start, form.begin, self.run_chosen),
             (form.reproduce, form.begin_paper, self.reproduce),
         ):
             started = self._on(button.click, begin, form.inputs, [form.token, *form.pressed])
             ran = started.success(
-                run, inputs, outputs, concurrency_id=BENCHMARK_QUEUE, concurrency_limit=RUNS_AT_ONCE, **QUIET
+                guarded(run), inputs, outputs, concurrency_id=BENCHMARK_QUEUE, concurrency_limit=RUNS_AT_ONCE, **QUIET
             )
             self._on(ran.then, look.look, look.inputs, look.outputs)
         form.stop.click(self.stop, {form.token}, [form.stop], queue=False, **QUIET)
@@ -238,7 +238,7 @@ class _Events:
         """Go to the previous query, and from the first to the last."""
         return self._look.explore(values, language, step=-1)
 
-    def run(self, values: Values) -> Iterator[Values]:
+    def run_chosen(self, values: Values) -> Iterator[Values]:
         """Run what was chosen, showing every result as it comes."""
         yield from self._follow(self._live.run(self._form.read(values), values[self._form.token]), values)
 
@@ -248,19 +248,14 @@ class _Events:
 
     def _follow(self, states: Iterator[RunState], values: Values) -> Iterator[Values]:
         language = language_of(values[self._language])
-        try:
-            for state in states:
-                saved = self._live.saved.results(state.run_id) if state.new_result else []
-                shown: Values = {self._form.progress: progress(state, len(saved), language)}
-                shown |= self._form.buttons(running=not state.ended)
-                if saved:
-                    shown |= self._measured(state.run_id, language)
-                    shown |= self.show_run({**values, self._results.run: state.run_id}, language)
-                yield shown
-        except DemoError as error:
-            raise shown_error(error.text(language)) from error
-        except Exception as error:
-            raise unexpected(error, language) from error
+        for state in states:
+            saved = self._live.saved.results(state.run_id) if state.new_result else []
+            shown: Values = {self._form.progress: progress(state, len(saved), language)}
+            shown |= self._form.buttons(running=not state.ended)
+            if saved:
+                shown |= self._measured(state.run_id, language)
+                shown |= self.show_run({**values, self._results.run: state.run_id}, language)
+            yield shown
 
     def stop(self, values: Values) -> Values:
         """Ask the visitor's run to stop."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from inspect import isgeneratorfunction
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import gradio as gr
 
@@ -31,25 +33,38 @@ def guarded(handler: Callable[P, R]) -> Callable[P, R]:
     """Turn errors into what gradio shows: a DemoError in the visitor's language, a bug as a number to look up.
 
     The last positional argument must be the language, or the first a dict of values by component with the page's switch
-    of language among them. The log gets one line a call, with no text in it.
+    of language among them. The log gets one line a call, with no text in it. A generator stays one: gradio shows each
+    of its steps.
     """
     event = f"page/{getattr(handler, '__name__', 'call').strip('_').removeprefix('on_')}"
 
     @wraps(handler)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        values = list(args[0].values()) if args and isinstance(args[0], dict) else list(args)
-        language = language_of(_chosen_language(args))
-        try:
-            with told(event, values):
-                return handler(*args, **kwargs)
-        except DemoError as error:
-            raise shown_error(for_visitors(error, language)) from error
-        except gr.Error:
-            raise
-        except Exception as error:
-            raise unexpected(error, language) from error
+        with _shown(event, args):
+            return handler(*args, **kwargs)
 
-    return wrapper
+    @wraps(handler)
+    def step_by_step(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
+        steps: Any = handler(*args, **kwargs)
+        with _shown(event, args):
+            yield from steps
+
+    return cast("Callable[P, R]", step_by_step) if isgeneratorfunction(handler) else wrapper
+
+
+@contextmanager
+def _shown(event: str, args: tuple[Any, ...]) -> Iterator[None]:
+    values = list(args[0].values()) if args and isinstance(args[0], dict) else list(args)
+    language = language_of(_chosen_language(args))
+    try:
+        with told(event, values):
+            yield
+    except DemoError as error:
+        raise shown_error(for_visitors(error, language), language) from error
+    except gr.Error:
+        raise
+    except Exception as error:
+        raise unexpected(error, language) from error
 
 
 def for_visitors(error: DemoError, language: Language) -> str:
@@ -63,12 +78,12 @@ def for_visitors(error: DemoError, language: Language) -> str:
 
 def unexpected(error: Exception, language: Language) -> gr.Error:
     """Log a bug with its traceback under a number, and return what tells that number."""
-    return shown_error(message("unexpected", language, id=log_bug(error)))
+    return shown_error(message("unexpected", language, id=log_bug(error)), language)
 
 
-def shown_error(text: str) -> gr.Error:
+def shown_error(text: str, language: Language) -> gr.Error:
     """Return what gradio shows as a message."""
-    return gr.Error(text, duration=ERROR_SECONDS, print_exception=False)
+    return gr.Error(text, duration=ERROR_SECONDS, title=message("toast_error", language), print_exception=False)
 
 
 def stop_if_left(*_: object) -> None:

@@ -37,7 +37,7 @@ from koe5_demo.records import Notice
 from koe5_demo.settings import Limits, Settings
 from koe5_demo.tables import Table
 from koe5_demo.ui.benchmark_form import SystemChoice, Values, progress
-from koe5_demo.ui.boundary import PLAIN, Words, guarded, label, language_of, shown_error, unexpected
+from koe5_demo.ui.boundary import PLAIN, Words, guarded, label, language_of
 from koe5_demo.ui.render import hint, notices, render_template
 from koe5_demo.words import Language, message
 
@@ -327,12 +327,12 @@ class OwnDataPanel:
         forms = [mteb_form(result) for result in state.results]
         return name, json.dumps(forms, ensure_ascii=False, indent=2), "application/json"
 
-    def begin(self, values: Values, language: Language) -> Values:
+    def begin(self, values: Values, _language: Language) -> Values:
         """Check that there is something to run, and ready the buttons."""
         if values[self.state].own is None:
-            raise shown_error(message("own_empty", language))
+            raise InputError("own_empty")
         if not self.read(values).complete:
-            raise shown_error(message("bench_nothing_chosen", language))
+            raise InputError("bench_nothing_chosen")
         return {self.token: self._live.open_run(), **self.buttons(running=True)}
 
     def buttons(self, *, running: bool) -> Values:
@@ -408,16 +408,10 @@ class _Wiring:
         started = self._on(panel.start.click, "own_begin", panel.begin, inputs, [panel.token, *buttons])
 
         def own_run(values: Values) -> Iterator[Values]:
-            language = language_of(values[self._language])
-            try:
-                yield from panel.run(values, language)
-            except DemoError as error:
-                raise shown_error(error.text(language)) from error
-            except Exception as error:
-                raise unexpected(error, language) from error
+            yield from panel.run(values, language_of(values[self._language]))
 
         started.success(
-            own_run,
+            guarded(own_run),
             {*inputs, panel.token, self._language},
             [panel.progress, panel.state, panel.answer, panel.downloads, *buttons],
             concurrency_id=OWN_QUEUE,

@@ -23,7 +23,7 @@ from koe5_demo.ui.model_bar import model_choices
 from koe5_demo.ui.ranking_form import RankingForm, Values, build_examples, build_form, rivals
 from koe5_demo.ui.ranking_results import RankingResults, Shown, build_results
 from koe5_demo.ui.share_bar import READ_ADDRESS, ShareBar, build_share_bar, on_link, wire_share_bar
-from koe5_demo.words import Language
+from koe5_demo.words import Language, message
 
 DOWNLOADS: Final = {
     "csv": ("koe5-ranking.csv", "text/csv;charset=utf-8"),
@@ -286,7 +286,8 @@ def wire_load(page: gr.Blocks, tab: RankingTab, host: ModelHost, language: gr.Ra
     def on_load(packed: str, tongue: str) -> dict[Any, Any]:
         restored = on_link(packed, host)
         if restored.refusal is not None:
-            gr.Warning(for_visitors(restored.refusal, language_of(tongue)))
+            spoken = language_of(tongue)
+            gr.Warning(for_visitors(restored.refusal, spoken), title=message("toast_warning", spoken))
         filled = {} if restored.form is None else form.fill(restored.form)
         told = {part: value for part, value in filled.items() if part in outputs}
         models = gr.update(choices=model_choices(host, language_of(tongue)), value=restored.model)

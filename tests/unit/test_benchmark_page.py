@@ -558,7 +558,7 @@ def test_every_event_reads_and_changes_values_by_component(tmp_path: Path) -> No
     assert " Q0 " in str(fire("trec_file")["bench-download-text"])
     assert "1 of 52 published" in str(fire("place", **{"published-name": "koe5"})["bench-published"])
     fire("begin")
-    ran = fire("run")
+    ran = fire("run_chosen")
     assert "2 results are saved" in str(ran["bench-progress"])
     assert ran["bench-run"] != SHIPPED
     assert "letters" in str(ran["bench-results"])

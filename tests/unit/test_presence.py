@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from inspect import isgeneratorfunction
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import pytest
 from gradio.context import LocalContext
 
 from doubles import WordCountEncoder
-from koe5_demo.errors import DemoError
+from koe5_demo.errors import DemoError, HubError
 from koe5_demo.ranking import compare
 from koe5_demo.ui.boundary import guarded, stop_if_left
 from koe5_demo.ui.gradio_seams import has_left
@@ -74,3 +77,42 @@ def test_any_language_argument_is_answered(visit: Any) -> None:
     for tongue in ("ko", "en", "", None, {"a": 1}):
         with pytest.raises(Exception, match=r"질의|query"):
             on_nothing(tongue)
+
+
+@pytest.mark.parametrize(
+    ("tongue", "title", "words"),
+    [("ko", "다시 확인해 주세요", "받지 못했습니다"), ("en", "Please check", "cannot be reached")],
+)
+def test_a_run_that_shows_its_steps_ends_in_the_visitors_words_as_any_other_event(
+    visit: Any, tongue: str, title: str, words: str
+) -> None:
+    @guarded
+    def on_steps(_: Any) -> Iterator[int]:
+        yield 1
+        raise HubError("hub_unreachable", endpoint="http://inner:9", name="koe5", reason="[Errno 111]")
+
+    assert isgeneratorfunction(on_steps)  # what gradio asks
+    steps = on_steps(tongue)
+    assert next(steps) == 1
+    with pytest.raises(gr.Error) as shown:
+        next(steps)
+    assert (shown.value.title, words in shown.value.message) == (title, True)
+    assert "Errno" not in shown.value.message
+    assert "inner" not in shown.value.message
+
+
+def test_a_bug_in_a_run_that_shows_its_steps_keeps_its_traceback_in_the_log(
+    visit: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    @guarded
+    def on_steps(_: Any) -> Iterator[int]:
+        yield 1
+        raise ZeroDivisionError
+
+    with pytest.raises(gr.Error) as shown:
+        list(on_steps("en"))
+    assert "ZeroDivisionError" not in shown.value.message
+    assert any(
+        "ZeroDivisionError" in record.getMessage() + str(record.exc_text or record.exc_info)
+        for record in caplog.records
+    )

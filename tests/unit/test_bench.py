@@ -101,7 +101,7 @@ def test_the_script_for_a_gpu_runs_dry_on_the_processor(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "equality, fp32: a cosine is off by" in done.stdout
     rows = json.loads((tmp_path / "page.json").read_text())["rows"]
-    assert all(row["percent_of_limit"] is None or row["percent_of_limit"] > 0 for row in rows)
+    assert all(row["percent_of_limit"] is None or 0 <= row["percent_of_limit"] < 100 for row in rows)
     assert {path.stem for path in tmp_path.glob("*.json")} == {
         "equality",
         "page",

@@ -160,9 +160,11 @@ def upload(page: Page, file: str | FilePayload) -> None:
 
 @pytest.fixture
 def fill(opened: Page) -> Callable[[str, str], None]:
-    """Type a query and passages, one a line."""
+    """Type a query and passages, one a line; a phone's folded passages are opened first."""
 
     def type_in(queries: str, passages: str) -> None:
+        if opened.locator("#fold button").is_visible():
+            opened.locator("#fold button").click()
         opened.locator("#layout").get_by_text("줄바꿈", exact=True).click()
         opened.locator("#queries textarea").fill(queries)
         opened.locator("#passages textarea").fill(passages)

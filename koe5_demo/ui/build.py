@@ -8,6 +8,7 @@ from typing import Any, Final
 import gradio as gr
 
 from koe5_demo.benchmark.progress import RunQueue
+from koe5_demo.edge.uploads import make_folder
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.settings import Settings
 from koe5_demo.ui import render
@@ -15,7 +16,7 @@ from koe5_demo.ui.api import build_api
 from koe5_demo.ui.benchmark_tab import build_benchmark_tab
 from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, label
 from koe5_demo.ui.fair_queue import Courtesy
-from koe5_demo.ui.gradio_seams import is_waited_for, keep_no_statistics
+from koe5_demo.ui.gradio_seams import is_waited_for, keep_no_statistics, keep_uploads_in
 from koe5_demo.ui.model_bar import build_model_bar
 from koe5_demo.ui.model_tab import build_model_tab
 from koe5_demo.ui.ranking_tab import build_ranking_tab, wire_load
@@ -28,6 +29,7 @@ DELETE_EVERY_S: Final = 60
 def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
     """Return the page; `koe5_demo.ui.launch` serves it."""
     keep_no_statistics()
+    keep_uploads_in(make_folder())
     words = Words(settings.language)
     page: gr.Blocks
     with gr.Blocks(

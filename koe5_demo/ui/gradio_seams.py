@@ -6,11 +6,13 @@ when gradio changes under one of them.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, NoReturn, cast
 
@@ -47,6 +49,25 @@ def keep_no_statistics() -> None:
     """
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
     os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+
+
+def keep_uploads_in(folder: Path) -> None:
+    """Name the folder for uploads, before the page is built.
+
+    Each component notes it as it is made (`Block.GRADIO_CACHE`) and copies there what was uploaded elsewhere: a second
+    copy that nobody counts and nobody deletes. Needless when `Blocks` takes the folder as an argument.
+    """
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+
+
+def leave_no_empty_files() -> None:
+    """Keep gradio from making an empty file each time that an event reads an upload; nothing ever deletes them.
+
+    `File` and `UploadButton` make one for its name alone and then give it another. Needless when they do not.
+    """
+    nothing = SimpleNamespace(NamedTemporaryFile=lambda **_: SimpleNamespace())
+    for module in ("file", "upload_button"):
+        importlib.import_module(f"gradio.components.{module}").tempfile = nothing  # type: ignore[attr-defined]
 
 
 def keep_sessions_light(room: SessionRoom) -> None:

@@ -18,7 +18,6 @@ from koe5_demo.edge.connections import MOST_OF_AN_ADDRESS, Connections, most_con
 from koe5_demo.edge.gate import DEFAULT_RATE, Gate, GateRules
 from koe5_demo.edge.headers import SecurityHeaders, inline_scripts
 from koe5_demo.edge.health import Health, Metrics
-from koe5_demo.edge.uploads import make_folder
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import SettingError
 from koe5_demo.inputs import UPLOADED
@@ -93,15 +92,14 @@ def launch_options(page: gr.Blocks, settings: Settings, host: ModelHost, connect
     gradio_seams.keep_texts_out_of_tracebacks()
     gradio_seams.keep_sessions_light(SessionRoom(settings.sessions_mb * 1_000_000))
     gradio_seams.fetch_nothing()
+    gradio_seams.leave_no_empty_files()
     gradio_seams.name_no_server_paths()
     # Whether to believe X-Forwarded-For is our setting; uvicorn would believe it of every local process.
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
-    uploads = make_folder()
-    rules = _gate_rules(settings, uploads)
+    rules = _gate_rules(settings, Path(page.GRADIO_CACHE))
     gradio_seams.share_places(
         MODEL_QUEUE, behind_proxy=rules.behind_proxy, spares_this_machine=rules.spares_this_machine
     )
-    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     served: dict[str, Any] = {"routes": _routes(settings, host)}
     if settings.mcp:
         functions = gradio_seams.endpoint_functions(page, ENDPOINTS)

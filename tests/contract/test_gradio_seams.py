@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import importlib
 import logging
+import tempfile
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +39,8 @@ def gradio_as_it_was() -> Iterator[None]:
         (processing_utils, "async_ssrf_protected_download", processing_utils.async_ssrf_protected_download),
         (processing_utils, "_check_allowed", processing_utils._check_allowed),
         (Queue, "push", Queue.push),
+        (importlib.import_module("gradio.components.file"), "tempfile", tempfile),
+        (importlib.import_module("gradio.components.upload_button"), "tempfile", tempfile),
     )
     yield
     for place, name, value in kept:
@@ -234,3 +239,24 @@ def test_what_waits_in_a_real_queue_is_waited_for(blocks: gr.Blocks) -> None:
     assert gradio_seams.is_waited_for(blocks, MODEL_QUEUE)
     event_id = blocks._queue.event_queue_per_concurrency_id[MODEL_QUEUE].queue[0]._id
     assert blocks._queue.event_ids_to_events[event_id].alive
+
+
+@pytest.mark.parametrize("component", [gr.File, gr.UploadButton])
+def test_an_upload_lies_where_it_was_put_and_nowhere_else(
+    component: type[gr.File | gr.UploadButton], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "as it was")  # undone after the test
+    gradio_seams.keep_uploads_in(tmp_path)
+    gradio_seams.leave_no_empty_files()
+    with gr.Blocks() as page:
+        upload, text = component(), gr.Textbox()
+        upload.upload(lambda path: Path(path).read_text("utf-8"), upload, text)
+    place = tmp_path / hashlib.sha256(b"texts").hexdigest()
+    place.mkdir()
+    (place / "a.txt").write_text("texts", "utf-8")
+    sent = {"path": str(place / "a.txt"), "meta": {"_type": "gradio.FileData"}}
+    for _ in range(2):
+        assert process(page, 0, [sent], SessionState(page)) == ["texts"]
+    files = [file.relative_to(tmp_path).parts[-1] for file in tmp_path.rglob("*") if file.is_file()]
+    assert files == ["a.txt"]
+    assert str(tmp_path) == page.GRADIO_CACHE

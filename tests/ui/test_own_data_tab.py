@@ -65,8 +65,8 @@ def test_a_sheet_in_cp949_becomes_an_answer_and_a_report_that_opens_offline(
         expect(offline.locator("p.answer")).to_contain_text(re.compile("질문 2개"))
         expect(offline.locator("svg rect").first).to_be_visible()
     assert "비밀환불" not in served.log.read_text("utf-8")
-    kept = [file for file in served.temporary.rglob("*") if file.is_file()]
-    assert not any(content in file.read_bytes() for file in kept)
+    files = [file for file in served.temporary.rglob("*") if file.is_file()]
+    assert [file for file in files if content in file.read_bytes()] == []
     second = browser.new_context(locale="ko-KR").new_page()
     to_own(second, served.url)
     expect(second.locator("#own-counts")).not_to_contain_text("질문 2개")

@@ -1,8 +1,8 @@
 """How fast each arithmetic and each layout of the weights is here: measured on a few products of the model's own size.
 
 A processor's flags do not tell it: some have an arithmetic in name and emulate it, AVX2 alone makes oneDNN's GELU slow,
-and which library wins differs by size. Measuring takes some tenths of a second and is remembered by processor, what
-torch uses of it, torch's version, threads and width.
+and which library wins differs by size. Measuring takes some tenths of a second, because each layout of each arithmetic
+has to be made once; it is remembered by processor, what torch uses of it, torch's version, threads and width.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -29,10 +30,12 @@ from koe5_demo.whole_files import whole_file
 
 MLP_FACTOR: Final = 4
 FEW_ROWS: Final = 32
-MANY_ROWS: Final = 256
+MANY_ROWS: Final = 128
 WORK: Final = 1 << 28
 """Multiplications of one product at most, which bounds the rows that a wide network is measured with."""
 ROUNDS: Final = 3
+HOPELESS: Final = 1.5
+"""Ways that take so many times the least after a round are not tried again."""
 HELD_BACK: Final = "ONEDNN_MAX_CPU_ISA"
 DTYPES: Final = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
 INT8_LAYOUT: Final = ""
@@ -57,6 +60,8 @@ UNKNOWN: Final = Speed("", 0.0)
 """Stands where nothing was measured: the usual ways."""
 
 Speeds = Mapping[Precision, Speed]
+Way = tuple[Precision | None, str]
+"""An arithmetic and one of its layouts, or one of the ways to attend."""
 
 
 def known_speeds(width: int, n_heads: int, precisions: Sequence[Precision], file: Path | None) -> Speeds:
@@ -77,19 +82,17 @@ def known_speeds(width: int, n_heads: int, precisions: Sequence[Precision], file
 
 
 def measure(width: int, n_heads: int, precisions: Sequence[Precision]) -> dict[Precision, Speed]:
-    """Measure the fastest layout of each precision; all take turns, so that a busy moment hurts none alone."""
+    """Measure the fastest layout of each precision, and the fastest attention where it is in 16 bits."""
     rows = max(FEW_ROWS, min(MANY_ROWS, WORK // (MLP_FACTOR * width * width)))
     with torch.inference_mode():
         runs = {(p, layout): _runs(make, p, width, rows) for p in precisions for layout, make in _layouts(p).items()}
-        best = {key: [float("inf")] * 2 for key in runs}
-        for _ in range(ROUNDS):
-            for key, pair in runs.items():
-                best[key] = [min(old, _seconds(run)) for old, run in zip(best[key], pair, strict=True)]
+        best = _least_seconds(runs, rows)
         attend = _fastest_attention(width, n_heads) if set(precisions) & {Precision.BF16, Precision.INT8} else ""
-    costs = {key: 1e6 * (many / rows + few / FEW_ROWS) for key, (many, few) in best.items()}
-    fastest = {p: min((key for key in costs if key[0] is p), key=lambda key: costs[key]) for p in precisions}
+    fastest = {p: min((key for key in best if key[0] is p), key=lambda key: best[key]) for p in precisions}
     in_16_bits = (Precision.BF16, Precision.INT8)
-    return {p: Speed(key[1], round(costs[key], 3), attend if p in in_16_bits else "") for p, key in fastest.items()}
+    return {
+        p: Speed(key[1], round(1e6 * best[key], 3), attend if p in in_16_bits else "") for p, key in fastest.items()
+    }
 
 
 def _fastest_attention(width: int, n_heads: int) -> str:
@@ -102,11 +105,30 @@ def _fastest_attention(width: int, n_heads: int) -> str:
         name: [partial(attend, qkv, segments, n_heads) for qkv, segments in inputs]
         for name, attend in ON_CPU_IN_16_BITS.items()
     }
-    best = {name: [_seconds(run) for run in pair] for name, pair in runs.items()}  # the first calls make kernels
+    best = _least_seconds({(None, name): tuple(pair) for name, pair in runs.items()}, MANY_ROWS)
+    return min(best, key=lambda key: best[key])[1]
+
+
+def _least_seconds(runs: Mapping[Way, Sequence[Callable[[], Tensor]]], many: int) -> dict[Way, float]:
+    """Return the least seconds of each way, a row of many and a row of few together.
+
+    All take turns, so that a busy moment hurts none alone; a way that cannot be its arithmetic's fastest drops out.
+
+    Args:
+        runs: The work of each way: on few rows, on many.
+        many: How many these are.
+    """
+    best = {key: [float("inf")] * 2 for key in runs}
+    for run in chain.from_iterable(runs.values()):
+        run()  # kernels are made at the first call
+    going = set(runs)
     for _ in range(ROUNDS):
-        for name, pair in runs.items():
-            best[name] = [min(old, _seconds(run)) for old, run in zip(best[name], pair, strict=True)]
-    return min(best, key=lambda name: best[name][0] / FEW_ROWS + best[name][1] / MANY_ROWS)
+        for key in going:
+            best[key] = [min(old, _seconds(run)) for old, run in zip(best[key], runs[key], strict=True)]
+        costs = {key: few / FEW_ROWS + most / many for key, (few, most) in best.items()}
+        least = {kind: min(cost for (other, _), cost in costs.items() if other == kind) for kind, _ in costs}
+        going = {key for key in going if costs[key] < HOPELESS * least[key[0]]}
+    return costs
 
 
 def _layouts(precision: Precision) -> dict[str, DenseMaker]:
@@ -117,7 +139,7 @@ def _layouts(precision: Precision) -> dict[str, DenseMaker]:
 
 
 def _runs(make: DenseMaker, precision: Precision, width: int, rows: int) -> tuple[Callable[[], Tensor], ...]:
-    """Return the work of a precision in a layout: on many rows, and on few."""
+    """Return the work of a precision in a layout: on few rows, and on many."""
     dtype = DTYPES.get(precision, torch.float32)
 
     def dense(n_in: int, n_out: int, *, gelu: bool) -> Dense:
@@ -128,11 +150,8 @@ def _runs(make: DenseMaker, precision: Precision, width: int, rows: int) -> tupl
     def both(x: Tensor) -> Tensor:
         return down(up(x).to(dtype))
 
-    inputs = (torch.linspace(-1, 1, n * width).view(n, width).to(dtype) for n in (rows, FEW_ROWS))
-    runs = tuple(partial(both, x) for x in inputs)
-    for run in runs:  # kernels are made at the first call
-        run()
-    return runs
+    inputs = (torch.linspace(-1, 1, n * width).view(n, width).to(dtype) for n in (FEW_ROWS, rows))
+    return tuple(partial(both, x) for x in inputs)
 
 
 def _seconds(run: Callable[[], Tensor]) -> float:

@@ -967,7 +967,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "title": ("KoE5 · 한국어 검색 임베딩 데모", "KoE5 · Korean retrieval embedding demo"),
     "lead": (
         "질의와 뜻이 가까운 문단을 찾고, 점수가 왜 그렇게 나왔는지 단어 단위로 보여 줍니다.",
-        "Find the passages closest in meaning to a query, and see word by word where each score comes from.",
+        "Finds the passages closest in meaning to a query and shows, word by word, why.",
     ),
     "language": ("언어 · Language", "언어 · Language"),
     "dark": ("◐ 다크 모드", "◐ Dark mode"),

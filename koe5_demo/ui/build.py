@@ -64,7 +64,7 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
         words.make(gr.HTML, {"value": render.footer}, **PLAIN)
         _wire_frame(words, language, dark)
         build_api(host, settings, runs)
-        wire_load(page, ranking, host, language)
+        wire_load(page, ranking, host, words, language)
     return page
 
 

@@ -278,20 +278,24 @@ def _kept(shown: Shown | None) -> Shown:
     return shown
 
 
-def wire_load(page: gr.Blocks, tab: RankingTab, host: ModelHost, language: gr.Radio) -> None:
-    """Show a stranger the first example's result, and who follows a link what the link holds, in their language."""
+def wire_load(page: gr.Blocks, tab: RankingTab, host: ModelHost, words: Words, language: gr.Radio) -> None:
+    """Show a stranger the first example's result, and who follows a link what the link holds, in their language.
+
+    Call it when every component is built: a page in another language than the server's gets all of its words at once.
+    """
     form = tab.form
-    outputs = [language, form.model, *(part for part in form.outputs if part is not form.file)]
+    parts = [part for part in form.outputs if part is not form.file]
+    outputs = list(dict.fromkeys([language, form.model, *parts, *words.components]))
 
     def on_load(packed: str, tongue: str) -> dict[Any, Any]:
-        restored = on_link(packed, host)
+        restored, spoken = on_link(packed, host), language_of(tongue)
         if restored.refusal is not None:
-            spoken = language_of(tongue)
             gr.Warning(for_visitors(restored.refusal, spoken), title=message("toast_warning", spoken))
         filled = {} if restored.form is None else form.fill(restored.form)
-        told = {part: value for part, value in filled.items() if part in outputs}
-        models = gr.update(choices=model_choices(host, language_of(tongue)), value=restored.model)
-        return {language: language_of(tongue).value, form.model: models, **told}
+        told = {part: value for part, value in filled.items() if part in parts}
+        models = gr.update(choices=model_choices(host, spoken), value=restored.model)
+        said = {} if spoken is words.language else dict(zip(words.components, words.updates(spoken), strict=True))
+        return {**said, language: spoken.value, form.model: {**said.get(form.model, {}), **models}, **told}
 
     page.load(
         guarded(on_load),

@@ -15,11 +15,11 @@ from koe5_demo.ui import render
 from koe5_demo.ui.api import build_api
 from koe5_demo.ui.benchmark_tab import build_benchmark_tab
 from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, label
-from koe5_demo.ui.fair_queue import Courtesy
 from koe5_demo.ui.gradio_seams import is_waited_for, keep_no_statistics, keep_uploads_in
 from koe5_demo.ui.model_bar import build_model_bar
 from koe5_demo.ui.model_tab import build_model_tab
 from koe5_demo.ui.ranking_tab import build_ranking_tab, wire_load
+from koe5_demo.ui.rankings_first import RankingsFirst
 from koe5_demo.words import Language, message
 
 UPLOADS_KEPT_S: Final = 900
@@ -50,7 +50,7 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
                     elem_id="language",
                 )
                 dark = words.make(gr.Button, {"value": label("dark")}, size="sm", elem_id="dark", min_width=90)
-        runs = RunQueue(Courtesy(partial(is_waited_for, page, MODEL_QUEUE)).between)
+        runs = RunQueue(RankingsFirst(partial(is_waited_for, page, MODEL_QUEUE)).resting)
         bar = build_model_bar(host, words, language)
         with gr.Tabs() as tabs:
             with words.make(gr.Tab, {"label": label("tab_ranking")}, id="ranking"):

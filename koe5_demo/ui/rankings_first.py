@@ -14,8 +14,8 @@ LONGEST_REST_S: Final = 8.0
 POLL_S: Final = 0.02
 
 
-class Courtesy:
-    """Lets rankings go before a long run. Without it, one benchmark takes half of what fifty visitors need.
+class RankingsFirst:
+    """Makes long runs rest while rankings wait or run. Without it one benchmark takes half of what fifty visitors need.
 
     Args:
         is_busy: Whether rankings wait or run.
@@ -33,7 +33,7 @@ class Courtesy:
         self._clock = clock
         self._sleep = sleep
 
-    def between(self, should_stop: ShouldStop) -> ShouldStop:
+    def resting(self, should_stop: ShouldStop) -> ShouldStop:
         """Return a stop signal for one run that rests, while rankings wait or run, whenever it is asked."""
         since = self._clock()
 

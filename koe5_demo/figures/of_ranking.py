@@ -21,8 +21,8 @@ from koe5_demo.figures.heatmaps import (
     stretched_scale,
     word_heatmap,
 )
+from koe5_demo.figures.plain_plotly import Figure
 from koe5_demo.figures.scatter import score_scatter, text_map_figure
-from koe5_demo.plain_plotly import Figure
 from koe5_demo.ranking.calibration import Percentiles
 from koe5_demo.ranking.explain import Unit, UnitKind, strongest
 from koe5_demo.ranking.result import (

@@ -29,7 +29,7 @@ from koe5_demo.figures.of_ranking import (
     draw_scatter,
     place_scores,
 )
-from koe5_demo.plain_plotly import Figure
+from koe5_demo.figures.plain_plotly import Figure
 from koe5_demo.ranking.form import FilledForm
 from koe5_demo.ranking.result import RankingResult, TextRef
 from koe5_demo.ui import ranking_html, render

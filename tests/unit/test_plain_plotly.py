@@ -29,7 +29,7 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_plotlys_own_classes_take_every_property_and_change_none(name: str) -> None:
     plain = FIGURES[name]
-    checked = go.Figure(plain.to_dict())
+    checked = go.Figure(data=plain.data, layout=plain.layout)
     assert checked.layout.template == go.layout.Template(go.Figure(layout={"template": "none"}).layout.template)
     theirs, ours = json.loads(checked.to_json(engine="json")), json.loads(plain.to_json())
     theirs["layout"].pop("template")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from koe5_demo.ui.rankings_first import LONGEST_REST_S, POLL_S, RankingsFirst
+from koe5_demo.benchmark.progress import LONGEST_REST_S, POLL_S, RankingsFirst
 
 
 class Day:

@@ -288,7 +288,6 @@
       tellFold();
       measure();
       if (document.querySelector("#ranking")) document.body.classList.add("k-ready");
-      document.querySelector("#bench-published-chart")?.setAttribute("tabindex", "0"); // it scrolls: by keyboard too
     };
     addEventListener("scroll", measure, { passive: true });
     addEventListener("resize", measure);

@@ -33,7 +33,6 @@ from koe5_demo.records import Encoded, Encoder, ModelInfo, Prompts, Role
 
 SEED = 29
 CHARS = (100, 500)
-N_WORDS = 4_000
 N_QUERIES = 200
 FLAT = 1.2
 DIMENSIONS = 384

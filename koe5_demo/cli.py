@@ -86,7 +86,7 @@ class OneLineParser(argparse.ArgumentParser):
     """A parser whose complaint is one line, without the usage text."""
 
     def error(self, message: str) -> NoReturn:
-        """Print the complaint and exit with 2."""
+        """Exit with 2, as for any other input that cannot be used."""
         self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
 
 

@@ -41,7 +41,7 @@ class Prompts:
     passage: str = ""
 
     def of(self, role: Role) -> str:
-        """Return the prefix of `role`."""
+        """Return the prefix of a role, empty for `Role.NONE`."""
         return {Role.QUERY: self.query, Role.PASSAGE: self.passage, Role.NONE: ""}[role]
 
 
@@ -128,7 +128,7 @@ class Encoder(Protocol):
 
     @property
     def info(self) -> ModelInfo:
-        """Return what this encoder is."""
+        """What computes the vectors, as results and exports name it."""
 
     def encode(self, texts: Sequence[str], role: Role, *, on_progress: OnProgress | None = None) -> Encoded:
         """Encode bare texts; the encoder adds its model's prompt of `role` exactly once.

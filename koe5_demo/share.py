@@ -77,7 +77,7 @@ def from_link(packed: str) -> SharedState:
 
 
 def to_file(state: SharedState) -> bytes:
-    """Return the state as an indented JSON file, UTF-8."""
+    """Return the state as indented JSON in UTF-8, of any length: a file has room where a link has none."""
     return _to_json(state, indent=2) + b"\n"
 
 

@@ -1076,16 +1076,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     # --- input -----------------------------------------------------------------------------------------------------
     "queries": ("질의", "Queries"),
-    "queries_hint": ("한 줄에 하나씩, 최대 {limit:,}개", "One per line, up to {limit:,}"),
     "passages": ("후보 문단", "Candidate passages"),
-    "passages_hint": (
-        "최대 {limit:,}개, 하나당 {chars:,}자까지",
-        "Up to {limit:,}, each up to {chars:,} characters",
-    ),
-    "passages_from_file": (
-        "파일의 문단을 사용합니다. 직접 입력하려면 파일을 지우세요.",
-        "The file's passages are used. Remove the file to type your own.",
-    ),
     "layout": ("문단 구분", "Separate passages by"),
     "layout_lines": ("줄바꿈", "line breaks"),
     "layout_blocks": ("빈 줄", "blank lines"),
@@ -1188,22 +1179,12 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "scale": ("색 범위", "Colour range"),
     "scale_fixed": ("0–1 고정", "Fixed 0–1"),
     "scale_stretched": ("점수에 맞춤", "Fitted to the scores"),
-    "scale_line": (
-        "색 범위 {low:.4f} – {high:.4f}",
-        "Colours from {low:.4f} to {high:.4f}",
-    ),
-    "heatmap_cut": (
-        "점수가 높은 {shown:,}개만 표시합니다(전체 {n:,}개는 CSV로 받을 수 있습니다).",
-        "Only the {shown:,} best are drawn; all {n:,} are in the CSV.",
-    ),
-    "heatmap_table": ("히트맵을 표로 보기", "The heatmap as a table"),
     "sent": ("모델에 실제로 보낸 글 (접두사 포함)", "What was sent to the model (with prefixes)"),
     "sent_query": ("질의", "query"),
     "sent_passage": ("문단", "passage"),
     "lost_title": ("한도를 넘어 모델이 읽지 않은 부분", "Past the limit: not read by the model"),
     "why": ("왜?", "Why?"),
     "why_label": ("{n}번 문단의 점수를 단어로 나누어 보기", "Take the score of passage {n} apart"),
-    "why_title": ("왜 이 점수인가요?", "Why this score?"),
     "mark": ("정답", "Right"),
     "mark_label": ("{n}번 문단을 이 질의의 정답으로 표시", "Mark passage {n} as a right answer to this query"),
     "mark_title": (
@@ -1213,10 +1194,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "toast_error": ("다시 확인해 주세요", "Please check"),
     "toast_warning": ("알림", "Please note"),
     "marked": ("정답 {n}개로 모델 비교하기 →", "Compare models by {n} right answers →"),
-    "why_hint": (
-        "순위의 ‘왜?’나 히트맵의 칸을 누르면 단어마다 점수에 얼마나 기여했는지 보여 줍니다.",
-        "Press “Why?” in the ranking or a cell of the heatmap to see what each word adds to the score.",
-    ),
     "why_query": ("질의 {name}", "Query {name}"),
     "why_passage": ("문단 {name}", "Passage {name}"),
     "legend_raises": ("점수를 올린 단어", "raises the score"),
@@ -1255,7 +1232,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "without_prompts_option": ("접두사 없이 계산한 점수와 비교", "Compare with scores without prefixes"),
     "without_prompts": ("접두사 없음", "No prefix"),
-    "compare_option": ("비교할 모델", "Model to compare with"),
     "compare_none": ("없음", "none"),
     "compare_title": ("두 모델 비교", "Two models side by side"),
     "lexical_made_by": (

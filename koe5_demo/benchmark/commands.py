@@ -95,7 +95,8 @@ def run_benchmark(options: argparse.Namespace, settings: Settings, load: LoadEnc
         DataError: If a data set's name is unknown.
         InputError: If --resume comes without --output.
     """
-    datasets = [found for name in options.dataset or _default_datasets() for found in _find(name)]
+    defaults = [spec.id for spec in DATASETS.values() if spec.default]
+    datasets = [found for name in options.dataset or defaults for found in _find(name)]
     if options.resume and options.output is None:
         raise InputError("bad_option", name="--resume", value="", valid="--output DIR --resume")
     own_commands.check_options(options, len(datasets), sum(isinstance(choice, Path) for choice in datasets))
@@ -168,10 +169,6 @@ def _find(name: str) -> Sequence[DatasetSpec | Path]:
     return [Path(name) if name not in DATASETS and Path(name).is_file() else find_dataset(name)]
 
 
-def _default_datasets() -> list[str]:
-    return [spec.id for spec in DATASETS.values() if spec.default]
-
-
 def _follow(events: Iterator[RunEvent], language: Language) -> Finished:
     """Tell on standard error what happens; return the last event, or what there was at an interrupt."""
     teller = _Teller(language)
@@ -197,7 +194,7 @@ class _Teller:
         self._last_time = 0.0
 
     def tell(self, event: RunEvent) -> None:
-        """Say what matters."""
+        """Write an event to standard error: each failure, result and notice, and progress as the class says."""
         if isinstance(event, Failure):
             where = " / ".join(filter(None, (event.dataset, event.model)))
             _say(f"{where}: {event.error.text(self._language)}")

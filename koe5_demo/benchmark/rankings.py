@@ -39,7 +39,7 @@ class Rankings:
     scores: FloatArray
 
     def top(self, k: int) -> Rankings:
-        """Return the first k places."""
+        """Return the first k places; all where there are fewer."""
         return Rankings(self.positions[:, :k], self.scores[:, :k])
 
 

@@ -219,7 +219,7 @@ class SavedResult:
 
     @property
     def run_id(self) -> str:
-        """Return the run that it belongs to."""
+        """The id of its run: what the key begins with."""
         return self.key.split("/", 1)[0]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from typing import Final, Protocol
 
@@ -112,7 +113,7 @@ class System(Protocol):
     def rank(
         self, data: RetrievalData, cache: DiskVectors, should_stop: ShouldStop
     ) -> Generator[RunProgress, None, Ranked]:
-        """Rank, telling the progress."""
+        """Yield how far it is; return the ranking of every query. Raises `StoppedError` once it is to stop."""
 
 
 class DenseSystem:
@@ -321,7 +322,7 @@ def system_sources(names: Sequence[str], load: LoadEncoder) -> list[SystemSource
         load: Opens an encoder by name.
     """
     shared = _Shared(load)
-    return [SystemSource(name, shared.opener(name)) for name in dict.fromkeys(names)]
+    return [SystemSource(name, partial(shared.open, name)) for name in dict.fromkeys(names)]
 
 
 def encoder_source(encoder: Encoder, name: str | None = None) -> SystemSource:
@@ -341,13 +342,7 @@ class _Shared:
             "bm25-kiwi": LexicalSystem("bm25-kiwi", kiwi_morphemes, "Kiwi morphemes"),
         }
 
-    def opener(self, name: str) -> Callable[[], System]:
-        def open_system() -> System:
-            return self._open(name)
-
-        return open_system
-
-    def _open(self, name: str) -> System:
+    def open(self, name: str) -> System:
         if name in self._lexical:
             return self._lexical[name]
         method, colon, model = name.partition(":")

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
-from koe5_demo.words import Language, message
+from koe5_demo.records import Notice
 
 FOLDERS: Final = ("koe5_demo", "assets")
 FILES: Final = ("app.py", "README.md", "requirements.txt", "LICENSE")
@@ -50,21 +50,9 @@ class SpaceFile:
     lfs: bool
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Why a Space would refuse the upload."""
-
-    key: str
-    values: dict[str, object]
-
-    def text(self, language: Language) -> str:
-        """Return it in words."""
-        return message(self.key, language, **self.values)
-
-
 def collect(
     root: Path, *, zero_gpu: bool = False, most_bytes: int = MOST_PLAIN_BYTES
-) -> tuple[list[SpaceFile], list[Problem]]:
+) -> tuple[list[SpaceFile], list[Notice]]:
     """Return what goes up, in order of paths, and what stands against it.
 
     Args:
@@ -78,7 +66,7 @@ def collect(
         made["requirements.txt"] = requirements_for(root, zero_gpu=zero_gpu).encode()
     names = sorted({*_names(root), *made})
     files = [_file(root, name, made.get(name)) for name in names]
-    missing = [Problem("space_missing", {"path": name}) for name in NEEDED if name not in names]
+    missing = [Notice("space_missing", {"path": name}) for name in NEEDED if name not in names]
     return files, missing + [problem for file in files for problem in _problems(root, file, most_bytes)]
 
 
@@ -120,13 +108,13 @@ def _file(root: Path, name: str, content: bytes | None) -> SpaceFile:
     return SpaceFile(name, content, size, lfs_covers(name))
 
 
-def _problems(root: Path, file: SpaceFile, most_bytes: int) -> list[Problem]:
+def _problems(root: Path, file: SpaceFile, most_bytes: int) -> list[Notice]:
     limit = MOST_LFS_BYTES if file.lfs else most_bytes
     found = []
     if file.n_bytes > limit:
-        found.append(Problem("space_too_big", {"path": file.path, "mb": file.n_bytes / 1e6, "limit": limit / 1e6}))
+        found.append(Notice("space_too_big", {"path": file.path, "mb": file.n_bytes / 1e6, "limit": limit / 1e6}))
     if not file.lfs and file.content is None and _is_binary(root / file.path):
-        found.append(Problem("space_binary", {"path": file.path}))
+        found.append(Notice("space_binary", {"path": file.path}))
     return found
 
 

@@ -32,11 +32,6 @@ class Metrics(logging.Handler):
         self._texts = Counter("koe5_texts", "Texts in requests.", ("endpoint",), registry=self._registry)
         ProcessCollector(registry=self._registry)
 
-    @property
-    def content_type(self) -> str:
-        """Return the media type of `text`."""
-        return CONTENT_TYPE_LATEST
-
     def attach(self) -> Metrics:
         """Begin to count."""
         logging.getLogger(REQUESTS).addHandler(self)
@@ -76,7 +71,7 @@ class Health:
         """Tell counts as Prometheus text, to the machine itself and its private network only."""
         if self._metrics is None or not is_private_peer(request.scope):
             return PlainTextResponse("", 404)
-        return Response(self._metrics.text(), media_type=self._metrics.content_type)
+        return Response(self._metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     def state(self) -> dict[str, Any]:
         """Return {"ready", "serving", "wanted", "wanted_phase", "engine", "dtype", "device", "version"}."""

@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -100,7 +101,7 @@ class TextLines(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 the library's name
         """Return the line."""
         told = _request(record)
-        fields = "" if told is None else " " + " ".join(f"{k}={v}" for k, v in told.fields().items() if k != "endpoint")
+        fields = "" if told is None else " " + " ".join(f"{k}={v}" for k, v in asdict(told).items() if k != "endpoint")
         record.message = clean_message(record)
         return super().formatMessage(record) + fields
 
@@ -122,7 +123,7 @@ class JsonLines(logging.Formatter):
         }
         told = _request(record)
         if told is not None:
-            line |= told.fields()
+            line |= asdict(told)
         if record.exc_info and record.exc_info[1] is not None:
             line["traceback"] = frames(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False)

@@ -9,9 +9,9 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from koe5_demo.errors import DemoError
 
@@ -41,10 +41,6 @@ class RequestRecord:
     milliseconds: float
     n_texts: int
     n_chars: int
-
-    def fields(self) -> dict[str, Any]:
-        """Return the record by field."""
-        return asdict(self)
 
 
 @contextmanager

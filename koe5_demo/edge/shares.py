@@ -104,7 +104,7 @@ class Room:
             return Place.TAKEN
 
     def give_back(self, visitor: str, amount: int) -> None:
-        """Give a part back before its time."""
+        """Give a part back before its time; nothing happens where that is over already."""
         with self._lock:
             if self._kept_s is None:
                 self._release(visitor, amount)

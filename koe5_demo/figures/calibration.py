@@ -9,13 +9,13 @@ from typing import Final
 
 import numpy as np
 
-from koe5_demo import plain_plotly as go
-from koe5_demo.figures.labels import hover_text
-from koe5_demo.figures.layout import (
+from koe5_demo.figures import plain_plotly as go
+from koe5_demo.figures.parts import (
     MARK_COLOUR,
     MOST_LABELLED_COLUMNS,
     RANDOM_COLOUR,
     RELEVANT_COLOUR,
+    hover_text,
     number_axis,
     quiet_layout,
 )

@@ -12,9 +12,14 @@ from typing import Final
 
 import numpy as np
 
-from koe5_demo import plain_plotly as go
-from koe5_demo.figures.labels import HOVER_WIDTH, one_line
-from koe5_demo.figures.layout import MOST_TICKS, label_axis, quiet_layout
+from koe5_demo.figures import plain_plotly as go
+from koe5_demo.figures.parts import (
+    HOVER_WIDTH,
+    MOST_TICKS,
+    label_axis,
+    one_line,
+    quiet_layout,
+)
 from koe5_demo.records import DoubleArray, FloatArray
 
 LABEL_CHARS: Final = 18

@@ -21,8 +21,8 @@ from koe5_demo.figures.heatmaps import (
     stretched_scale,
     word_heatmap,
 )
+from koe5_demo.figures.plain_plotly import Figure
 from koe5_demo.figures.scatter import score_scatter, text_map_figure
-from koe5_demo.plain_plotly import Figure
 from koe5_demo.ranking.calibration import Percentiles
 from koe5_demo.ranking.explain import Unit, UnitKind, strongest
 from koe5_demo.ranking.result import (
@@ -103,11 +103,11 @@ class HeatmapDrawing:
 
     @property
     def n_drawn(self) -> int:
-        """Return how many passages are drawn."""
+        """Passages among the columns; side by side, queries are columns too."""
         return sum(ref.role is Role.PASSAGE for ref in self.column_refs)
 
     def colours(self, row: int, column: int) -> CellColours:
-        """Return the colours of a cell."""
+        """Return the colours of a cell by its score on `scale`, for light and dark pages."""
         return cell_colours(float(self.scores[row, column]), self.scale)
 
 
@@ -131,7 +131,7 @@ class UnitValue:
 
     @property
     def lowers(self) -> bool:
-        """Return whether it lowers the score."""
+        """Whether it adds less than nothing."""
         return self.value < 0
 
 

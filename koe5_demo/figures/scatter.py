@@ -6,14 +6,16 @@ import html
 from collections.abc import Sequence
 from typing import Final
 
-from koe5_demo import plain_plotly as go
-from koe5_demo.figures.labels import HOVER_WIDTH, hover_text, one_line
-from koe5_demo.figures.layout import (
+from koe5_demo.figures import plain_plotly as go
+from koe5_demo.figures.parts import (
+    HOVER_WIDTH,
     MARK_COLOUR,
     MOST_TICKS,
     RANDOM_COLOUR,
     RELEVANT_COLOUR,
+    hover_text,
     number_axis,
+    one_line,
     quiet_layout,
 )
 from koe5_demo.records import DoubleArray, FloatArray

@@ -76,11 +76,9 @@ class AgreementReport:
 
     Attributes:
         queries: One a query.
-        mean_tau: Mean of the taus that are defined; None without any.
     """
 
     queries: tuple[Agreement, ...]
-    mean_tau: float | None
 
     @property
     def most_different(self) -> tuple[int, RankChange]:
@@ -112,9 +110,7 @@ def agreement(scores_a: FloatArray, scores_b: FloatArray, *, zero_is_no_match: b
         raise InputError("agreement_too_few", a=_shape(scores_a), b=_shape(scores_b))
     least = 0.0 if zero_is_no_match else -np.inf
     pairs = enumerate(zip(scores_a, scores_b, strict=True))
-    queries = tuple(_one_query(n, left, right, right > least) for n, (left, right) in pairs)
-    taus = [found.kendall_tau for found in queries if found.kendall_tau is not None]
-    return AgreementReport(queries, float(np.mean(taus)) if taus else None)
+    return AgreementReport(tuple(_one_query(n, left, right, right > least) for n, (left, right) in pairs))
 
 
 def _one_query(query: int, scores_a: FloatArray, scores_b: FloatArray, found_b: BoolArray) -> Agreement:

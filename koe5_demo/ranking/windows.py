@@ -54,7 +54,6 @@ class WindowedComparison:
             counts are those of whole passages, and no passage counts as cut. The vector of a passage is that of the
             window that stands for it; no passage is encoded whole beside its windows.
         windows: In the order of the passages.
-        window_scores: (n_queries, n_windows) float32.
         best: (n_queries, n_passages) int64 positions in `windows`; of equal windows the first.
         standing: (n_passages,) int64 positions in `windows`: which one stands for its passage where no query does, on
             a map say. It is the one with the highest score under any query.
@@ -63,7 +62,6 @@ class WindowedComparison:
 
     comparison: Comparison
     windows: tuple[Window, ...]
-    window_scores: FloatArray
     best: IntArray
     standing: IntArray
     overlap: float
@@ -128,7 +126,7 @@ def compare_windows(
         query_encoded=query_encoded,
         passage_encoded=whole,
     )
-    return WindowedComparison(comparison, windows, scores, best, standing, overlap)
+    return WindowedComparison(comparison, windows, best, standing, overlap)
 
 
 def split_passages(

@@ -245,7 +245,7 @@ def absent_models(offers: Sequence[ModelOffer], language: Language) -> str:
 
 
 def model_label(offer: ModelOffer, language: Language) -> str:
-    """Return how a model is offered."""
+    """Return a model's name with what stands between a visitor and it, a download of so many MB say."""
     return message(f"bench_model_{offer.availability}", language, name=system_name(offer.name), mb=offer.download_mb)
 
 

@@ -7,19 +7,18 @@ from typing import Any, Final
 
 import gradio as gr
 
-from koe5_demo.benchmark.progress import RunQueue
+from koe5_demo.benchmark.progress import RankingsFirst, RunQueue
 from koe5_demo.edge.uploads import make_folder
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.settings import Settings
-from koe5_demo.ui import render
 from koe5_demo.ui.api import build_api
 from koe5_demo.ui.benchmark_tab import build_benchmark_tab
 from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, label
-from koe5_demo.ui.fair_queue import Courtesy
 from koe5_demo.ui.gradio_seams import is_waited_for, keep_no_statistics, keep_uploads_in
 from koe5_demo.ui.model_bar import build_model_bar
 from koe5_demo.ui.model_tab import build_model_tab
 from koe5_demo.ui.ranking_tab import build_ranking_tab, wire_load
+from koe5_demo.ui.render import render_template
 from koe5_demo.words import Language, message
 
 UPLOADS_KEPT_S: Final = 900
@@ -39,7 +38,7 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
         delete_cache=(DELETE_EVERY_S, UPLOADS_KEPT_S),
     ) as page:
         with gr.Row(elem_classes="k-top"):
-            words.make(gr.HTML, {"value": render.header}, elem_id="header", **PLAIN)
+            words.make(gr.HTML, {"value": partial(render_template, "header.html")}, elem_id="header", **PLAIN)
             with gr.Row(elem_classes="k-switches"):
                 language = gr.Radio(
                     [("한국어", Language.KO.value), ("English", Language.EN.value)],
@@ -50,7 +49,7 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
                     elem_id="language",
                 )
                 dark = words.make(gr.Button, {"value": label("dark")}, size="sm", elem_id="dark", min_width=90)
-        runs = RunQueue(Courtesy(partial(is_waited_for, page, MODEL_QUEUE)).between)
+        runs = RunQueue(RankingsFirst(partial(is_waited_for, page, MODEL_QUEUE)).resting)
         bar = build_model_bar(host, words, language)
         with gr.Tabs() as tabs:
             with words.make(gr.Tab, {"label": label("tab_ranking")}, id="ranking"):
@@ -61,7 +60,7 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
                 )
             with words.make(gr.Tab, {"label": label("tab_model")}, id="model") as about:
                 build_model_tab(host, words, bar, language, about)
-        words.make(gr.HTML, {"value": render.footer}, **PLAIN)
+        words.make(gr.HTML, {"value": partial(render_template, "footer.html")}, **PLAIN)
         _wire_frame(words, language, dark)
         build_api(host, settings, runs)
         wire_load(page, ranking, host, words, language)

@@ -64,7 +64,7 @@ class McpServer:
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """Return the routes to mount."""
+        """The path of the tools, with and without a slash at its end: clients call either."""
         return [Route(MCP, self), Route(f"{MCP}/", self)]
 
     def lifespan(self, _: Any) -> AbstractAsyncContextManager[None]:

@@ -10,8 +10,8 @@ import gradio as gr
 from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
 from koe5_demo.encoding.host import ModelHost, ModelState, Phase
 from koe5_demo.encoding.opening import is_here
-from koe5_demo.ui import render
 from koe5_demo.ui.boundary import PLAIN, Words, for_visitors, guarded, label
+from koe5_demo.ui.render import render_template
 from koe5_demo.words import Language, message
 
 TICK_SECONDS: Final = 1.0
@@ -151,4 +151,5 @@ def _banner(state: ModelState, chosen: str, language: Language) -> str:
     percent = 100 * state.done / state.total if state.phase is Phase.DOWNLOADING and state.total else None
     whole = "" if state.error is None else state.error.text(language)
     cause = "" if whole == line else whole
-    return render.banner(line, detail, KINDS.get(state.phase, "busy"), language, percent=percent, cause=cause)
+    kind = KINDS.get(state.phase, "busy")
+    return render_template("banner.html", language, line=line, detail=detail, kind=kind, percent=percent, cause=cause)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from koe5_demo.ranking.examples import Example, example_note, example_of, exampl
 from koe5_demo.ranking.form import FilledForm, read_texts, shown_at_first, told_of_reading
 from koe5_demo.ranking.lexical import BM25
 from koe5_demo.settings import Limits
-from koe5_demo.ui import render
 from koe5_demo.ui.boundary import PLAIN, Words, choices, label
 from koe5_demo.ui.model_bar import model_choices
+from koe5_demo.ui.render import caption, fold, line, render_template
 from koe5_demo.words import Language, message
 
 Values = Mapping[Any, Any]
@@ -34,7 +35,7 @@ class Applied:
 
     @property
     def can_be_undone(self) -> bool:
-        """Return whether it replaced something that was typed."""
+        """Whether it replaced something that was typed; going from example to example loses nothing."""
         typed = bool(self.before.queries.strip() or self.before.passages.strip())
         return typed and example_of(self.before.queries, self.before.passages) is None
 
@@ -87,7 +88,7 @@ class RankingForm:
 
     @property
     def of_file(self) -> list[Any]:
-        """The components that change with a file."""
+        """The components that change with a file: one takes the place of the passage box."""
         return [self.passages, self.layout, self.file_box, self.file_part, self.column, self.beside]
 
     @property
@@ -151,17 +152,21 @@ class RankingForm:
     def tell(self, filled: FilledForm, limits: Limits, host: ModelHost, language: Language) -> dict[Any, Any]:
         """Return how much was read and how much of it the model will see, and what the example in the boxes shows."""
         note = example_note(filled.queries, filled.passages, language)
-        shown_note = {self.examples.note: render.line(note, language)}
+        shown_note = {self.examples.note: line(note, language)}
         try:
             texts = read_texts(filled, limits)
         except DemoError as error:
-            return {self.count: render.line(error.text(language), language), **shown_note}
+            return {self.count: line(error.text(language), language), **shown_note}
         told = told_of_reading(filled, limits, host.ready_encoder(filled.model), language, texts)
         n_passages, file = len(texts[1].texts), filled.file
-        card = "" if file is None else render.file_card(file.name, filled.column or "", n_passages, language)
+        card = (
+            ""
+            if file is None
+            else render_template("file_card.html", language, name=file.name, column=filled.column or "", n=n_passages)
+        )
         return {
-            self.count: render.lines(told, language),
-            self.fold: render.fold(n_passages, language),
+            self.count: render_template("line.html", language, parts=told),
+            self.fold: fold(n_passages, language),
             self.file_card: card,
             **shown_note,
         }
@@ -193,13 +198,13 @@ def build_examples(words: Words) -> ExampleBar:
     """Lay out the examples. Must be called inside a gr.Blocks context."""
     first = examples()[0]
     with gr.Row(elem_classes="k-examples"):
-        words.make(gr.HTML, {"value": lambda language: render.caption("examples", language)}, **PLAIN)
+        words.make(gr.HTML, {"value": partial(caption, "examples")}, **PLAIN)
         buttons = tuple(
             (one, words.make(gr.Button, {"value": one.title.__getitem__}, size="sm", elem_id=f"example-{one.id}"))
             for one in examples()
         )
         undo = words.make(gr.Button, {"value": label("undo_example")}, size="sm", visible=False, elem_id="example-undo")
-    note = gr.HTML(render.line(first.note[words.language], words.language), elem_id="example-note", **PLAIN)
+    note = gr.HTML(line(first.note[words.language], words.language), elem_id="example-note", **PLAIN)
     return ExampleBar(buttons, note, undo, gr.State(None))
 
 
@@ -215,7 +220,7 @@ def build_form(host: ModelHost, limits: Limits, words: Words, model: gr.Dropdown
             max_lines=3,
             elem_id="queries",
         ),
-        "fold": gr.HTML(render.fold(len(first.passages), words.language), elem_id="fold", **PLAIN),
+        "fold": gr.HTML(fold(len(first.passages), words.language), elem_id="fold", **PLAIN),
     }
     with gr.Column(elem_id="passages-box"):
         made["passages"] = words.make(

@@ -29,7 +29,7 @@ from koe5_demo.figures.of_ranking import (
     draw_scatter,
     place_scores,
 )
-from koe5_demo.plain_plotly import Figure
+from koe5_demo.figures.plain_plotly import Figure
 from koe5_demo.ranking.form import FilledForm
 from koe5_demo.ranking.result import RankingResult, TextRef
 from koe5_demo.ui import ranking_html, render
@@ -236,7 +236,7 @@ class RankingResults:
         except InputError as error:
             return {
                 self.pair_box: gr.update(visible=True),
-                self.pair: render.no_pair(error.text(language), language),
+                self.pair: render.render_template("no_pair.html", language, text=error.text(language)),
                 self.word_plot: gr.update(visible=False),
                 self.word_table: "",
             }
@@ -270,7 +270,7 @@ def build_results(words: Words) -> RankingResults:
         made["card_check"] = gr.HTML(elem_id="card-check", **PLAIN)
     with gr.Row(elem_classes="k-below", equal_height=False):
         with gr.Column(elem_id="ranking-side", min_width=0):
-            made["ranking"] = gr.HTML(render.empty(words.language), elem_id="ranking", **PLAIN)
+            made["ranking"] = gr.HTML(render.hint("empty", words.language), elem_id="ranking", **PLAIN)
             made["marked"] = gr.Button(visible=False, size="sm", elem_id="marked")
             made |= _tools(words)
             made["made_by"] = gr.HTML(elem_id="made-by-box", **PLAIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import gradio as gr
@@ -17,11 +18,11 @@ from koe5_demo.ranking.form import ranking_request
 from koe5_demo.ranking.lexical import BM25
 from koe5_demo.ranking.result import rank_all
 from koe5_demo.settings import Settings
-from koe5_demo.ui import render
 from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, for_visitors, guarded, language_of, reporter
 from koe5_demo.ui.model_bar import model_choices
 from koe5_demo.ui.ranking_form import RankingForm, Values, build_examples, build_form, rivals
 from koe5_demo.ui.ranking_results import RankingResults, Shown, build_results
+from koe5_demo.ui.render import hint, render_template
 from koe5_demo.ui.share_bar import READ_ADDRESS, ShareBar, build_share_bar, on_link, wire_share_bar
 from koe5_demo.words import Language, message
 
@@ -76,7 +77,7 @@ def build_ranking_tab(
             bar = build_share_bar(words, form.share)
         with gr.Column(elem_id="result-side", min_width=0):
             results = build_results(words)
-    words.make(gr.HTML, {"value": render.phone_bar}, elem_id="phone-bar", **PLAIN)
+    words.make(gr.HTML, {"value": partial(render_template, "phone_bar.html")}, elem_id="phone-bar", **PLAIN)
     events = RankingEvents(host, settings, form, results, shown, language)
     run = {
         "fn": guarded(events.on_run),
@@ -161,7 +162,7 @@ class RankingEvents:
         """Show the same in another language."""
         language, shown = Language(values[self.language]), values[self.shown]
         if shown is None:
-            return {self.results.ranking: render.empty(language)}
+            return {self.results.ranking: hint("empty", language)}
         return self.results.show(shown, language)
 
     def on_look(self, values: Values, event: gr.EventData) -> dict[Any, Any]:
@@ -179,11 +180,11 @@ class RankingEvents:
         return self.results.show_pair(values[self.shown], self._host, Language(values[self.language]))
 
     def on_csv(self, values: Values) -> str:
-        """Return the ranking as a file."""
+        """Return the rankings of all queries as CSV; with a byte order mark, or Excel would not read the Hangul."""
         return exports.BYTE_ORDER_MARK + exports.ranking_csv(_kept(values[self.shown]).result)
 
     def on_json(self, values: Values) -> str:
-        """Return the ranking as a file."""
+        """Return the rankings of all queries as the command line and the API write them."""
         return exports.to_json(exports.ranking_json(_kept(values[self.shown]).result))
 
     def on_heatmap_csv(self, values: Values) -> str:

@@ -24,21 +24,9 @@ def notices(items: Sequence[Notice], language: Language, *, warning: str = "") -
     return render_template("notices.html", language, items=[item.text(language) for item in items], warning=warning)
 
 
-def banner(
-    line: str, detail: str, kind: str, language: Language, *, percent: float | None = None, cause: str = ""
-) -> str:
-    """Return the strip that tells how far the model is; `kind` is ok, busy or bad, the cause of a fault is folded."""
-    return render_template("banner.html", language, line=line, detail=detail, kind=kind, percent=percent, cause=cause)
-
-
 def line(text: str, language: Language) -> str:
-    """Return one quiet line."""
+    """Return one line in small grey letters."""
     return render_template("line.html", language, parts=[text])
-
-
-def lines(texts: Sequence[str], language: Language) -> str:
-    """Return several short sentences as one quiet line."""
-    return render_template("line.html", language, parts=texts)
 
 
 def hint(key: str, language: Language) -> str:
@@ -51,39 +39,9 @@ def caption(key: str, language: Language) -> str:
     return render_template("caption.html", language, key=key)
 
 
-def header(language: Language) -> str:
-    """Return the title and what this page is for."""
-    return render_template("header.html", language)
-
-
-def footer(language: Language) -> str:
-    """Return the line at the page's foot: where texts go, how programs call, whose model it is."""
-    return render_template("footer.html", language)
-
-
-def no_pair(text: str, language: Language) -> str:
-    """Return what stands in place of a score's reasons where there are none."""
-    return render_template("no_pair.html", language, text=text)
-
-
-def phone_bar(language: Language) -> str:
-    """Return the bar at the foot of a phone: back to the form, share."""
-    return render_template("phone_bar.html", language)
-
-
 def fold(n_passages: int, language: Language) -> str:
     """Return the button that unfolds the passages on a phone."""
     return render_template("fold.html", language, n=n_passages)
-
-
-def file_card(name: str, column: str, n_passages: int, language: Language) -> str:
-    """Return what was read of a file, in place of the text that it replaces; `column` is empty where there is one."""
-    return render_template("file_card.html", language, name=name, column=column, n=n_passages)
-
-
-def empty(language: Language) -> str:
-    """Return what stands where results will come."""
-    return hint("empty", language)
 
 
 def chart_table(key: str, head: Sequence[str], rows: Iterable[Sequence[str]], language: Language) -> str:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from koe5_demo.figures import Mark, Spread, calibration_strip, score_scatter, text_map_figure, word_heatmap
-from koe5_demo.figures.calibration import mark_rows
+from koe5_demo.figures.calibration import Mark, Spread, calibration_strip, mark_rows
+from koe5_demo.figures.heatmaps import word_heatmap
+from koe5_demo.figures.plain_plotly import Figure
+from koe5_demo.figures.scatter import score_scatter, text_map_figure
 
 EVEN = Spread("무작위 쌍", tuple(range(101)), tuple(n / 100 for n in range(101)))
 HIGH = Spread("관련 쌍", (0, 50, 100), (0.5, 0.8, 0.9))
 MARKUP = "<script>alert(1)</script>"
 
 
-def figures() -> dict[str, dict]:
+def figures() -> dict[str, Figure]:
     points = np.array([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]])
     scores = np.array([0.1, 0.2], dtype=np.float32)
     return {
-        "words": word_heatmap(np.array([[0.2, -0.1]]), [MARKUP], ["가", MARKUP]).to_dict(),
-        "strip": calibration_strip(HIGH, EVEN, [Mark(0.7, "P1", MARKUP)], x_title=MARKUP).to_dict(),
-        "scatter": score_scatter(scores, scores, ["Q1", "Q2"], [MARKUP, "b"], x_title=MARKUP, y_title="b").to_dict(),
+        "words": word_heatmap(np.array([[0.2, -0.1]]), [MARKUP], ["가", MARKUP]),
+        "strip": calibration_strip(HIGH, EVEN, [Mark(0.7, "P1", MARKUP)], x_title=MARKUP),
+        "scatter": score_scatter(scores, scores, ["Q1", "Q2"], [MARKUP, "b"], x_title=MARKUP, y_title="b"),
         "map": text_map_figure(
             points,
             ["질의", "문단", "문단"],
@@ -27,27 +29,27 @@ def figures() -> dict[str, dict]:
             [[MARKUP, MARKUP], ["b"], ["c"]],
             x_title="x",
             y_title="y",
-        ).to_dict(),
+        ),
     }
 
 
 @pytest.mark.parametrize("name", ["words", "strip", "scatter", "map"])
 def test_markup_is_text_and_the_page_shows_through(name: str) -> None:
     figure = figures()[name]
-    assert "<script>" not in str(figure)
-    assert "&lt;script&gt;" in str(figure)
-    assert figure["layout"]["paper_bgcolor"] == figure["layout"]["plot_bgcolor"] == "rgba(0,0,0,0)"
-    assert figure["layout"]["template"] == "none"  # no colours of plotly's own
+    assert "<script>" not in str((figure.data, figure.layout))
+    assert "&lt;script&gt;" in str((figure.data, figure.layout))
+    assert figure.layout["paper_bgcolor"] == figure.layout["plot_bgcolor"] == "rgba(0,0,0,0)"
+    assert figure.layout["template"] == "none"  # no colours of plotly's own
 
 
 def test_zero_is_the_middle_of_the_colours_of_contributions() -> None:
-    trace = figures()["words"]["data"][0]
+    trace = figures()["words"].data[0]
     assert (trace["zmin"], trace["zmax"]) == (-0.2, 0.2)
     assert trace["texttemplate"] == "%{z:.3f}"
 
 
 def test_a_matrix_of_zeros_still_has_a_scale() -> None:
-    trace = word_heatmap(np.zeros((1, 2)), ["a"], ["b", "c"]).to_dict()["data"][0]
+    trace = word_heatmap(np.zeros((1, 2)), ["a"], ["b", "c"]).data[0]
     assert trace["zmin"] < 0 < trace["zmax"]
 
 
@@ -71,7 +73,7 @@ def test_marks_outside_all_measured_scores_are_on_the_strip() -> None:
 
 
 def test_the_map_has_one_trace_a_group_with_its_own_shape() -> None:
-    traces = figures()["map"]["data"]
+    traces = figures()["map"].data
     assert [trace["name"] for trace in traces] == ["질의", "문단"]
     assert len({trace["marker"]["symbol"] for trace in traces}) == 2
     assert [list(trace["text"]) for trace in traces] == [["Q1"], ["P1", "P2"]]

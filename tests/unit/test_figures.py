@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from koe5_demo.figures import Scale, cell_colours, contrast, label, stretched_scale
-from koe5_demo.figures.labels import hover_text
+from koe5_demo.figures.heatmaps import Scale, cell_colours, contrast, stretched_scale
+from koe5_demo.figures.parts import hover_text, one_line
 
 SCORES = np.array([[1.0, 0.3], [0.3, 1.0]], dtype=np.float32)
 READABLE = 4.5
@@ -22,13 +22,13 @@ def test_the_stretched_scale_leaves_out_a_text_with_itself() -> None:
 
 
 def test_markup_in_texts_is_shown_as_text() -> None:
-    assert label("P1", "<a href='x'>가</a>", 99) == "P1 &lt;a href=&#x27;x&#x27;&gt;가&lt;/a&gt;"
+    assert one_line("<a href='x'>가</a>", 99) == "&lt;a href=&#x27;x&#x27;&gt;가&lt;/a&gt;"
     assert "<script>" not in hover_text("P1", "<script>alert(1)</script>")
 
 
 def test_long_texts_are_shortened_on_the_axis_and_whole_on_hover() -> None:
     text = "가나다라마바사아자차" * 10
-    assert label("P1", text, 18) == "P1 " + text[:17] + "…"
+    assert one_line(text, 18) == text[:17] + "…"
     assert hover_text("P1", text).replace("<br>", "").endswith(text)
 
 

@@ -26,7 +26,8 @@ from koe5_demo.benchmark.own.answer import (
     questions_needed,
     share_interval,
 )
-from koe5_demo.benchmark.own.reading import Columns, Form, from_marks, read_own, read_upload, recognise
+from koe5_demo.benchmark.own.columns import Columns, recognise
+from koe5_demo.benchmark.own.reading import Form, from_marks, read_own, read_upload
 from koe5_demo.benchmark.own.report import make_report, to_report_html, to_report_xlsx
 from koe5_demo.benchmark.own.triplets import mine_triplets
 from koe5_demo.benchmark.run import finished, run_suite

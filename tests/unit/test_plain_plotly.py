@@ -9,16 +9,18 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from koe5_demo import figures, plain_plotly
-from koe5_demo.figures import Mark, Spread
+from koe5_demo.figures import plain_plotly
+from koe5_demo.figures.calibration import Mark, Spread, calibration_strip
+from koe5_demo.figures.heatmaps import word_heatmap
+from koe5_demo.figures.scatter import score_scatter, text_map_figure
 
 SCORES = np.array([[0.5, 0.25], [1.0, -0.5]], dtype=np.float32)
 SPREAD = Spread("pairs", (0, 50, 100), (0.1, 0.5, 0.9))
 FIGURES = {
-    "words": figures.word_heatmap(SCORES.astype(np.float64), ["a", "b"], ["c", "d"]),
-    "strip": figures.calibration_strip(SPREAD, SPREAD, [Mark(0.5, "P1", "text")], x_title="score"),
-    "scatter": figures.score_scatter(SCORES[0], SCORES[1], ["Q1", "Q2"], ["a", "b"], x_title="x", y_title="y"),
-    "map": figures.text_map_figure(
+    "words": word_heatmap(SCORES.astype(np.float64), ["a", "b"], ["c", "d"]),
+    "strip": calibration_strip(SPREAD, SPREAD, [Mark(0.5, "P1", "text")], x_title="score"),
+    "scatter": score_scatter(SCORES[0], SCORES[1], ["Q1", "Q2"], ["a", "b"], x_title="x", y_title="y"),
+    "map": text_map_figure(
         SCORES.astype(np.float64), ["a", "b"], ["Q1", "P1"], [["t"], ["u"]], x_title="x", y_title="y"
     ),
 }
@@ -27,7 +29,7 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_plotlys_own_classes_take_every_property_and_change_none(name: str) -> None:
     plain = FIGURES[name]
-    checked = go.Figure(plain.to_dict())
+    checked = go.Figure(data=plain.data, layout=plain.layout)
     assert checked.layout.template == go.layout.Template(go.Figure(layout={"template": "none"}).layout.template)
     theirs, ours = json.loads(checked.to_json(engine="json")), json.loads(plain.to_json())
     theirs["layout"].pop("template")

@@ -12,13 +12,13 @@ import yaml
 from koe5_demo.catalog import KOE5
 from koe5_demo.deploy.space import (
     ATTRIBUTES,
-    Problem,
     collect,
     lfs_covers,
     requirements_for,
     space_card,
 )
 from koe5_demo.encoding.hub import RemoteFile, needed_files
+from koe5_demo.records import Notice
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTED = {
@@ -91,7 +91,7 @@ def test_a_binary_file_that_no_pattern_covers_is_refused(tmp_path: Path) -> None
     _project(tmp_path)
     (tmp_path / "assets" / "secret.dat").write_bytes(b"\x00\x01\x02")
     _, problems = collect(tmp_path)
-    assert problems == [Problem("space_binary", {"path": "assets/secret.dat"})]
+    assert problems == [Notice("space_binary", {"path": "assets/secret.dat"})]
 
 
 def test_a_file_beyond_the_limit_is_refused(tmp_path: Path) -> None:

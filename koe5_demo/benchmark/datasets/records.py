@@ -145,7 +145,7 @@ class RetrievalData:
 
     @property
     def n_judgements(self) -> int:
-        """Number of judgements."""
+        """Pairs of a query and a document that have a grade, whatever the grade."""
         return sum(len(grades) for grades in self.qrels.values())
 
     def content_hash(self) -> str:

@@ -83,7 +83,7 @@ class Miss:
         rank: Of the first right passage; None where it is not among those kept.
         right_id, right: The right passage; no text where no file has it.
         instead_id, instead: What came first.
-        score, right_score: Of what came first, and of the right passage where it was found.
+        score: Of what came first.
         why: Keys of `words` that say what is known of the reason, as `own_why_<key>`.
     """
 
@@ -95,7 +95,6 @@ class Miss:
     instead_id: str
     instead: str
     score: float | None
-    right_score: float | None
     why: tuple[str, ...]
 
 
@@ -347,7 +346,6 @@ def _miss(view: QueryView, result: RunResult) -> Miss:
         instead_id=first.document_id if first else "",
         instead=first.text if first else "",
         score=first.score if first else None,
-        right_score=None if place is None else float(result.hit_scores[row][place]),
         why=_why(view, right.text, _tokens(result, row, place) > result.max_tokens > 0),
     )
 

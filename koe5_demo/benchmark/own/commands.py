@@ -11,7 +11,8 @@ from pathlib import Path
 
 from koe5_demo.benchmark import result_tables
 from koe5_demo.benchmark.own.answer import Answer, answer_record, main_results, make_answer
-from koe5_demo.benchmark.own.reading import Columns, OwnSet, read_own, too_long
+from koe5_demo.benchmark.own.columns import Columns
+from koe5_demo.benchmark.own.reading import OwnSet, read_own, too_long
 from koe5_demo.benchmark.own.report import (
     make_report,
     to_report_html,

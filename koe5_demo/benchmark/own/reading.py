@@ -1,4 +1,4 @@
-"""From somebody's spreadsheet to a retrieval set: which column is what, what was counted, what was left out and where.
+"""From somebody's spreadsheet to a retrieval set: what was counted, what was left out and where.
 
 Three forms are recognised: question and right passage (a row a pair), question and passage with a label, and questions
 with ids of passages that lie in a second file. A folder or zip in BEIR layout is read as everywhere else.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -21,34 +21,33 @@ from typing import Final
 from koe5_demo.benchmark.datasets.assembly import assemble
 from koe5_demo.benchmark.datasets.folder import read_folder, read_zip
 from koe5_demo.benchmark.datasets.records import RetrievalData
+from koe5_demo.benchmark.own.columns import Columns, grade_of, id_column, recognise, text_column
 from koe5_demo.errors import DataError, InputError, TableError
 from koe5_demo.records import Encoder, Notice, Role
 from koe5_demo.settings import Limits
-from koe5_demo.tables import Table, clean, compared, file_kind, folded, read_file, read_table
+from koe5_demo.tables import Table, clean, compared, file_kind, read_file, read_table
 from koe5_demo.tables.typed import require_unpacked
+
+__all__ = [
+    "PREVIEW_ROWS",
+    "Columns",
+    "Counted",
+    "Form",
+    "OwnSet",
+    "from_beir",
+    "from_marks",
+    "from_tables",
+    "preview",
+    "read_own",
+    "read_upload",
+    "recognise",
+    "too_long",
+]
 
 ZIP: Final = "zip"
 SHOWN_ROWS: Final = 10
 PREVIEW_ROWS: Final = 5
 _ID_LISTS: Final = re.compile(r"\s*[,;|]\s*")
-_GRADE: Final = re.compile(r"[+-]?\d{1,3}(\.0*)?")
-_YES: Final = frozenset({"true", "yes", "y", "o", "○", "예", "네", "맞음", "정답", "관련"})
-_NO: Final = frozenset({"false", "no", "n", "x", "×", "아니오", "아니요", "틀림", "오답", "무관"})
-_QUERY: Final = ("query", "question", "q", "질문", "질의", "물음", "문의", "검색어", "querytext", "questiontext")
-_PASSAGE: Final = (
-    *("passage", "rightpassage", "positive", "document", "context", "answer", "text", "content", "doc"),
-    *("문단", "정답문단", "맞는문단", "정답", "지문", "근거", "답변", "답", "본문", "내용", "문서"),
-)
-_LABEL: Final = (
-    *("label", "score", "relevance", "relevant", "grade", "rel", "라벨", "레이블", "점수", "관련도", "등급"),
-    *("정답여부", "정오", "적합도", "관련여부"),
-)
-_PASSAGE_ID: Final = (
-    *("passageid", "passageids", "documentid", "documentids", "docid", "docids", "corpusid", "corpusids", "pid"),
-    *("문단id", "문단번호", "문서id", "문서번호", "정답id", "정답번호", "정답문단id", "정답문단번호"),
-)
-_QUESTION_ID: Final = ("queryid", "questionid", "qid", "질문id", "질문번호", "질의id", "질의번호")
-_ANY_ID: Final = ("id", "_id", "번호", "아이디", "no", "key", "키")
 
 
 class Form(str, Enum):
@@ -59,23 +58,6 @@ class Form(str, Enum):
     IDS = "ids"
     BEIR = "beir"
     MARKS = "marks"
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which column is what; None where there is none, or where it is to be recognised. An empty name says: none.
-
-    Attributes:
-        query: Of questions.
-        passage: Of passages: in the file of questions, or in that of passages where there is one.
-        id: Of ids of passages: in the file of questions, and in that of passages where it has the column.
-        label: Of labels or grades; 1 or more is right.
-    """
-
-    query: str | None = None
-    passage: str | None = None
-    id: str | None = None
-    label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -252,14 +234,14 @@ def from_tables(
         form = Form.LABELS if used.label else Form.PAIRS
     else:
         form = Form.IDS
-        id_column = _id_column(passages, used.id)
+        ids = id_column(passages, used.id)
         numbers = [str(place) for place in range(1, len(passages.rows) + 1)]
-        corpus.add_table(passages, used.passage or "", _cells(passages, id_column) if id_column else numbers)
+        corpus.add_table(passages, used.passage or "", _cells(passages, ids) if ids else numbers)
     rows = _Rows(questions, used, corpus, by_id=passages is not None)
     rows.read()
     n_before = len(corpus)
     if distractors is not None:
-        corpus.add_table(distractors, _text_column(distractors, None))
+        corpus.add_table(distractors, text_column(distractors, None))
     told = tuple(
         notice for table in (questions, passages, distractors) if table is not None for notice in table.notices
     )
@@ -283,42 +265,6 @@ def from_marks(queries: Sequence[str], passages: Sequence[str], marks: Mapping[i
     others = Table("marks", "", ("passage",), tuple((text,) for text in passages), tuple(range(1, len(passages) + 1)))
     found = from_tables(table, Columns("query", "passage"), distractors=others)
     return replace(found, form=Form.MARKS, counted=replace(found.counted, duplicate_passages=0))
-
-
-def recognise(questions: Table, columns: Columns | None = None, passages: Table | None = None) -> Columns:
-    """Return which column is what: as it was said, else by its name, else by what it holds.
-
-    Raises:
-        InputError: If a column that was named is not there, or no column of questions and answers can be told.
-    """
-    said = columns or Columns()
-    query, label, id_ = (_named(questions, name) if name else None for name in (said.query, said.label, said.id))
-    free = [column for column in questions.columns if column not in (query, label, id_)]
-    query = query or _first(_QUERY, free)
-    if said.label is None:
-        label = _first(_LABEL, [c for c in free if c != query and _is_grades(questions, c, at_least=1)])
-    if said.id is None:
-        id_ = _first(_PASSAGE_ID, free)
-    free = [column for column in free if column not in (query, label, id_)]
-    if passages is not None:
-        id_ = id_ or _first(_PASSAGE, free) or _first(_ANY_ID, free)
-        query = query or _longest(questions, [c for c in free if c != id_ and not _is_id(c)])
-        if id_ is None or query is None:
-            raise _unclear(questions)
-        return Columns(query, _text_column(passages, said.passage), id_, label)
-    passage = _named(questions, said.passage) if said.passage else None
-    texts = [column for column in free if not (_is_grades(questions, column) or _is_id(column))]
-    passage = passage or _first(_PASSAGE, texts) or _longest(questions, texts)
-    query = query or _longest(questions, [column for column in texts if column != passage])
-    if passage is None or query is None:
-        raise _unclear(questions)
-    rest = [column for column in free if column not in (passage, query)]
-    if said.label is None and label is None:
-        # 정답 is an answer in one sheet and a label in another: what it holds decides.
-        label = next((c for c in rest if _plain(c) in _PASSAGE and _is_grades(questions, c)), None)
-    if said.id is None and id_ is None:
-        id_ = _first((*_QUESTION_ID, *_ANY_ID), rest)
-    return Columns(query, passage, id_, label)
 
 
 def preview(table: Table) -> list[list[str]]:
@@ -493,12 +439,10 @@ class _Rows:
         return [id_ for id_ in _ID_LISTS.split(answer) if id_]
 
     def _grade(self, label: str, line: int) -> int:
-        word = label.casefold()
-        if word in _YES or word in _NO:
-            return int(word in _YES)
-        if not _GRADE.fullmatch(label):
+        grade = grade_of(label)
+        if grade is None:
             raise DataError("own_bad_label", name=self._table.name, row=line, value=label[:40])
-        return int(float(label))
+        return grade
 
 
 def _cells(table: Table, column: str) -> list[str]:
@@ -518,58 +462,6 @@ def _names_one(ids: Sequence[str], texts: Sequence[str]) -> bool:
     meant: dict[str, str] = {}
     given = [(id_, text) for id_, text in zip(ids, texts, strict=True) if id_ and text]
     return bool(given) and all(meant.setdefault(id_, text) == text for id_, text in given)
-
-
-def _named(table: Table, wanted: str) -> str:
-    place = table.find(wanted)
-    if place is None:
-        raise TableError("file_no_column", name=table.name, column=wanted, valid=", ".join(table.columns))
-    return table.columns[place]
-
-
-def _plain(column: str) -> str:
-    return re.sub(r"[\s_-]", "", folded(column)) or folded(column)
-
-
-def _first(names: Iterable[str], columns: Sequence[str]) -> str | None:
-    """Return the column whose name comes first among some names."""
-    plain = {_plain(column): column for column in reversed(columns)}
-    return next((plain[name] for name in names if name in plain), None)
-
-
-def _is_id(column: str) -> bool:
-    return _plain(column) in (*_ANY_ID, *_QUESTION_ID, *_PASSAGE_ID)
-
-
-def _is_grades(table: Table, column: str, at_least: int | None = None) -> bool:
-    """Whether a column holds labels or grades: nothing else, or at least some."""
-    place = table.columns.index(column)
-    cells = [row[place].strip() for row in table.rows if row[place].strip()]
-    n_grades = sum(bool(_GRADE.fullmatch(cell)) or cell.casefold() in (_YES | _NO) for cell in cells)
-    return bool(cells) and n_grades >= (len(cells) if at_least is None else at_least)
-
-
-def _longest(table: Table, columns: Sequence[str]) -> str | None:
-    places = {column: table.columns.index(column) for column in columns}
-    lengths = {column: sum(len(row[place]) for row in table.rows[:200]) for column, place in places.items()}
-    return max(lengths, key=lambda column: lengths[column], default=None)
-
-
-def _text_column(table: Table, wanted: str | None) -> str:
-    if wanted is not None and table.find(wanted) is not None:
-        return _named(table, wanted)
-    texts = [column for column in table.columns if not _is_id(column)]
-    return _first(_PASSAGE, texts) or _longest(table, texts) or table.columns[-1]
-
-
-def _id_column(table: Table, wanted: str | None) -> str | None:
-    if wanted is not None and table.find(wanted) is not None:
-        return _named(table, wanted)
-    return _first((*_PASSAGE_ID, *_ANY_ID), table.columns)
-
-
-def _unclear(table: Table) -> InputError:
-    return TableError("own_unclear", name=table.name, valid=", ".join(table.columns))
 
 
 def _refuse_tables(

@@ -1,8 +1,9 @@
-"""What several figures share: layout, axes, colours."""
+"""What figures share: colours, layout, axes, and texts with their markup escaped, since plotly obeys some of it."""
 
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,6 +13,8 @@ RELEVANT_COLOUR: Final = "#3f6fb5"
 RANDOM_COLOUR: Final = "#8a8f98"
 MARK_COLOUR: Final = "#b4570b"
 FAINT_LINE: Final = "rgba(128,128,128,0.35)"
+HOVER_WIDTH: Final = 56
+HOVER_CHARS: Final = 900
 
 
 def quiet_layout(height: int, *, right: int = 8) -> dict[str, object]:
@@ -51,3 +54,16 @@ def number_axis(title: str, tick_format: str) -> dict[str, object]:
         "zeroline": False,
         "fixedrange": True,
     }
+
+
+def one_line(text: str, chars: int) -> str:
+    """Return one line of at most `chars` characters, markup escaped."""
+    line = " ".join(text.split())
+    return html.escape(line if len(line) <= chars else line[: chars - 1] + "…")
+
+
+def hover_text(name: str, text: str) -> str:
+    """Return a text broken into lines for a hover box."""
+    cut = text if len(text) <= HOVER_CHARS else text[:HOVER_CHARS] + " …"
+    lines = textwrap.wrap(cut, HOVER_WIDTH, break_long_words=True) or [""]
+    return f"{name} · " + "<br>".join(html.escape(line) for line in lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from koe5_demo.ui.fair_queue import LONGEST_REST_S, POLL_S, Courtesy
+from koe5_demo.benchmark.progress import LONGEST_REST_S, POLL_S, RankingsFirst
 
 
 class Day:
@@ -24,7 +24,7 @@ class Day:
 
 def test_a_run_rests_four_times_as_long_as_it_worked_while_rankings_wait_or_run() -> None:
     day = Day()
-    ask = Courtesy(lambda: True, clock=day.clock, sleep=day.sleep).between(lambda: False)
+    ask = RankingsFirst(lambda: True, clock=day.clock, sleep=day.sleep).resting(lambda: False)
     day.now += 0.5
     assert ask() is False
     assert day.slept == pytest.approx(2.0, abs=POLL_S)
@@ -43,7 +43,7 @@ def test_a_run_alone_does_not_rest_and_goes_on_when_the_rankings_are_over() -> N
         if day.slept > 0.1:
             waiting.clear()
 
-    ask = Courtesy(lambda: bool(waiting), clock=day.clock, sleep=sleep).between(lambda: False)
+    ask = RankingsFirst(lambda: bool(waiting), clock=day.clock, sleep=sleep).resting(lambda: False)
     day.now += 1.0
     ask()
     assert day.slept == pytest.approx(0.1, abs=2 * POLL_S)
@@ -54,7 +54,7 @@ def test_a_run_alone_does_not_rest_and_goes_on_when_the_rankings_are_over() -> N
 
 def test_a_stop_is_heard_at_once_also_while_resting() -> None:
     day = Day()
-    ask = Courtesy(lambda: True, clock=day.clock, sleep=day.sleep).between(lambda: day.now >= 1.05)
+    ask = RankingsFirst(lambda: True, clock=day.clock, sleep=day.sleep).resting(lambda: day.now >= 1.05)
     day.now += 1.0
     assert ask() is True
     assert day.slept == pytest.approx(0.05, abs=2 * POLL_S)

@@ -7,6 +7,7 @@ cost a busy server. The properties here are this project's own, and the tests ho
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import plotly.io
@@ -27,16 +28,12 @@ class Figure:
         self.layout: dict[str, Any] = {}
 
     def add_scatter(self, **properties: Any) -> None:
-        """Add a scatter trace."""
+        """Draw one more `Scatter` over the traces so far."""
         self.data.append(Scatter(**properties))
 
     def set_layout(self, **properties: Any) -> None:
-        """Set the whole layout."""
+        """Replace the layout: a property that is not named here goes back to plotly.js's default."""
         self.layout = properties
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what `plotly.graph_objects.Figure` takes."""
-        return {"data": self.data, "layout": self.layout}
 
     def to_json(self) -> str:
         """Return the figure as plotly.js reads it; gradio's plot component asks for it under this name."""
@@ -45,20 +42,9 @@ class Figure:
         return text
 
 
-def Heatmap(**properties: Any) -> Trace:  # noqa: N802 plotly's name
-    """Return a heatmap trace."""
-    return _trace("heatmap", properties)
-
-
-def Bar(**properties: Any) -> Trace:  # noqa: N802 plotly's name
-    """Return a bar trace."""
-    return _trace("bar", properties)
-
-
-def Scatter(**properties: Any) -> Trace:  # noqa: N802 plotly's name
-    """Return a scatter trace."""
-    return _trace("scatter", properties)
-
-
-def _trace(kind: str, properties: dict[str, Any]) -> Trace:
+def _trace(kind: str, /, **properties: Any) -> Trace:
     return {"type": kind, **{name: value for name, value in properties.items() if value is not None}}
+
+
+Heatmap = partial(_trace, "heatmap")
+Scatter = partial(_trace, "scatter")

@@ -112,8 +112,11 @@ class _Events:
         for part in (form.systems.models, form.systems.more):
             self._on(part.input, form.estimate, form.inputs, [form.about, form.chosen], trigger_mode="always_last")
         chosen = [form.datasets, form.suite, form.chosen]
-        for part, choose in ((form.suite, form.choose_suite), (form.datasets, form.choose_datasets)):
-            self._on(part.input, choose, {*form.inputs, form.suite}, chosen, trigger_mode="always_last")
+        for event, choose in (
+            (form.suite.input, form.choose_suite),
+            (form.datasets.input, form.choose_datasets),
+        ):
+            self._on(event, choose, {*form.inputs, form.suite}, chosen, trigger_mode="always_last")
         inputs = {*form.inputs, form.token, *results.inputs, self._language}
         outputs = [form.progress, *form.pressed, results.board, results.run, *self._shown]
         for button, begin, run in (

@@ -114,6 +114,7 @@ class DatasetOffer:
         n_documents, n_queries: Sizes; 0 where unknown.
         here: Whether it can be read without a network.
         seconds: Estimated time to encode it with the chosen models; None where a speed is not known.
+        reachable: Whether the hub, which has it, answered when it was last asked.
     """
 
     spec: DatasetSpec
@@ -121,6 +122,7 @@ class DatasetOffer:
     n_queries: int
     here: bool
     seconds: float | None
+    reachable: bool = True
 
 
 class LiveBenchmarks:
@@ -150,7 +152,8 @@ class LiveBenchmarks:
     def datasets(self, models: Sequence[str]) -> list[DatasetOffer]:
         """Return every known data set, with an estimate for the chosen models."""
         known = [self._speed(name) for name in models]
-        return [_dataset_offer(spec, known) for spec in DATASETS.values()]
+        reachable = all(offer.availability != "absent" for offer in self.models())
+        return [replace(_dataset_offer(spec, known), reachable=reachable) for spec in DATASETS.values()]
 
     def open_run(self) -> str:
         """Return the token by which a run that is about to start can be stopped, and nobody else's."""

@@ -4,7 +4,16 @@ Ranking, encoding, benchmark and training read files through here, so that a fil
 read too, and alike. Knows no models and no page.
 """
 
-from koe5_demo.tables.reading import KINDS, UPLOADED, file_kind, read_cells, read_file, read_pieces, read_table
+from koe5_demo.tables.reading import (
+    KINDS,
+    UPLOADED,
+    file_kind,
+    read_cells,
+    read_file,
+    read_pieces,
+    read_table,
+    sheet_names,
+)
 from koe5_demo.tables.record import Table, folded, text_of
 from koe5_demo.tables.texts import Parsed, clean, compared, is_blank
 
@@ -22,5 +31,6 @@ __all__ = [
     "read_file",
     "read_pieces",
     "read_table",
+    "sheet_names",
     "text_of",
 ]

@@ -16,7 +16,7 @@ from koe5_demo.settings import Limits
 from koe5_demo.tables.delimited import TAB, Record, find_separator, read_csv, read_tsv, split_records
 from koe5_demo.tables.lines import read_jsonl, read_text
 from koe5_demo.tables.record import Table
-from koe5_demo.tables.typed import read_parquet, read_xlsx
+from koe5_demo.tables.typed import read_parquet, read_xlsx, xlsx_sheets
 
 GZIP: Final = ".gz"
 PARQUET: Final = "parquet"
@@ -130,6 +130,20 @@ def read_table(
     if not text.strip():
         raise TableError("file_empty", name=name)
     return replace(_TEXT_READERS[kind](text, name, limits), encoding=encoding)
+
+
+def sheet_names(content: bytes, name: str, limits: Limits | None = None) -> tuple[str, ...]:
+    """Return the titles of a workbook's sheets, in its order; none for a file of another kind.
+
+    Args:
+        content: The bytes of the file.
+        name: Its name; the ending says how it is read.
+        limits: None for the files of whoever runs the program.
+
+    Raises:
+        TableError: If a workbook is too big or broken.
+    """
+    return xlsx_sheets(_unpacked(content, name, limits), name, limits) if file_kind(name) == XLSX else ()
 
 
 def read_cells(content: Path | bytes, name: str = "", limits: Limits | None = None) -> list[Record]:

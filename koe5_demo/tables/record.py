@@ -33,6 +33,8 @@ class Table:
         lines: Where each row begins: line of a text file, row of a sheet, row of a parquet file; all from 1.
         kinds: Column -> (line, kind) of what is first found in it that was no text; line 0 means all of it.
         notices: What a reader should know about the reading.
+        sheet: Title of the sheet that was read; empty for kinds without sheets.
+        sheets: Titles of all sheets of the workbook, in its order.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Table:
     lines: tuple[int, ...] = ()
     kinds: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    sheet: str = ""
+    sheets: tuple[str, ...] = ()
 
     @property
     def suggested_column(self) -> str:

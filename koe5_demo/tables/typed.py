@@ -54,7 +54,7 @@ def read_parquet(source: Path | bytes, name: str, limits: Limits | None, columns
 def read_xlsx(content: bytes, name: str, limits: Limits | None, sheet: str | None = None) -> Table:
     """Read one sheet of a workbook, the first one when None; the first row that is not blank names the columns."""
     require_unpacked(content, name, limits)
-    title, n_sheets, found = _open_sheet(content, name, sheet)
+    titles, place, found = _open_sheet(content, name, sheet)
     rows: list[list[str]] = []
     width = 0
     for cells in _sheet_rows(found, name):
@@ -64,12 +64,32 @@ def read_xlsx(content: bytes, name: str, limits: Limits | None, sheet: str | Non
     while rows and not rows[-1]:
         rows.pop()
     begin = next((place for place, cells in enumerate(rows) if cells), None)
+    if begin is None and len(titles) > 1:
+        raise TableError("file_empty_sheet", name=name, sheet=titles[place], valid=", ".join(titles))
     if begin is None:
         raise TableError("file_empty", name=name)
     header, *body = (tuple(cells + [""] * (width - len(cells))) for cells in rows[begin:])
-    told = (Notice("notice_sheet", {"name": name, "sheet": title, "n": n_sheets}),) if n_sheets > 1 else ()
-    lines = tuple(range(begin + 2, len(rows) + 1))
-    return Table(name, "", unique_names(header), tuple(body), lines, notices=told)
+    told = Notice("notice_sheet", {"name": name, "sheet": titles[place], "n": len(titles)})
+    return Table(
+        name,
+        "",
+        unique_names(header),
+        tuple(body),
+        tuple(range(begin + 2, len(rows) + 1)),
+        notices=(told,) if len(titles) > 1 else (),
+        sheet=titles[place],
+        sheets=titles,
+    )
+
+
+def xlsx_sheets(content: bytes, name: str, limits: Limits | None) -> tuple[str, ...]:
+    """Return the titles of a workbook's sheets, without reading their rows.
+
+    Raises:
+        TableError: If it is broken or would unpack to too much.
+    """
+    require_unpacked(content, name, limits)
+    return tuple(sheet.title for sheet in _open_book(content, name))
 
 
 def _open_parquet(source: Path | bytes, name: str) -> Any:
@@ -110,19 +130,25 @@ def require_unpacked(content: bytes, name: str, limits: Limits | None) -> None:
         raise TableError("file_unpacks", name=name, mb=megabytes, limit=UNPACKED_TIMES * limits.file_mb)
 
 
-def _open_sheet(content: bytes, name: str, wanted: str | None) -> tuple[str, int, Any]:
-    """Return the title of a sheet, the number of sheets, and the sheet."""
+def _open_book(content: bytes, name: str) -> list[Any]:
+    """Return the sheets of a workbook, each with its title."""
     import openpyxl
 
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
-        titles = [sheet.title for sheet in book.worksheets]
+        return list(book.worksheets)
     except Exception as error:  # what a broken workbook makes this reader raise is of any kind
         raise _broken(name, error) from error
+
+
+def _open_sheet(content: bytes, name: str, wanted: str | None) -> tuple[tuple[str, ...], int, Any]:
+    """Return the titles of all sheets, the place of the wanted one (the first when None), and that sheet."""
+    sheets = _open_book(content, name)
+    titles = tuple(sheet.title for sheet in sheets)
     place = 0 if wanted is None and titles else find_name(wanted or "", titles)
     if place is None:
         raise TableError("file_no_sheet", name=name, sheet=wanted or "", valid=", ".join(titles) or "-")
-    return titles[place], len(titles), book.worksheets[place]
+    return titles, place, sheets[place]
 
 
 def _sheet_rows(sheet: Any, name: str) -> Iterator[list[str]]:

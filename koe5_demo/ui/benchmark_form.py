@@ -7,9 +7,11 @@ from typing import Any, Final
 
 import gradio as gr
 
-from koe5_demo.benchmark.datasets.registry import DATASETS, kept_dataset
+from koe5_demo.benchmark.datasets.records import DatasetSpec
+from koe5_demo.benchmark.datasets.registry import DATASETS, SUITES, kept_dataset
 from koe5_demo.benchmark.live import DatasetOffer, LiveBenchmarks, ModelOffer, RunChoice, RunState, lexical_names
 from koe5_demo.benchmark.progress import RunPhase, RunProgress
+from koe5_demo.benchmark.published import published_by_mteb
 from koe5_demo.benchmark.run import Failure
 from koe5_demo.benchmark.systems import FUSIONS, system_name
 from koe5_demo.catalog import KOE5
@@ -23,6 +25,9 @@ from koe5_demo.words import Language, message
 
 DEFAULT_DATASETS: Final = ("ours",)
 BENCHMARK_DTYPES: Final = ("fp32", "auto", "bf16", "fp16", "int8")
+PUBLISHED_METRIC: Final = "ndcg_at_10"
+"""What MTEB's own table of the Korean benchmark is made of."""
+_MEGABYTE: Final = 10**6
 _MINUTE: Final = 60
 _HOUR: Final = 3_600
 
@@ -63,10 +68,20 @@ class RunForm:
             self.progress = gr.HTML(elem_id="bench-progress", **PLAIN)
         self.token = gr.State("")
         self.inputs = {self.datasets, *self.systems.inputs, self.dtype}
-        self.told = [self.systems.models, self.absent, self.about, self.plan]
+        self.told = [self.systems.models, self.absent, self.about, self.chosen, self.plan]
         self.pressed = [self.start, self.reproduce, self.stop]
 
     def _build_choices(self, host: ModelHost, words: Words) -> None:
+        self.suite = words.make(
+            gr.Radio,
+            {
+                "label": label("bench_suites"),
+                "info": label("bench_suites_hint"),
+                "choices": lambda tongue: [(suite_name(name, tongue), name) for name in SUITES],
+            },
+            value=None,
+            elem_id="bench-suite",
+        )
         self.datasets = words.make(
             gr.CheckboxGroup,
             {
@@ -76,6 +91,9 @@ class RunForm:
             },
             value=list(DEFAULT_DATASETS),
             elem_id="bench-datasets",
+        )
+        self.chosen = gr.HTML(
+            chosen_sets(self._live.datasets(()), DEFAULT_DATASETS, words.language), elem_id="bench-chosen", **PLAIN
         )
         self.systems = SystemChoice(self._live, words, "bench", [host.serving], custom=self._custom)
         self.absent = words.make(
@@ -120,7 +138,25 @@ class RunForm:
 
     def estimate(self, values: Values, language: Language) -> Values:
         """Tell how long each data set takes with the chosen models."""
-        return {self.about: dataset_table(self._live.datasets(self.read(values).models), language)}
+        offers = self._live.datasets(self.read(values).models)
+        return {
+            self.about: dataset_table(offers, language),
+            self.chosen: chosen_sets(offers, values[self.datasets], language),
+        }
+
+    def choose_suite(self, values: Values, language: Language) -> Values:
+        """Choose the sets of a suite and no others, the smallest first, so that results come early."""
+        specs = sorted(SUITES[values[self.suite]], key=lambda spec: spec.text_bytes)
+        names = [spec.id for spec in specs]
+        return {self.datasets: names, **self.tell_chosen({**values, self.datasets: names}, language)}
+
+    def choose_datasets(self, values: Values, language: Language) -> Values:
+        """Tell of the sets that were chosen one by one, and which suite they are."""
+        return {self.suite: suite_of(values[self.datasets]), **self.tell_chosen(values, language)}
+
+    def tell_chosen(self, values: Values, language: Language) -> Values:
+        """Tell what the chosen sets are and what it takes to run them."""
+        return {self.chosen: self.estimate(values, language)[self.chosen]}
 
     def begin(self, values: Values, language: Language) -> Values:
         """Check the choice, and ready the buttons; the token names this run to the stop button."""
@@ -195,6 +231,18 @@ def dataset_name(name: str, language: Language, *, counted: bool = True) -> str:
     return message(key, language, n=len(kept_dataset(name).queries))
 
 
+def suite_name(name: str, language: Language) -> str:
+    """Return how a suite is offered: its name, and how many sets it has."""
+    shown = message("bench_suite_paper", language) if name == "paper" else name
+    return message("bench_suite_of", language, name=shown, n=len(SUITES[name]))
+
+
+def suite_of(datasets: Sequence[str]) -> str | None:
+    """Return the suite that has these data sets and no others; None where none has."""
+    chosen = set(datasets)
+    return next((name for name, specs in SUITES.items() if {spec.id for spec in specs} == chosen), None)
+
+
 def dtypes_offered(exact: str) -> tuple[str, ...]:
     """Return the arithmetics to choose from; just `exact` where a GPU is lent only after the models are open."""
     return (exact,) if zero_gpu.ACTIVE else BENCHMARK_DTYPES
@@ -218,18 +266,29 @@ def paper_plan(models: Sequence[ModelOffer], sets: Sequence[DatasetOffer], dtype
     return render_template("line.html", language, parts=parts)
 
 
+def chosen_sets(offers: Sequence[DatasetOffer], chosen: Sequence[str], language: Language) -> str:
+    """Return what the chosen data sets are, where they are, how long they take, and what is published of KoE5."""
+    shown = sorted((offer for offer in offers if offer.spec.id in chosen), key=lambda offer: offer.spec.text_bytes)
+    if not shown:
+        return ""
+    away = [offer for offer in shown if not offer.here]
+    parts = [message("bench_chosen_count", language, n=len(shown))]
+    if away:
+        key = "bench_chosen_away" if all(offer.reachable for offer in away) else "bench_chosen_unreachable"
+        parts.append(message(key, language, n=len(away), mb=sum(offer.spec.text_bytes for offer in away) / _MEGABYTE))
+    seconds = [offer.seconds for offer in shown if offer.seconds is not None]
+    if len(seconds) == len(shown):
+        parts.append(message("bench_chosen_time", language, time=_duration(sum(seconds), language)))
+    rows = [{**_row(offer, language), "published": _published(offer.spec)} for offer in shown]
+    return render_template("bench_chosen.html", language, rows=rows, parts=parts)
+
+
 def dataset_table(offers: Sequence[DatasetOffer], language: Language) -> str:
     """Return what is known of every data set."""
     rows = [
         {
-            "spec": offer.spec,
-            "name": dataset_name(offer.spec.id, language),
+            **_row(offer, language),
             "summary": offer.spec.summary_ko if language is Language.KO else offer.spec.summary_en,
-            "size": message("bench_size_of", language, documents=offer.n_documents, queries=offer.n_queries)
-            if offer.n_documents
-            else message("bench_unknown", language),
-            "time": _duration(offer.seconds, language),
-            "here": offer.here,
             "link": offer.spec.source if offer.spec.source.startswith("https://") else "",
         }
         for offer in offers
@@ -274,6 +333,30 @@ def progress(state: RunState, n_results: int, language: Language) -> str:
         ],
         notices=[notice.text(language) for notice in state.notices],
     )
+
+
+def _row(offer: DatasetOffer, language: Language) -> dict[str, Any]:
+    """Return what both tables of data sets tell of one."""
+    where = "bench_yes" if offer.here else "bench_no" if offer.reachable else "bench_unreachable"
+    keys = ("bench_size_of", "bench_size_said") if offer.n_documents else ("bench_unknown", "bench_unknown")
+    sizes = {"documents": offer.n_documents, "queries": offer.n_queries}
+    size, size_said = (message(key, language, **sizes) for key in keys)
+    return {
+        "spec": offer.spec,
+        "name": dataset_name(offer.spec.id, language),
+        "size": size,
+        "size_said": size_said,
+        "time": _duration(offer.seconds, language),
+        "here": offer.here,
+        "where": message(where, language),
+    }
+
+
+def _published(spec: DatasetSpec) -> str:
+    """Return KoE5's published value on a set, times 100; nothing where none is published."""
+    found = published_by_mteb(KOE5.hub_id or "", spec.task, spec.split)
+    value = None if found is None else found.metrics.get(PUBLISHED_METRIC)
+    return "" if value is None else f"{100 * value:.2f}"
 
 
 def _duration(seconds: float | None, language: Language) -> str:

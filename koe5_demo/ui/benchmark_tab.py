@@ -101,6 +101,7 @@ class _Events:
         self._on(page.load, self.show_all, inputs, shown, queue=False)
         told = self._on(self._language.change, self.show_all, inputs, shown, queue=False)
         self._on(told.then, look.look, look.inputs, look.outputs)
+        self._on(self._language.change, form.tell_chosen, form.inputs, [form.chosen], queue=False)
         outputs = [*form.told, results.run, results.board]
         opened = self._on(tab.select, self.refresh, {*form.inputs, results.run}, outputs)
         self._on(opened.then, look.compare, look.inputs, [look.comparison])
@@ -109,7 +110,13 @@ class _Events:
         """Estimate, start, run, stop."""
         form, results, look = self._form, self._results, self._look
         for part in (form.systems.models, form.systems.more):
-            self._on(part.input, form.estimate, form.inputs, [form.about], trigger_mode="always_last")
+            self._on(part.input, form.estimate, form.inputs, [form.about, form.chosen], trigger_mode="always_last")
+        chosen = [form.datasets, form.suite, form.chosen]
+        for event, choose in (
+            (form.suite.input, form.choose_suite),
+            (form.datasets.input, form.choose_datasets),
+        ):
+            self._on(event, choose, {*form.inputs, form.suite}, chosen, trigger_mode="always_last")
         inputs = {*form.inputs, form.token, *results.inputs, self._language}
         outputs = [form.progress, *form.pressed, results.board, results.run, *self._shown]
         for button, begin, run in (

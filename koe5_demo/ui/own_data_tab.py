@@ -1,7 +1,8 @@
 """The sub-tab 내 데이터로 of the tab 성능 평가: a benchmark on the visitor's own questions and passages.
 
-What a visitor hands in lives in the state of the session and nowhere else: the uploaded file is read once and deleted,
-the run is not saved, and what is handed out goes to the browser as text.
+What a visitor hands in lives in the state of the session and nowhere else: the uploaded file is read once and deleted
+(a workbook of several sheets is kept there, so that another sheet can be read), the run is not saved, and what is
+handed out goes to the browser as text.
 """
 
 from __future__ import annotations
@@ -12,14 +13,23 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import gradio as gr
 
 from koe5_demo.benchmark import result_tables
 from koe5_demo.benchmark.live import LiveBenchmarks, RunChoice
 from koe5_demo.benchmark.own.answer import main_results, make_answer
-from koe5_demo.benchmark.own.reading import PREVIEW_ROWS, Columns, OwnSet, from_tables, preview, read_upload, recognise
+from koe5_demo.benchmark.own.columns import Columns, recognise
+from koe5_demo.benchmark.own.reading import (
+    PREVIEW_ROWS,
+    OwnSet,
+    Workbook,
+    from_tables,
+    open_upload,
+    preview,
+    read_upload,
+)
 from koe5_demo.benchmark.own.report import (
     Report,
     make_report,
@@ -52,6 +62,8 @@ _SAVE_BYTES: Final = (
     "(name, text, kind) => window.koe5.download(name, Uint8Array.from(atob(text), (char) => char.charCodeAt(0)), kind)"
 )
 
+Held = TypeVar("Held", Table, Workbook)
+
 
 @dataclass(frozen=True)
 class OwnState:
@@ -59,6 +71,7 @@ class OwnState:
 
     Attributes:
         files: Tables by what they are, a key of `PARTS`.
+        books: Workbooks of several sheets, whose chosen sheets are among `files`, by the same keys.
         whole: A set that needs no columns: a zip in BEIR layout, or marks of a ranking.
         columns: Which column is what.
         own: The set that the files make; None while they make none.
@@ -67,6 +80,7 @@ class OwnState:
     """
 
     files: tuple[tuple[str, Table], ...] = ()
+    books: tuple[tuple[str, Workbook], ...] = ()
     whole: OwnSet | None = None
     columns: Columns = field(default_factory=Columns)
     own: OwnSet | None = None
@@ -77,8 +91,20 @@ class OwnState:
         """Return the table of a part."""
         return dict(self.files).get(part)
 
-    def with_file(self, part: str, read: Table | OwnSet, limits: Limits) -> OwnState:
+    def book(self, part: str) -> Workbook | None:
+        """Return the workbook of a part; None where it has no sheets to choose from."""
+        return dict(self.books).get(part)
+
+    def with_file(
+        self, part: str, read: Table | OwnSet | None, limits: Limits, book: Workbook | None = None
+    ) -> OwnState:
         """Return the state with one more file, its columns recognised anew.
+
+        Args:
+            part: A key of `PARTS`.
+            read: What was read; None where the chosen sheet of the workbook is at fault.
+            limits: Bounds on rows.
+            book: The workbook that was read, if it has sheets to choose from.
 
         Raises:
             TableError: If a zip is not the first file.
@@ -87,10 +113,10 @@ class OwnState:
             if part != PARTS[0]:
                 raise TableError("own_beir_options", name=read.data.name)
             return of_set(read)
-        state = OwnState(files=tuple((dict(self.files) | {part: read}).items()))
+        state = OwnState(files=_placed(self.files, part, read), books=_placed(self.books, part, book))
         first = state.file("questions")
         if first is None:
-            return state
+            return state.counted(limits)
         try:
             return replace(state, columns=recognise(first, None, state.file("passages"))).counted(limits)
         except DemoError as error:  # the menus are there to say which column is what
@@ -98,6 +124,9 @@ class OwnState:
 
     def counted(self, limits: Limits) -> OwnState:
         """Return the state with the set that its files make, or with the reason why they make none."""
+        at_fault = next((book.trouble for _, book in self.books if book.trouble is not None), None)
+        if at_fault is not None:
+            return replace(self, own=None, trouble=at_fault, results=())
         first = self.file("questions")
         if first is None:
             return self
@@ -109,9 +138,21 @@ class OwnState:
         return replace(self, own=own, trouble=None, results=())
 
 
+def _placed(held: tuple[tuple[str, Held], ...], part: str, value: Held | None) -> tuple[tuple[str, Held], ...]:
+    """Return what is held by part with another value for one of them, or without one for None; in their order."""
+    by_part = {**dict(held), part: value}
+    return tuple((name, found) for name in PARTS if (found := by_part.get(name)) is not None)
+
+
 def of_set(own: OwnSet) -> OwnState:
     """Return the state that holds a set which is ready, as marks of the ranking tab make one."""
     return OwnState(whole=own, own=own)
+
+
+def file_title(table: Table) -> str:
+    """Return the name of a file with its number of rows; the sheet too where there are others."""
+    sheet = f" · {table.sheet}" if len(table.sheets) > 1 else ""
+    return f"{table.name}{sheet} ({len(table.rows):,})"
 
 
 def set_preview(own: OwnSet, language: Language) -> list[tuple[str, list[list[str]]]]:
@@ -172,6 +213,18 @@ class OwnDataPanel:
                 )
                 for part in PARTS
             }
+        with gr.Row(visible=False, elem_classes="k-choices") as self.sheet_row:
+            self.sheets = {
+                part: words.make(
+                    gr.Dropdown,
+                    {"label": label(f"own_sheet_{part}")},
+                    choices=[""],
+                    value="",
+                    visible=False,
+                    elem_id=f"own-sheet-{part}",
+                )
+                for part in PARTS
+            }
         with gr.Row():
             self.example = words.make(gr.Button, {"value": label("own_example")}, size="sm", elem_id="own-example")
             self.clear = words.make(gr.Button, {"value": label("own_clear")}, size="sm", elem_id="own-clear")
@@ -208,6 +261,8 @@ class OwnDataPanel:
     def shown(self) -> list[Any]:
         """The components that `show` changes."""
         return [
+            self.sheet_row,
+            *self.sheets.values(),
             self.preview,
             self.mapping,
             *self.columns.values(),
@@ -228,14 +283,24 @@ class OwnDataPanel:
         if not path:
             return {}
         try:
-            read = read_upload(Path(path).read_bytes(), Path(path).name, self._limits)
+            read, book = open_upload(Path(path).read_bytes(), Path(path).name, self._limits)
         except OSError as error:
             raise InputError("file_gone") from error
         finally:
             with contextlib.suppress(OSError):
                 Path(path).unlink()
-        state = values[self.state].with_file(part, read, self._limits)
+        state = values[self.state].with_file(part, read, self._limits, book)
         return {self.state: state, self.uploads[part]: None, **self.show(state, values, language)}
+
+    def turn_to(self, part: str, values: Values, language: Language) -> Values:
+        """Read the sheet that the menu of a part says."""
+        state: OwnState = values[self.state]
+        book = state.book(part)
+        if book is None:  # the session was let go
+            return self.show(state, values, language)
+        turned, table = book.turned_to(values[self.sheets[part]], self._limits)
+        state = state.with_file(part, table, self._limits, turned)
+        return {self.state: state, **self.show(state, values, language)}
 
     def take_example(self, values: Values, language: Language) -> Values:
         """Take the set that ships with the project."""
@@ -264,10 +329,11 @@ class OwnDataPanel:
             menu: gr.update(choices=["", *heads[name]], value=getattr(state.columns, name) or "")
             for name, menu in self.columns.items()
         }
-        tables = [(f"{table.name} ({len(table.rows):,})", preview(table)) for _, table in state.files]
+        tables = [(file_title(table), preview(table)) for _, table in state.files]
         if state.whole is not None:
             tables = set_preview(state.whole, language)
         return {
+            **self._sheet_menus(state),
             self.preview: render_template("own_tables.html", language, tables=tables),
             self.mapping: gr.update(visible=first is not None),
             **menus,
@@ -276,6 +342,18 @@ class OwnDataPanel:
             self.downloads: gr.update(visible=bool(state.results)),
             self.systems.models: gr.update(choices=self.systems.offered(language)),
         }
+
+    def _sheet_menus(self, state: OwnState) -> Values:
+        """Return the menus of sheets: those of workbooks that have more than one."""
+        shown: Values = {self.sheet_row: gr.update(visible=bool(state.books))}
+        for part, menu in self.sheets.items():
+            book = state.book(part)
+            shown[menu] = (
+                gr.update(visible=False, choices=[""], value="")
+                if book is None
+                else gr.update(visible=True, choices=list(book.sheets), value=book.sheet)
+            )
+        return shown
 
     def tell(self, state: OwnState, values: Values, language: Language) -> Values:
         """Return what was counted, what the chosen models cut, and how long they take."""
@@ -393,6 +471,9 @@ class _Wiring:
         for part, upload in panel.uploads.items():
             take = _of_part(panel, part)
             self._on(upload.upload, f"own_{part}", take, {*inputs, upload}, [*outputs, upload])
+        for part, menu in panel.sheets.items():
+            turn = _of_sheet(panel, part)
+            self._on(menu.input, f"own_sheet_{part}", turn, {*inputs, menu}, outputs)
         for menu in panel.columns.values():
             self._on(menu.input, "own_remap", panel.remap, {*inputs, *panel.columns.values()}, outputs)
         self._on(panel.example.click, "own_take_example", panel.take_example, inputs, outputs)
@@ -452,6 +533,10 @@ class _Wiring:
 
 def _of_part(panel: OwnDataPanel, part: str) -> Callable[[Values, Language], Values]:
     return lambda values, language: panel.take_file(part, values, language)
+
+
+def _of_sheet(panel: OwnDataPanel, part: str) -> Callable[[Values, Language], Values]:
+    return lambda values, language: panel.turn_to(part, values, language)
 
 
 def _telling(panel: OwnDataPanel) -> Callable[[Values, Language], Values]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from browser import run_app, watched
 from data_stand_in import data_hub, suite_repositories
@@ -18,7 +18,7 @@ from data_stand_in import data_hub, suite_repositories
 SLOW = 90_000
 
 
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 SHIFTS = """() => {
   window.shifts = [];
   new PerformanceObserver((list) => window.shifts.push(...list.getEntries().map((entry) => entry.value)))
@@ -205,6 +205,49 @@ def test_the_data_sets_tell_size_licence_and_time(tab: Page) -> None:
     expect(ours).to_contain_text("약")
     expect(tab.locator('tr[data-set="AutoRAG-benchmark"]')).to_contain_text("fd7df84ac089")
     expect(tab.locator("#bench-absent")).to_contain_text("KoE5")
+
+
+KOR_V2 = (
+    *("PublicHealthQA", "BelebeleRetrieval", "AutoRAG-benchmark", "SQuADKorV1Retrieval", "LawIRKo"),
+    *("Ko-StrategyQA", "MultiLongDocRetrieval", "MIRACLRetrieval", "MrTidyRetrieval"),
+)
+"""The sets of MTEB's Korean benchmark, those with the least text first."""
+
+
+@pytest.mark.parametrize("size", [{"width": 1400, "height": 900}, PHONE], ids=["wide", "phone"])
+def test_one_tap_chooses_the_suite_of_today_and_tells_what_its_sets_are(tab: Page, size: ViewportSize) -> None:
+    tab.set_viewport_size(size)
+    unfold(tab)
+    boxes, sets = tab.locator("#bench-datasets"), tab.locator("#bench-chosen tbody tr")
+    expect(sets).to_have_count(1)
+    tab.locator("#bench-suite").get_by_text("MTEB(kor, v2) · 9개").click()
+    expect(sets).to_have_count(9)
+    assert [row.get_attribute("data-set") for row in sets.all()] == list(KOR_V2)
+    expect(boxes.locator("input:checked")).to_have_count(9)
+    for name in KOR_V2:
+        expect(boxes.get_by_label(name, exact=True)).to_be_checked()
+    miracl = tab.locator('#bench-chosen tr[data-set="MIRACLRetrieval"]')
+    for told in ("1,486,752 / 213", "받아야 함 · 허브 연결 안 됨", "62.35"):
+        expect(miracl).to_contain_text(told)
+    expect(tab.locator("#bench-chosen .k-line").first).to_contain_text("지금 허브에 연결되지 않습니다")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    assert tab.locator("#bench-chosen").evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
+def test_sets_that_are_chosen_one_by_one_leave_the_suite_or_make_one(tab: Page) -> None:
+    unfold(tab)
+    suites = tab.locator("#bench-suite")
+    suites.get_by_text("KoE5 논문 · 3개").click()
+    expect(tab.locator("#bench-chosen tbody tr")).to_have_count(3)
+    tab.locator("#bench-datasets").get_by_label("PublicHealthQA").uncheck()
+    expect(tab.locator("#bench-chosen tbody tr")).to_have_count(2)
+    expect(suites.locator("input:checked")).to_have_count(0)
+    tab.locator("#bench-datasets").get_by_label("PublicHealthQA").check()
+    expect(suites.get_by_label("KoE5 논문 · 3개")).to_be_checked()
+    tab.locator("#language").get_by_text("English", exact=True).click()
+    expect(tab.locator("#bench-chosen .k-line").first).to_contain_text("3 chosen")
+    expect(suites.get_by_label("KoE5 paper · 3 datasets")).to_be_checked()
+    expect(tab.locator("#bench-form")).not_to_contain_text(re.compile("[가-힣]"))
 
 
 def test_the_comparison_has_an_interval_and_a_p_value(tab: Page) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,50 @@ def test_a_sheet_in_cp949_becomes_an_answer_and_a_report_that_opens_offline(
     expect(second.locator("#own-answer")).not_to_contain_text("질문 2개")
     second.locator("#own-start").click()
     expect(second.get_by_text("먼저 질문 파일을 올리거나").last).to_be_visible(timeout=SLOW)
+
+
+def workbook() -> bytes:
+    """Two sheets: a draft of one pair, and two pairs under other heads."""
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    book.active.title = "초안"
+    for row in (["질문", "정답"], ["옛 질문?", "옛 답"]):
+        book.active.append(row)
+    final = book.create_sheet("최종")
+    for row in (
+        ["물음", "근거"],
+        ["환불은 며칠 안에 하나요?", "비밀환불은 7일 안에 한다."],
+        ["배송비는요?", "3천 원이다."],
+    ):
+        final.append(row)
+    book.save(out)
+    return out.getvalue()
+
+
+def test_the_sheet_of_a_workbook_is_chosen_on_the_page(tab: Page, served: Served) -> None:
+    expect(tab.locator("#own-sheet-questions")).to_be_hidden()
+    content = workbook()
+    tab.locator("#own-file-questions input[type=file]").set_input_files(
+        {"name": "내책.xlsx", "mimeType": "application/octet-stream", "buffer": content}
+    )
+    expect(tab.locator("#own-preview")).to_contain_text("내책.xlsx · 초안 (1)", timeout=SLOW)
+    expect(tab.locator("#own-counts")).to_contain_text("질문 1개, 문단 1개")
+    menu = tab.locator("#own-sheet-questions input")
+    expect(menu).to_have_value("초안")
+    expect(tab.locator("#own-sheet-passages")).to_be_hidden()
+    menu.click()
+    tab.get_by_role("option", name="최종").dispatch_event("mousedown")
+    expect(tab.locator("#own-preview")).to_contain_text("내책.xlsx · 최종 (2)", timeout=SLOW)
+    expect(tab.locator("#own-preview")).not_to_contain_text("옛 질문")
+    expect(tab.locator("#own-counts")).to_contain_text("질문 2개, 문단 2개")
+    expect(tab.locator("#own-query input")).to_have_value("물음")
+    expect(tab.locator("#own-passage input")).to_have_value("근거")
+    tab.locator("#language").get_by_text("English", exact=True).click()
+    expect(tab.locator("#own-sheet-questions")).to_contain_text("Sheet of the questions file")
+    expect(menu).to_have_value("최종")
+    files = [file for file in served.temporary.rglob("*") if file.is_file()]
+    assert [file for file in files if content in file.read_bytes()] == []
+    tab.locator("#own-clear").click()
+    expect(tab.locator("#own-sheet-questions")).to_be_hidden()
 
 
 def test_answers_marked_in_the_ranking_are_there_as_a_set(app: str, page: Page) -> None:

@@ -14,7 +14,7 @@ from test_benchmark_run import DOCUMENTS, QUERIES, small_data
 
 from koe5_demo.benchmark import live
 from koe5_demo.benchmark.compare import compare_results
-from koe5_demo.benchmark.datasets.registry import DATASETS, SUITE
+from koe5_demo.benchmark.datasets.registry import DATASETS, KOR_V2, SUITE
 from koe5_demo.benchmark.explorer import explore, ranking_form
 from koe5_demo.benchmark.live import DatasetOffer, LiveBenchmarks, ModelOffer, RunChoice, RunState
 from koe5_demo.benchmark.progress import RunPhase, RunProgress, RunQueue
@@ -359,6 +359,43 @@ def test_an_unknown_time_is_said_to_be_unknown() -> None:
     assert "720 / 114" in html
     html = form.dataset_table([DatasetOffer(AUTORAG, 720, 114, here=True, seconds=600.0)], Language.EN)
     assert "about 10 min" in html
+
+
+def test_chosen_sets_tell_what_is_to_be_downloaded_and_what_is_published_of_koe5() -> None:
+    miracl = DATASETS["MIRACLRetrieval"]
+    here = DatasetOffer(AUTORAG, 720, 114, here=True, seconds=60.0)
+    away = DatasetOffer(miracl, 1_486_752, 213, here=False, seconds=7_200.0)
+    html = form.chosen_sets([away, here], ["MIRACLRetrieval", "AutoRAG-benchmark"], Language.EN)
+    assert html.index("AutoRAG-benchmark") < html.index("MIRACLRetrieval")  # the smallest first
+    assert "2 chosen" in html
+    assert "1 to be downloaded at the start (633.2 MB of text)" in html
+    assert "estimated time about 2.0 h" in html  # 7,260 s
+    assert "62.35" in html  # KoE5's NDCG@10 on MIRACL as MTEB has it
+    assert "84.34" in html  # and on AutoRAG
+    offline = form.chosen_sets([replace(away, reachable=False)], ["MIRACLRetrieval"], Language.EN)
+    assert "the hub is out of reach" in offline
+    assert "to be downloaded at the start" not in offline
+    assert "downloaded" not in form.chosen_sets([here], ["AutoRAG-benchmark"], Language.EN)
+    assert form.chosen_sets([here, away], [], Language.EN) == ""
+
+
+def test_a_choice_of_sets_is_the_suite_that_has_just_those() -> None:
+    assert form.suite_of(["PublicHealthQA", "AutoRAG-benchmark", "Ko-StrategyQA"]) == "paper"
+    assert form.suite_of([spec.id for spec in KOR_V2]) == "MTEB(kor, v2)"
+    assert form.suite_of(["PublicHealthQA"]) is None
+    assert form.suite_name("MTEB(kor, v2)", Language.KO) == "MTEB(kor, v2) · 9개"
+
+
+def test_a_set_that_the_hub_would_have_is_told_to_be_out_of_reach(tmp_path: Path) -> None:
+    class Offline(ReadyHost):
+        names = ("koe5",)
+
+        def state(self, name: str) -> ModelState:
+            return ModelState(name, ModelPhase.FAILED)
+
+    found = LiveBenchmarks(Offline(), Settings(data_dir=tmp_path), RunQueue()).datasets([])  # type: ignore[arg-type]
+    assert not any(offer.reachable for offer in found)
+    assert "hub out of reach" in form.dataset_table([offer for offer in found if not offer.here], Language.EN)
 
 
 # --- bars -----------------------------------------------------------------------------------------------------------

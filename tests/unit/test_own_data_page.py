@@ -19,6 +19,7 @@ from koe5_demo.errors import DemoError, InputError
 from koe5_demo.settings import Limits, Settings
 from koe5_demo.ui.boundary import Words
 from koe5_demo.ui.own_data_tab import OwnDataPanel, OwnState, build_own_data_tab, of_set
+from koe5_demo.ui.sessions import weight
 from koe5_demo.words import Language
 from toy_encoder import ReadyHost
 
@@ -141,6 +142,89 @@ def test_a_broken_file_is_told_and_deleted(panel, tmp_path):
     with pytest.raises(DemoError):
         Visitor(panel).upload("questions", path)
     assert not path.exists()
+
+
+def two_sheets(path: Path) -> bytes:
+    """A workbook whose first sheet holds one pair and whose second two, under other heads; a third is empty."""
+    book = openpyxl.Workbook()
+    book.active.title = "초안"
+    for row in (["질문", "정답"], ["가?", "하나"]):
+        book.active.append(row)
+    final = book.create_sheet("최종")
+    for row in (["물음", "근거"], ["나?", SECRET], ["다?", "둘"]):
+        final.append(row)
+    book.create_sheet("빈 것")
+    book.save(path)
+    return path.read_bytes()
+
+
+def turned(visitor: Visitor, part: str, sheet: str) -> dict[Any, Any]:
+    visitor.values[visitor.panel.sheets[part]] = sheet
+    return visitor.do(lambda values, language: visitor.panel.turn_to(part, values, language))
+
+
+def test_another_sheet_of_a_workbook_is_read_anew_though_the_upload_is_gone(panel, tmp_path):
+    visitor, path = Visitor(panel), tmp_path / "faq.xlsx"
+    content = two_sheets(path)
+    shown = visitor.upload("questions", path)
+    assert not path.exists()
+    assert shown[panel.sheet_row]["visible"] is True
+    menu = shown[panel.sheets["questions"]]
+    assert (menu["visible"], menu["choices"], menu["value"]) == (True, ["초안", "최종", "빈 것"], "초안")
+    assert shown[panel.sheets["distractors"]]["visible"] is False
+    assert "faq.xlsx · 초안 (1)" in shown[panel.preview]
+    assert "질문 1개, 문단 1개" in shown[panel.counts]
+    shown = turned(visitor, "questions", "최종")
+    assert "faq.xlsx · 최종 (2)" in shown[panel.preview]
+    assert SECRET in shown[panel.preview]
+    assert "질문 2개, 문단 2개" in shown[panel.counts]
+    assert (visitor.values[panel.columns["query"]], visitor.values[panel.columns["passage"]]) == ("물음", "근거")
+    kept = dict(visitor.values[panel.state].books)["questions"]
+    assert (kept.content, kept.sheet) == (content, "최종")
+    assert weight(visitor.values[panel.state]) >= len(content)  # counted among what sessions may hold
+    visitor.do(panel.forget)
+    assert visitor.values[panel.state] == OwnState()
+
+
+def test_an_empty_sheet_is_told_and_another_one_can_still_be_chosen(panel, tmp_path):
+    visitor, path = Visitor(panel), tmp_path / "faq.xlsx"
+    two_sheets(path)
+    visitor.upload("questions", path)
+    shown = turned(visitor, "questions", "빈 것")
+    assert "&#39;빈 것&#39; 시트가 비어" in shown[panel.counts]
+    assert visitor.values[panel.state].own is None
+    assert shown[panel.sheets["questions"]]["value"] == "빈 것"
+    assert "질문 2개" in turned(visitor, "questions", "최종")[panel.counts]
+
+
+def test_a_workbook_that_begins_with_an_empty_sheet_offers_the_others(panel, tmp_path):
+    book, path = openpyxl.Workbook(), tmp_path / "more.xlsx"
+    sheet = book.create_sheet("자료")
+    for row in (["문단"], ["셋"], ["넷"]):
+        sheet.append(row)
+    book.save(path)
+    visitor, questions = Visitor(panel), tmp_path / "faq.csv"
+    questions.write_text(SHEET, "utf-8")
+    visitor.upload("questions", questions)
+    shown = visitor.upload("distractors", path)
+    assert "시트가 비어" in shown[panel.counts]
+    shown = turned(visitor, "distractors", "자료")
+    assert "질문 2개, 문단 4개" in shown[panel.counts]
+    questions.write_text(SHEET, "utf-8")
+    shown = visitor.upload("questions", questions)  # the other file's sheet stays chosen
+    assert "more.xlsx · 자료 (2)" in shown[panel.preview]
+
+
+def test_a_workbook_of_one_sheet_asks_nothing_and_is_not_kept(panel, tmp_path):
+    book, path = openpyxl.Workbook(), tmp_path / "faq.xlsx"
+    for row in (["질문", "정답"], ["가?", "하나"]):
+        book.active.append(row)
+    book.save(path)
+    visitor = Visitor(panel)
+    shown = visitor.upload("questions", path)
+    assert shown[panel.sheet_row]["visible"] is False
+    assert visitor.values[panel.state].books == ()
+    assert "faq.xlsx (1)" in shown[panel.preview]
 
 
 def test_files_to_take_away_hold_texts_only_on_request(panel, tmp_path):

@@ -24,7 +24,7 @@ from koe5_demo.benchmark.result_tables import to_csv
 from koe5_demo.errors import DataError, InputError, TableError
 from koe5_demo.ranking import RankingRequest, rank_all
 from koe5_demo.settings import Limits
-from koe5_demo.tables import Table, clean, read_file, read_table
+from koe5_demo.tables import Table, clean, read_file, read_table, sheet_names
 from koe5_demo.training.data.triplets import load_triplets
 from koe5_demo.words import Language
 
@@ -116,6 +116,23 @@ def test_a_sheet_can_be_named_and_several_are_told() -> None:
     assert read_table(content, "a.xlsx", sheet="둘째").rows == ()
     with pytest.raises(TableError, match="Sheets: Sheet, 둘째"):
         read_table(content, "a.xlsx", sheet="셋째")
+
+
+def test_a_workbook_tells_its_sheets_and_which_one_was_read() -> None:
+    content = workbook([["본문"], ["가"]], "둘째")
+    assert sheet_names(content, "a.xlsx") == ("Sheet", "둘째")
+    assert sheet_names(gzip.compress(content), "a.xlsx.gz") == ("Sheet", "둘째")
+    assert sheet_names("본문\n가\n".encode(), "a.csv") == ()
+    read = read_table(content, "a.xlsx", sheet="둘째")
+    assert (read.sheet, read.sheets) == ("둘째", ("Sheet", "둘째"))
+    assert (table("본문\n가\n").sheet, table("본문\n가\n").sheets) == ("", ())
+
+
+def test_an_empty_sheet_among_others_is_told_with_their_names() -> None:
+    content = workbook([], "둘째")
+    with pytest.raises(TableError, match=r"sheet 'Sheet' of a\.xlsx is empty.*Sheets: Sheet, 둘째"):
+        read_table(content, "a.xlsx")
+    assert told(workbook([]), "a.xlsx") == "file_empty"
 
 
 # --- names ---------------------------------------------------------------------------------------------------------

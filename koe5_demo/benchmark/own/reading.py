@@ -25,24 +25,8 @@ from koe5_demo.benchmark.own.columns import Columns, grade_of, id_column, recogn
 from koe5_demo.errors import DataError, InputError, TableError
 from koe5_demo.records import Encoder, Notice, Role
 from koe5_demo.settings import Limits
-from koe5_demo.tables import Table, clean, compared, file_kind, read_file, read_table
+from koe5_demo.tables import Table, clean, compared, file_kind, read_file, read_table, sheet_names
 from koe5_demo.tables.typed import require_unpacked
-
-__all__ = [
-    "PREVIEW_ROWS",
-    "Columns",
-    "Counted",
-    "Form",
-    "OwnSet",
-    "from_beir",
-    "from_marks",
-    "from_tables",
-    "preview",
-    "read_own",
-    "read_upload",
-    "recognise",
-    "too_long",
-]
 
 ZIP: Final = "zip"
 SHOWN_ROWS: Final = 10
@@ -281,6 +265,57 @@ def read_upload(content: bytes, name: str, limits: Limits) -> Table | OwnSet:
     if file_kind(name) == ZIP:
         return from_beir(read_zip(content, name, limits))
     return read_table(content, name, limits)
+
+
+@dataclass(frozen=True)
+class Workbook:
+    """A workbook of several sheets that a visitor sent, kept so that another sheet can be read.
+
+    Its bytes are kept, not its sheets' rows: they are within `Limits.file_mb`, what they unpack to is not.
+
+    Attributes:
+        name: Of the file.
+        content: Its bytes.
+        sheets: Titles, in the workbook's order.
+        sheet: The one that is read.
+        trouble: Why that one cannot be read; None where it can.
+    """
+
+    name: str
+    content: bytes = field(repr=False)
+    sheets: tuple[str, ...]
+    sheet: str
+    trouble: Notice | None = None
+
+    def turned_to(self, sheet: str, limits: Limits) -> tuple[Workbook, Table | None]:
+        """Return the workbook with another sheet chosen, and that sheet; None in its place where it is at fault."""
+        chosen = replace(self, sheet=sheet, trouble=None)
+        try:
+            return chosen, read_table(self.content, self.name, limits, sheet=sheet)
+        except TableError as error:
+            return replace(chosen, trouble=Notice(error.key, error.values)), None
+
+
+def open_upload(content: bytes, name: str, limits: Limits) -> tuple[Table | OwnSet | None, Workbook | None]:
+    """Read what a visitor sent, and keep it where it is a workbook of several sheets.
+
+    Returns:
+        What was read, of a workbook its first sheet: None where that is at fault and others can be chosen. The
+        workbook; None where there is nothing to choose.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    try:
+        read = read_upload(content, name, limits)
+    except TableError as error:
+        sheets = sheet_names(content, name, limits)
+        if len(sheets) <= 1:
+            raise
+        return None, Workbook(name, content, sheets, sheets[0], Notice(error.key, error.values))
+    if isinstance(read, OwnSet) or len(read.sheets) <= 1:
+        return read, None
+    return read, Workbook(name, content, read.sheets, read.sheet)
 
 
 @dataclass

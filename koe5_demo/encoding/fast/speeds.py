@@ -62,6 +62,7 @@ UNKNOWN: Final = Speed("", 0.0)
 Speeds = Mapping[Precision, Speed]
 Way = tuple[Precision | None, str]
 """An arithmetic and one of its layouts, or one of the ways to attend."""
+Runs = Mapping[Way, Sequence[Callable[[], Tensor]]]
 
 
 def known_speeds(width: int, n_heads: int, precisions: Sequence[Precision], file: Path | None) -> Speeds:
@@ -85,10 +86,12 @@ def measure(width: int, n_heads: int, precisions: Sequence[Precision]) -> dict[P
     """Measure the fastest layout of each precision, and the fastest attention where it is in 16 bits."""
     rows = max(FEW_ROWS, min(MANY_ROWS, WORK // (MLP_FACTOR * width * width)))
     with torch.inference_mode():
-        runs = {(p, layout): _runs(make, p, width, rows) for p in precisions for layout, make in _layouts(p).items()}
+        runs: Runs = {
+            (p, layout): _runs(make, p, width, rows) for p in precisions for layout, make in _layouts(p).items()
+        }
         best = _least_seconds(runs, rows)
         attend = _fastest_attention(width, n_heads) if set(precisions) & {Precision.BF16, Precision.INT8} else ""
-    fastest = {p: min((key for key in best if key[0] is p), key=lambda key: best[key]) for p in precisions}
+    fastest = {p: min((way for way in best if way[0] is p), key=lambda way: best[way]) for p in precisions}
     in_16_bits = (Precision.BF16, Precision.INT8)
     return {
         p: Speed(key[1], round(1e6 * best[key], 3), attend if p in in_16_bits else "") for p, key in fastest.items()
@@ -106,10 +109,10 @@ def _fastest_attention(width: int, n_heads: int) -> str:
         for name, attend in ON_CPU_IN_16_BITS.items()
     }
     best = _least_seconds({(None, name): tuple(pair) for name, pair in runs.items()}, MANY_ROWS)
-    return min(best, key=lambda key: best[key])[1]
+    return min(best, key=lambda way: best[way])[1]
 
 
-def _least_seconds(runs: Mapping[Way, Sequence[Callable[[], Tensor]]], many: int) -> dict[Way, float]:
+def _least_seconds(runs: Runs, many: int) -> dict[Way, float]:
     """Return the least seconds of each way, a row of many and a row of few together.
 
     All take turns, so that a busy moment hurts none alone; a way that cannot be its arithmetic's fastest drops out.

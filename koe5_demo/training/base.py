@@ -101,8 +101,6 @@ def open_base(files: Files, recipe: Recipe, place: Place) -> SentenceTransformer
         for module in model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = recipe.dropout
-    for parameter in model.parameters():
-        parameter.requires_grad_(recipe.matrices or parameter.ndim == 1)
     if recipe.stored_bits is not None or cpu_bf16:
         dtype = torch.bfloat16 if cpu_bf16 else torch.float32
         train_through_rounding(model, bits=recipe.stored_bits, word_bits=recipe.word_bits, dtype=dtype)

@@ -104,8 +104,6 @@ class Recipe:
         stored_bits: The network is trained through the rounding to so many bits and stored in them; None stores
             float32.
         word_bits: The same for the word vectors, which move less; None takes `stored_bits`.
-        matrices: Whether the matrices are trained. False trains norms and biases alone (Ben Zaken et al. 2022,
-            arXiv:2106.10199): matrices that the base holds in few bits stay exactly as they are.
         base_share: Share of the base's weights in the result: what was learned is averaged with what was there, which
             keeps more of what the training data lacks (Wortsman et al. 2022, arXiv:2109.01903).
         parts: Which rows share batches, by the data's `source` column; none trains all rows alike.
@@ -132,7 +130,6 @@ class Recipe:
     vocabulary: int | None = None
     stored_bits: int | None = None
     word_bits: int | None = None
-    matrices: bool = True
     base_share: float = 0.0
     parts: tuple[Part, ...] = ()
     held_out: tuple[HeldOut, ...] = ()
@@ -148,18 +145,19 @@ MINI_RECIPE: Final = Recipe(
     data="",
     n_triplets=0,
     batch_size=96,
-    learning_rate=4e-4,
+    learning_rate=5e-5,
     dropout=0.0,
     vocabulary=22_000,
-    stored_bits=4,
-    matrices=False,
+    stored_bits=8,
+    word_bits=4,
+    base_share=0.4,
     parts=(
         Part("wiki", ("wiki",), rows=12_000),
         Part("docs", ("docs",), rows=10_000),
         Part("precedent", ("precedent",), rows=5_000),
         Part("law", ("law",), rows=4_000),
         Part("questions", ("tydi_miracl", "kobest_boolq", "petitions")),
-        Part("paraphrases", ("sae4k", "paraKQC", "korsts_ge4"), rows=8_000, alike=True),
+        Part("paraphrases", ("sae4k", "paraKQC", "korsts_ge4"), rows=5_000, alike=True),
         Part("entailment", ("xnli_ko", "klue_nli_dev"), alike=True, negatives=True),
     ),
     held_out=(

@@ -1112,9 +1112,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "undo_example": ("↩ 쓰던 글로 되돌리기", "↩ Back to my text"),
     "heatmap_axes": ("질의와 문단", "queries and passages"),
     "heatmap_hint": (
-        "칸을 누르면 그 점수가 어디서 왔는지 단어마다 보여 줍니다. 방향키로 옮기고 Enter로 엽니다.",
-        "Press a cell to see where its score comes from, word by word. Arrow keys move, Enter opens.",
+        "칸을 누르면 그 점수가 어디서 왔는지 단어마다 보여 줍니다.",
+        "Press a cell to see where its score comes from, word by word.",
     ),
+    "heatmap_keys": ("방향키로 옮기고 Enter로 엽니다.", "Arrow keys move, Enter opens."),
     "scale_title": ("색이 나타내는 점수의 범위", "The scores that the colours stand for"),
     "order": ("문단 순서", "Order of passages"),
     "order_given": ("입력 순", "As given"),

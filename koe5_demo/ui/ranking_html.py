@@ -154,7 +154,7 @@ def readout(drawing: HeatmapDrawing, language: Language) -> str:
     parts = [message("heatmap_hint", language)]
     if drawing.n_passages > drawing.n_drawn:
         parts.insert(0, message("heatmap_drawn", language, shown=drawing.n_drawn, n=drawing.n_passages))
-    return render_template("line.html", language, parts=parts)
+    return render_template("line.html", language, parts=parts, keys=message("heatmap_keys", language))
 
 
 def card_check(result: RankingResult, language: Language) -> str:

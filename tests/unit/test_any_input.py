@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from doubles import WordCountEncoder
@@ -26,6 +26,7 @@ from koe5_demo.encoding.endpoint.protocol import SCHEME, parse_address
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError
 from koe5_demo.inputs import Layout
+from koe5_demo.prompts import holds_only_prompt
 from koe5_demo.ranking import RankingRequest, rank_all
 from koe5_demo.ranking.calibration import read as read_calibration
 from koe5_demo.settings import Limits, Settings
@@ -175,8 +176,14 @@ def answered(call: Callable[[], Any]) -> str:
         return error.text(Language.EN)
 
 
+def says_something(text: str) -> bool:
+    """Whether a text is more than blanks, a soft hyphen alone among them: such a text is refused."""
+    return not holds_only_prompt(text, WordCountEncoder().info.prompts)
+
+
 @runs(500)
-@given(st.lists(st.text(min_size=1, max_size=20).filter(lambda text: text.strip()), min_size=1, max_size=5))
+@given(st.lists(st.text(min_size=1, max_size=20).filter(says_something), min_size=1, max_size=5))
+@example(["0\xad"])
 def test_exports_hold_no_formula_and_every_text(texts: list[str]) -> None:
     result = rank_all(RankingRequest(texts, texts), WordCountEncoder())
     table = exports.ranking_csv(result)

@@ -153,7 +153,7 @@ class LiveBenchmarks:
         """Return every known data set, with an estimate for the chosen models."""
         known = [self._speed(name) for name in models]
         reachable = all(offer.availability != "absent" for offer in self.models())
-        return [replace(_dataset_offer(spec, known), reachable=reachable) for spec in DATASETS.values()]
+        return [_dataset_offer(spec, known, reachable=reachable) for spec in DATASETS.values()]
 
     def open_run(self) -> str:
         """Return the token by which a run that is about to start can be stopped, and nobody else's."""
@@ -355,7 +355,7 @@ def model_offer(host: ModelHost, name: str) -> ModelOffer:
     return ModelOffer(name, "absent" if unreachable else "download", spec.download_mb)
 
 
-def _dataset_offer(spec: DatasetSpec, speeds: Sequence[tuple[float, int] | None]) -> DatasetOffer:
+def _dataset_offer(spec: DatasetSpec, speeds: Sequence[tuple[float, int] | None], *, reachable: bool) -> DatasetOffer:
     here = on_this_machine(spec)
     if spec.folder is not None and here:
         data = kept_dataset(spec.id)
@@ -370,4 +370,4 @@ def _dataset_offer(spec: DatasetSpec, speeds: Sequence[tuple[float, int] | None]
     seconds = None
     if spec.text_bytes and known and len(known) == len(speeds):
         seconds = sum(spec.estimated_seconds(*speed) for speed in known)
-    return DatasetOffer(spec, spec.n_documents, spec.n_queries, here, seconds)
+    return DatasetOffer(spec, spec.n_documents, spec.n_queries, here, seconds, reachable)

@@ -156,7 +156,8 @@ class RunForm:
 
     def tell_chosen(self, values: Values, language: Language) -> Values:
         """Tell what the chosen sets are and what it takes to run them."""
-        return {self.chosen: self.estimate(values, language)[self.chosen]}
+        offers = self._live.datasets(self.read(values).models)
+        return {self.chosen: chosen_sets(offers, values[self.datasets], language)}
 
     def begin(self, values: Values, language: Language) -> Values:
         """Check the choice, and ready the buttons; the token names this run to the stop button."""

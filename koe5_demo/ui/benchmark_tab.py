@@ -174,14 +174,20 @@ class _Events:
             if texts is None:
                 return {tabs: gr.skip()}
             return {
-                ranking_tab.queries: texts[0],
-                ranking_tab.passages: texts[1],
-                ranking_tab.layout: Layout.BLOCKS.value,
+                ranking_tab.form.queries: texts[0],
+                ranking_tab.form.passages: texts[1],
+                ranking_tab.form.layout: Layout.BLOCKS.value,
                 ranking_tab.form.file: None,
                 tabs: gr.Tabs(selected="ranking"),
             }
 
-        outputs = [ranking_tab.queries, ranking_tab.passages, ranking_tab.layout, ranking_tab.form.file, tabs]
+        outputs = [
+            ranking_tab.form.queries,
+            ranking_tab.form.passages,
+            ranking_tab.form.layout,
+            ranking_tab.form.file,
+            tabs,
+        ]
         opened = self._on(self._look.open.click, open_in_ranking, self._look.inputs, outputs)
         opened.then(fn=None, js="() => window.scrollTo({top: 0})").then(**ranking_tab.run_event)
 

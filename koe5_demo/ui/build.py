@@ -71,7 +71,7 @@ def _wire_frame(words: Words, language: gr.Radio, dark: gr.Button) -> None:
     def on_language(tongue: str) -> list[dict[str, Any]]:
         return words.updates(Language(tongue))
 
-    language.change(
+    language.input(  # what a page begins with, `wire_load` sends
         on_language, language, words.components, api_visibility="private", queue=False, show_progress="hidden"
     )
     dark.click(fn=None, js="() => window.koe5.toggleDark()")

@@ -12,6 +12,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -469,10 +470,10 @@ class _Wiring:
         panel = self._panel
         inputs, outputs = {panel.state, *panel.choice_inputs}, [panel.state, *panel.shown]
         for part, upload in panel.uploads.items():
-            take = _of_part(panel, part)
+            take = partial(panel.take_file, part)
             self._on(upload.upload, f"own_{part}", take, {*inputs, upload}, [*outputs, upload])
         for part, menu in panel.sheets.items():
-            turn = _of_sheet(panel, part)
+            turn = partial(panel.turn_to, part)
             self._on(menu.input, f"own_sheet_{part}", turn, {*inputs, menu}, outputs)
         for menu in panel.columns.values():
             self._on(menu.input, "own_remap", panel.remap, {*inputs, *panel.columns.values()}, outputs)
@@ -529,14 +530,6 @@ class _Wiring:
 
         handler.__name__ = name
         return event(guarded(handler), {*inputs, self._language}, outputs, **_QUIET, **how)
-
-
-def _of_part(panel: OwnDataPanel, part: str) -> Callable[[Values, Language], Values]:
-    return lambda values, language: panel.take_file(part, values, language)
-
-
-def _of_sheet(panel: OwnDataPanel, part: str) -> Callable[[Values, Language], Values]:
-    return lambda values, language: panel.turn_to(part, values, language)
 
 
 def _telling(panel: OwnDataPanel) -> Callable[[Values, Language], Values]:

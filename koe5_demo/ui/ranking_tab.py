@@ -49,21 +49,6 @@ class RankingTab:
     run_event: dict[str, Any]
     count_event: dict[str, Any]
 
-    @property
-    def queries(self) -> gr.Textbox:
-        """Return the query box."""
-        return self.form.queries
-
-    @property
-    def passages(self) -> gr.Textbox:
-        """Return the passage box."""
-        return self.form.passages
-
-    @property
-    def layout(self) -> gr.Radio:
-        """Return the choice of how the passage box is parted."""
-        return self.form.layout
-
 
 def build_ranking_tab(
     host: ModelHost, settings: Settings, words: Words, model: gr.Dropdown, language: gr.Radio
@@ -293,10 +278,11 @@ def wire_load(page: gr.Blocks, tab: RankingTab, host: ModelHost, words: Words, l
         if restored.refusal is not None:
             gr.Warning(for_visitors(restored.refusal, spoken), title=message("toast_warning", spoken))
         filled = {} if restored.form is None else form.fill(restored.form)
-        told = {part: value for part, value in filled.items() if part in parts}
-        models = gr.update(choices=model_choices(host, spoken), value=restored.model)
+        values = {part: gr.update(value=value) for part, value in filled.items() if part in parts}
+        values[form.model] = gr.update(choices=model_choices(host, spoken), value=restored.model)
         said = {} if spoken is words.language else dict(zip(words.components, words.updates(spoken), strict=True))
-        return {**said, language: spoken.value, form.model: {**said.get(form.model, {}), **models}, **told}
+        both = {part: {**said.get(part, {}), **value} for part, value in values.items()}
+        return {**said, **both, language: spoken.value}
 
     page.load(
         guarded(on_load),

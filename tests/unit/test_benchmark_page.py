@@ -542,10 +542,8 @@ def test_every_event_reads_and_changes_values_by_component(tmp_path: Path) -> No
     """No handler of the tab counts on an order of components."""
     with gr.Blocks() as page, gr.Tabs() as tabs, gr.Tab() as tab:
         language, box = gr.Radio(["ko", "en"], value="en"), gr.Textbox()
-        form, state, button = SimpleNamespace(file=box), gr.State(None), gr.Button()
-        ranking = SimpleNamespace(
-            queries=box, passages=box, layout=box, form=form, run_event={}, shown=state, marked=button
-        )
+        form = SimpleNamespace(queries=box, passages=box, layout=box, file=box)
+        ranking = SimpleNamespace(form=form, run_event={}, shown=gr.State(None), marked=gr.Button())
         build_benchmark_tab(
             ReadyHost(),  # type: ignore[arg-type]
             Settings(data_dir=tmp_path),

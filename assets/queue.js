@@ -18,6 +18,15 @@
     }
   };
 
+  // gradio writes the kind of a message as its title, whatever title the message has.
+  const tellTitles = (words) => {
+    for (const title of document.querySelectorAll(".toast-title")) {
+      const own = title.classList.contains("error") ? words.error : words.warning;
+      const kind = title.firstChild;
+      if (kind?.nodeType === Node.TEXT_NODE && kind.nodeValue.trim() !== own) kind.nodeValue = `${own} `;
+    }
+  };
+
   const told = (text, words) => {
     const found = text.match(QUEUE);
     if (found) return words.queue.replace("{place}", found[1]).replace("{size}", found[2]);
@@ -43,6 +52,7 @@
     const words = window.koe5Words[document.documentElement.lang] ?? window.koe5Words.ko;
     let waiting = "";
     tellFaults(words);
+    tellTitles(words);
     for (const line of document.querySelectorAll(".progress-text")) {
       const text = told(line.textContent, words);
       if (line.closest("#ranking")) waiting = text;

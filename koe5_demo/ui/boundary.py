@@ -60,7 +60,7 @@ def _shown(event: str, args: tuple[Any, ...]) -> Iterator[None]:
         with told(event, values):
             yield
     except DemoError as error:
-        raise shown_error(for_visitors(error, language), language) from error
+        raise shown_error(for_visitors(error, language)) from error
     except gr.Error:
         raise
     except Exception as error:
@@ -78,12 +78,12 @@ def for_visitors(error: DemoError, language: Language) -> str:
 
 def unexpected(error: Exception, language: Language) -> gr.Error:
     """Log a bug with its traceback under a number, and return what tells that number."""
-    return shown_error(message("unexpected", language, id=log_bug(error)), language)
+    return shown_error(message("unexpected", language, id=log_bug(error)))
 
 
-def shown_error(text: str, language: Language) -> gr.Error:
+def shown_error(text: str) -> gr.Error:
     """Return what gradio shows as a message."""
-    return gr.Error(text, duration=ERROR_SECONDS, title=message("toast_error", language), print_exception=False)
+    return gr.Error(text, duration=ERROR_SECONDS, print_exception=False)
 
 
 def stop_if_left(*_: object) -> None:

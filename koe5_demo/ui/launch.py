@@ -140,6 +140,8 @@ def _scripts() -> list[str]:
             "lost": message("connection_lost", language),
             "kind": message("upload_kind", language),
             "busy": message("queue_full", language),
+            "error": message("toast_error", language),
+            "warning": message("toast_warning", language),
             "both": {gradio_seams.in_both(key): message(key, language) for key in ("file_gone", "file_not_fetched")},
         }
         for language in Language

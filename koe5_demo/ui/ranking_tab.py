@@ -24,7 +24,7 @@ from koe5_demo.ui.ranking_form import RankingForm, Values, build_examples, build
 from koe5_demo.ui.ranking_results import RankingResults, Shown, build_results
 from koe5_demo.ui.render import hint, render_template
 from koe5_demo.ui.share_bar import READ_ADDRESS, ShareBar, build_share_bar, on_link, wire_share_bar
-from koe5_demo.words import Language, message
+from koe5_demo.words import Language
 
 DOWNLOADS: Final = {
     "csv": ("koe5-ranking.csv", "text/csv;charset=utf-8"),
@@ -276,7 +276,7 @@ def wire_load(page: gr.Blocks, tab: RankingTab, host: ModelHost, words: Words, l
     def on_load(packed: str, tongue: str) -> dict[Any, Any]:
         restored, spoken = on_link(packed, host), language_of(tongue)
         if restored.refusal is not None:
-            gr.Warning(for_visitors(restored.refusal, spoken), title=message("toast_warning", spoken))
+            gr.Warning(for_visitors(restored.refusal, spoken))
         filled = {} if restored.form is None else form.fill(restored.form)
         values = {part: gr.update(value=value) for part, value in filled.items() if part in parts}
         values[form.model] = gr.update(choices=model_choices(host, spoken), value=restored.model)

@@ -166,6 +166,7 @@ def test_a_link_with_a_model_that_is_refused_keeps_its_texts(page: Page, app: st
     state = SharedState(("대한민국의 수도",), tuple(PASSAGES.splitlines()), model="someone/else")
     page.goto(f"{app}#s={to_link(state)}")
     expect(page.locator(".toast-wrap")).to_contain_text("KOE5_ALLOW_CUSTOM_MODELS")
+    expect(page.locator(".toast-title")).to_have_text("알림")
     expect(page.locator("#ranking tbody tr")).to_have_count(3)
     expect(page.locator("#queries textarea")).to_have_value("대한민국의 수도")
 

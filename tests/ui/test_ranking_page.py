@@ -175,6 +175,7 @@ def test_bad_input_gets_a_message_and_nothing_is_lost(
     fill(queries, passages)
     opened.locator("#run").click()
     expect(opened.locator(".toast-wrap")).to_contain_text(words)
+    expect(opened.locator(".toast-title")).to_have_text("다시 확인해 주세요")
     expect(opened.locator("#queries textarea")).to_have_value(queries)
     expect(opened.locator("#passages textarea")).to_have_value(passages)
 

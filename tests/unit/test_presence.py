@@ -79,12 +79,9 @@ def test_any_language_argument_is_answered(visit: Any) -> None:
             on_nothing(tongue)
 
 
-@pytest.mark.parametrize(
-    ("tongue", "title", "words"),
-    [("ko", "다시 확인해 주세요", "받지 못했습니다"), ("en", "Please check", "cannot be reached")],
-)
+@pytest.mark.parametrize(("tongue", "words"), [("ko", "받지 못했습니다"), ("en", "cannot be reached")])
 def test_a_run_that_shows_its_steps_ends_in_the_visitors_words_as_any_other_event(
-    visit: Any, tongue: str, title: str, words: str
+    visit: Any, tongue: str, words: str
 ) -> None:
     @guarded
     def on_steps(_: Any) -> Iterator[int]:
@@ -96,7 +93,7 @@ def test_a_run_that_shows_its_steps_ends_in_the_visitors_words_as_any_other_even
     assert next(steps) == 1
     with pytest.raises(gr.Error) as shown:
         next(steps)
-    assert (shown.value.title, words in shown.value.message) == (title, True)
+    assert words in shown.value.message
     assert "Errno" not in shown.value.message
     assert "inner" not in shown.value.message
 

@@ -18,9 +18,9 @@ from koe5_demo.benchmark.datasets.registry import DATASETS, SUITES, find_dataset
 from koe5_demo.benchmark.own import commands as own_commands
 from koe5_demo.benchmark.own.reading import OwnSet
 from koe5_demo.benchmark.progress import RunPhase, RunProgress
+from koe5_demo.benchmark.result_files import find_results, load_result
 from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.run import DatasetChoice, Failure, Finished, ResultReady, RunEvent, RunOptions, run_suite
-from koe5_demo.benchmark.saved_runs import find_results, load_result
 from koe5_demo.benchmark.stored_vectors import DiskVectors
 from koe5_demo.benchmark.systems import FUSIONS, LEXICAL_NAMES, VARIANTS, LoadEncoder, system_sources
 from koe5_demo.encoding.opening import ModelOptions, add_model_options, open_model

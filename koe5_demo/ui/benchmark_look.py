@@ -11,9 +11,10 @@ from koe5_demo.benchmark.compare import Mover, PairedComparison
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.benchmark.explorer import QueryView, data_of, explore, ranking_form
 from koe5_demo.benchmark.published import Reversal, show_reversal
+from koe5_demo.benchmark.result_files import file_name
 from koe5_demo.benchmark.result_tables import METRIC_LABELS
 from koe5_demo.benchmark.results import RunResult, telling_names
-from koe5_demo.benchmark.saved_runs import SHIPPED, SavedResult, SavedRuns, compare_saved, file_name
+from koe5_demo.benchmark.saved_runs import SHIPPED, SavedResult, SavedRuns, compare_saved
 from koe5_demo.benchmark.systems import system_name
 from koe5_demo.errors import DataError
 from koe5_demo.ui.benchmark_form import Values, dataset_name
@@ -119,7 +120,8 @@ class CloserLook:
         self.inputs = {self._run, self.a, self.b, self.which, self.query}
         self.lists = [self.a, self.of, self.b]
         self.explorer_outputs = [self.counted, self.query, self.view]
-        self.outputs = [self.comparison, self.reversal, *self.explorer_outputs]
+        self.untested = [self.reversal, *self.explorer_outputs]
+        self.outputs = [self.comparison, *self.untested]
 
     def _first_pair(self) -> Pair:
         first = next(iter(self._saved.results(SHIPPED)), None)
@@ -152,12 +154,12 @@ class CloserLook:
 
     def look(self, values: Values, language: Language) -> Values:
         """Look at a pair of results: the paired test, the reversal, the queries."""
+        return {**self.compare(values, language), **self.look_untested(values, language)}
+
+    def look_untested(self, values: Values, language: Language) -> Values:
+        """Look at a pair of results without the paired test, whose library takes seconds to import."""
         first, _ = self.pair(values)
-        return {
-            **self.compare(values, language),
-            self.reversal: _reversal_of(first, language),
-            **self.explore(values, language),
-        }
+        return {self.reversal: _reversal_of(first, language), **self.explore(values, language)}
 
     def explore(self, values: Values, language: Language, step: int = 0) -> Values:
         """Show the count of queries, the list of them, and one: the chosen one, or `step` places from it."""

@@ -37,7 +37,6 @@ def build_benchmark_tab(
     language: gr.Radio,
     ranking_tab: RankingTab,
     *,
-    page: gr.Blocks,
     tabs: gr.Tabs,
     tab: gr.Tab,
     runs: RunQueue,
@@ -50,7 +49,6 @@ def build_benchmark_tab(
         words: Collects what changes with the language.
         language: The page's switch.
         ranking_tab: Where a query can be opened.
-        page: What was measured since the server started is filled in when it is loaded.
         tabs: All tabs, to switch to that one.
         tab: This one; what changes by itself is told anew when it is opened.
         runs: The queue of benchmark runs, shared with the endpoint.
@@ -72,7 +70,7 @@ def build_benchmark_tab(
         with words.make(gr.Tab, {"label": label("bench_tab_own")}, id="own"):
             own = build_own_data_tab(live, settings, words, language)
     events = _Events(live, form, results, look, language)
-    events.wire_opening(page, tab)
+    events.wire_opening(tab)
     events.wire_run()
     events.wire_results()
     events.wire_look()
@@ -93,18 +91,16 @@ class _Events:
         self._look = look
         self._language = language
         self._shown = [*results.outputs, *look.lists]
+        self._opened = gr.State(value=False)  # whether this page has shown the tab yet
 
-    def wire_opening(self, page: gr.Blocks, tab: gr.Tab) -> None:
-        """Fill in what has been measured before the tab is seen; tell the rest anew when it is opened."""
+    def wire_opening(self, tab: gr.Tab) -> None:
+        """Tell what there is when the tab is opened: a page that is only ranked with asks for none of it."""
         form, results, look = self._form, self._results, self._look
-        inputs, shown = {*results.inputs, *look.inputs}, [results.run, results.board, *self._shown]
-        self._on(page.load, self.show_all, inputs, shown, queue=False)
-        told = self._on(self._language.change, self.show_all, inputs, shown, queue=False)
-        self._on(told.then, look.look, look.inputs, look.outputs)
-        self._on(self._language.change, form.tell_chosen, form.inputs, [form.chosen], queue=False)
-        outputs = [*form.told, results.run, results.board]
-        opened = self._on(tab.select, self.refresh, {*form.inputs, results.run}, outputs)
+        inputs = {*form.inputs, *results.inputs, *look.inputs, self._opened}
+        told = [*form.told, results.run, results.board]
+        opened = self._on(tab.select, self.open, inputs, [self._opened, *told, *self._shown, *look.untested])
         self._on(opened.then, look.compare, look.inputs, [look.comparison])
+        self._on(self._language.change, self.speak, inputs, [*told, *self._shown, *look.outputs], queue=False)
 
     def wire_run(self) -> None:
         """Estimate, start, run, stop."""
@@ -205,13 +201,21 @@ class _Events:
         outputs = [own.state, *own.shown, tabs, parts]
         self._on(ranking_tab.marked.click, take_marks, {ranking_tab.shown, *own.choice_inputs}, outputs)
 
-    def refresh(self, values: Values, language: Language) -> Values:
-        """Tell anew what there is: models, data sets with their times, saved runs and the table of their results."""
+    def open(self, values: Values, language: Language) -> Values:
+        """Tell what there is; the first time all of it, in the page's language."""
+        if not values[self._opened]:
+            return {self._opened: True, **self._all(values, language)}
         return {**self._form.refresh(values, language), **self._measured(values[self._results.run], language)}
 
-    def show_all(self, values: Values, language: Language) -> Values:
-        """Show what is there, and the run that is chosen."""
-        return {**self._measured(values[self._results.run], language), **self.show_run(values, language)}
+    def speak(self, values: Values, language: Language) -> Values:
+        """Tell all of it in another language, where it has been seen."""
+        if not values[self._opened]:
+            return {self._results.board: gr.skip()}
+        return {**self._all(values, language), **self._look.compare(values, language)}
+
+    def _all(self, values: Values, language: Language) -> Values:
+        shown = {**self._measured(values[self._results.run], language), **self.show_run(values, language)}
+        return {**self._form.refresh(values, language), **shown, **self._look.look_untested(values, language)}
 
     def _measured(self, run_id: str | None, language: Language) -> Values:
         results = self._results

@@ -55,9 +55,7 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
             with words.make(gr.Tab, {"label": label("tab_ranking")}, id="ranking"):
                 ranking = build_ranking_tab(host, settings, words, bar.model, language)
             with words.make(gr.Tab, {"label": label("tab_benchmark")}, id="benchmark") as benchmark:
-                build_benchmark_tab(
-                    host, settings, words, language, ranking, page=page, tabs=tabs, tab=benchmark, runs=runs
-                )
+                build_benchmark_tab(host, settings, words, language, ranking, tabs=tabs, tab=benchmark, runs=runs)
             with words.make(gr.Tab, {"label": label("tab_model")}, id="model") as about:
                 build_model_tab(host, words, bar, language, about)
         words.make(gr.HTML, {"value": partial(render_template, "footer.html")}, **PLAIN)

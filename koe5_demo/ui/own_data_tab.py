@@ -38,8 +38,8 @@ from koe5_demo.benchmark.own.report import (
     to_report_markdown,
     to_report_xlsx,
 )
+from koe5_demo.benchmark.result_files import mteb_form, trec_run
 from koe5_demo.benchmark.results import RunResult
-from koe5_demo.benchmark.saved_runs import mteb_form, trec_run
 from koe5_demo.benchmark.systems import VARIANTS
 from koe5_demo.catalog import ASSETS, EMBEDDED_MODEL
 from koe5_demo.errors import DemoError, InputError, TableError

@@ -17,8 +17,8 @@ from data_stand_in import data_hub, suite_repositories
 from koe5_demo.benchmark.datasets.registry import SUITE
 from koe5_demo.benchmark.metrics import CUTOFFS, average, score_queries
 from koe5_demo.benchmark.rankings import tie_priority
+from koe5_demo.benchmark.result_files import find_results
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
-from koe5_demo.benchmark.saved_runs import find_results
 from koe5_demo.benchmark.search import search
 from koe5_demo.benchmark.systems import encoder_source
 from toy_encoder import LetterCounter

@@ -14,8 +14,8 @@ from doubles import WordCountEncoder
 from hub_stand_in import HubStandIn
 from koe5_demo import catalog
 from koe5_demo.benchmark.live import RunChoice, run_choice
+from koe5_demo.benchmark.result_files import find_results, load_result
 from koe5_demo.benchmark.run import RunOptions
-from koe5_demo.benchmark.saved_runs import find_results, load_result
 from koe5_demo.encoding import opening
 from koe5_demo.encoding.cache import VectorCache
 from koe5_demo.encoding.host import ModelHost, Phase

@@ -19,10 +19,11 @@ from koe5_demo.benchmark.explorer import explore, ranking_form
 from koe5_demo.benchmark.live import DatasetOffer, LiveBenchmarks, ModelOffer, RunChoice, RunState
 from koe5_demo.benchmark.progress import RunPhase, RunProgress, RunQueue
 from koe5_demo.benchmark.published import footnote, placement, show_reversal
+from koe5_demo.benchmark.result_files import save_result
 from koe5_demo.benchmark.result_tables import paper_board
 from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.run import Failure, Finished, ResultReady, RunOptions, finished, run_suite
-from koe5_demo.benchmark.saved_runs import SHIPPED, SavedResult, SavedRuns, save_result
+from koe5_demo.benchmark.saved_runs import SHIPPED, SavedResult, SavedRuns
 from koe5_demo.benchmark.systems import system_name, system_sources
 from koe5_demo.encoding.host import ModelState
 from koe5_demo.encoding.host import Phase as ModelPhase
@@ -550,7 +551,6 @@ def test_every_event_reads_and_changes_values_by_component(tmp_path: Path) -> No
             Words(Language.EN),
             language,
             ranking,  # type: ignore[arg-type]
-            page=page,
             tabs=tabs,
             tab=tab,
             runs=RunQueue(),
@@ -575,11 +575,18 @@ def test_every_event_reads_and_changes_values_by_component(tmp_path: Path) -> No
                     values[component] = value["value"] if update else value
         return {component.elem_id: values.get(component) for component in event.outputs}
 
-    assert fire("refresh")["bench-run"] == SHIPPED
-    shown = fire("show_all")
+    untold = dict(values)
+    fire("speak")
+    assert values == untold, "nobody has opened the tab"
+    shown = fire("open")
+    assert shown["bench-run"] == SHIPPED
     assert "mini" in str(shown["bench-results"])
     assert str(shown["bench-a"]).startswith("shipped/")
     assert shown["bench-of"] == shown["bench-a"]
+    values[language] = "ko"
+    assert "질의" in str(fire("speak")["bench-comparison"])
+    values[language] = "en"
+    fire("speak")
     assert "p = " in str(fire("compare")["bench-comparison"])
     first = fire("explore")["bench-query"]
     assert fire("next_query")["bench-query"] != first

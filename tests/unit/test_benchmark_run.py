@@ -12,16 +12,9 @@ import pytest
 
 from koe5_demo.benchmark.datasets.assembly import assemble
 from koe5_demo.benchmark.progress import RunPhase, RunProgress, RunQueue
+from koe5_demo.benchmark.result_files import file_name, find_results, load_result, save_result, trec_id, trec_run
 from koe5_demo.benchmark.results import telling_names
 from koe5_demo.benchmark.run import Failure, Finished, ResultReady, RunOptions, finished, run_suite
-from koe5_demo.benchmark.saved_runs import (
-    file_name,
-    find_results,
-    load_result,
-    save_result,
-    trec_id,
-    trec_run,
-)
 from koe5_demo.benchmark.stored_vectors import DiskVectors
 from koe5_demo.benchmark.systems import encoder_source, system_sources
 from koe5_demo.errors import DataError, UnknownModelError

@@ -14,8 +14,8 @@ import pytest
 
 from doubles import WordCountEncoder
 from koe5_demo.benchmark.datasets.registry import read_dataset
+from koe5_demo.benchmark.result_files import find_results, load_result
 from koe5_demo.benchmark.run import RunOptions, finished, run_suite
-from koe5_demo.benchmark.saved_runs import find_results, load_result
 from koe5_demo.benchmark.stored_vectors import DiskVectors
 from koe5_demo.benchmark.systems import system_sources
 from koe5_demo.cli import main

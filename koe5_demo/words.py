@@ -1089,6 +1089,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "From a file · csv tsv txt jsonl xlsx, up to {mb:g} MB",
     ),
     "drop": ("파일을 끌어다 놓거나 눌러서 선택", "Drop a file here or press to choose"),
+    "sheet": ("시트", "Sheet"),
     "column": ("문단이 있는 열", "Column with the passages"),
     "read_count": (
         "질의 {queries:,}개, 문단 {passages:,}개, 모두 {chars:,}자",
@@ -1411,6 +1412,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{b}: 맨 위가 맞는 질문 {hits_b:,}개 / {n:,}개(평소 {hits_a:,}개). {verdict} ({p})",
         "{b}: right at once for {hits_b:,} of {n:,} (as meant: {hits_a:,}); {verdict} ({p})",
     ),
+    "own_variant_bare": ("접두사 없이", "no prefixes"),
+    "own_variant_windows": ("겹치는 구간", "windows"),
     "own_why_not_in_corpus": ("정답 문단이 자료에 없음", "the right passage is not in the data"),
     "own_why_nothing_came": ("아무 문단도 나오지 않음", "no passage came"),
     "own_why_question_cut": ("질문이 잘림", "the question was cut"),

@@ -44,6 +44,7 @@ class FilledForm:
         passages: Text of the passage box.
         layout: How that text is parted.
         file: An uploaded file that is used in place of the passage box.
+        sheet: The chosen sheet of the file, where it is a workbook of several; None takes the first.
         column: The chosen column of the file.
         shown_columns: Other columns of it that are shown beside the passages.
         windows, without_prompts, compare_with: As in `RankingRequest`.
@@ -54,6 +55,7 @@ class FilledForm:
     passages: str
     layout: Layout = Layout.BLOCKS
     file: Path | None = None
+    sheet: str | None = None
     column: str | None = None
     shown_columns: tuple[str, ...] = ()
     windows: bool = False
@@ -68,7 +70,7 @@ def ranking_request(form: FilledForm, limits: Limits) -> RankingRequest:
     Raises:
         InputError: If something is missing, broken or beyond a limit.
     """
-    table = None if form.file is None else inputs.read_file(form.file, limits)
+    table = _table(form, limits)
     queries, passages = _texts(form, table, limits)
     return RankingRequest(
         queries=queries.texts,
@@ -91,7 +93,11 @@ def read_texts(form: FilledForm, limits: Limits) -> tuple[Parsed, Parsed]:
     Raises:
         InputError: If the file cannot be read.
     """
-    return _texts(form, None if form.file is None else inputs.read_file(form.file, limits), limits)
+    return _texts(form, _table(form, limits), limits)
+
+
+def _table(form: FilledForm, limits: Limits) -> Table | None:
+    return None if form.file is None else inputs.read_file(form.file, limits, sheet=form.sheet)
 
 
 def _texts(form: FilledForm, table: Table | None, limits: Limits) -> tuple[Parsed, Parsed]:

@@ -64,6 +64,7 @@ class RankingForm:
     file_box: gr.Accordion
     file_card: gr.HTML
     file_part: gr.Column
+    sheet: gr.Dropdown
     column: gr.Dropdown
     beside: gr.Dropdown
     remove: gr.Button
@@ -77,7 +78,7 @@ class RankingForm:
     @property
     def inputs(self) -> set[Any]:
         """The components that `read` looks at."""
-        texts = {self.queries, self.passages, self.layout, self.file, self.column, self.beside}
+        texts = {self.queries, self.passages, self.layout, self.file, self.sheet, self.column, self.beside}
         return {self.model, *texts, self.windows, self.without_prompts, self.compare_with}
 
     @property
@@ -89,7 +90,7 @@ class RankingForm:
     @property
     def of_file(self) -> list[Any]:
         """The components that change with a file: one takes the place of the passage box."""
-        return [self.passages, self.layout, self.file_box, self.file_part, self.column, self.beside]
+        return [self.passages, self.layout, self.file_box, self.file_part, self.sheet, self.column, self.beside]
 
     @property
     def told(self) -> list[Any]:
@@ -104,6 +105,7 @@ class RankingForm:
             passages="" if file else values[self.passages] or "",
             layout=Layout(values[self.layout]),
             file=Path(file) if file else None,
+            sheet=values[self.sheet] if file else None,
             column=values[self.column] if file else None,
             shown_columns=tuple(values[self.beside] or ()) if file else (),
             windows=bool(values[self.windows]),
@@ -171,24 +173,32 @@ class RankingForm:
             **shown_note,
         }
 
-    def offer_columns(self, path: str | None, limits: Limits) -> dict[Any, Any]:
-        """Show a new file in place of the passage box, with its columns to choose from; without one, the box."""
+    def offer_columns(self, path: str | None, limits: Limits, sheet: str | None = None) -> dict[Any, Any]:
+        """Show a file in place of the passage box, with its sheets and columns to choose from; without one, the box.
+
+        Args:
+            path: The file; None where it was taken away.
+            limits: Of the file.
+            sheet: Of a workbook; the first one when None.
+        """
         if path is None:
             return {
                 self.passages: gr.update(visible=True),
                 self.layout: gr.update(visible=True),
                 self.file_box: gr.update(visible=True),
                 self.file_part: gr.update(visible=False),
+                self.sheet: gr.update(visible=False, choices=[], value=None),
                 self.column: gr.update(choices=[], value=None),
                 self.beside: gr.update(choices=[], value=[]),
             }
-        table = read_file(Path(path), limits)
+        table = read_file(Path(path), limits, sheet=sheet)
         chosen, several = table.suggested_column, len(table.columns) > 1
         return {
             self.passages: gr.update(visible=False),
             self.layout: gr.update(visible=False),
             self.file_box: gr.update(visible=False),
             self.file_part: gr.update(visible=True),
+            self.sheet: gr.update(visible=len(table.sheets) > 1, choices=list(table.sheets), value=table.sheet or None),
             self.column: gr.update(visible=several, choices=list(table.columns), value=chosen),
             self.beside: gr.update(visible=several, choices=list(table.columns), value=shown_at_first(table, chosen)),
         }
@@ -256,6 +266,7 @@ def _file(limits: Limits, words: Words) -> dict[str, Any]:
         with gr.Row(elem_classes="k-file-row"):
             card = gr.HTML(elem_id="file-card", **PLAIN)
             remove = words.make(gr.Button, {"value": label("file_remove")}, size="sm", elem_id="file-remove")
+        sheet = words.make(gr.Dropdown, {"label": label("sheet")}, choices=[], visible=False, elem_id="sheet")
         column = words.make(gr.Dropdown, {"label": label("column")}, choices=[], elem_id="column")
         beside = words.make(
             gr.Dropdown, {"label": label("file_beside")}, choices=[], multiselect=True, elem_id="beside"
@@ -276,6 +287,7 @@ def _file(limits: Limits, words: Words) -> dict[str, Any]:
         "file_box": box,
         "file_card": card,
         "file_part": part,
+        "sheet": sheet,
         "column": column,
         "beside": beside,
         "remove": remove,

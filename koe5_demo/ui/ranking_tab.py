@@ -105,6 +105,10 @@ class RankingEvents:
         """Offer the columns of a new file."""
         return self.form.offer_columns(values[self.form.file], self._settings.limits)
 
+    def on_sheet(self, values: Values) -> dict[Any, Any]:
+        """Offer the columns of another sheet."""
+        return self.form.offer_columns(values[self.form.file], self._settings.limits, values[self.form.sheet])
+
     def on_example(self, example: Example, values: Values) -> dict[Any, Any]:
         """Show an example in place of what is filled in."""
         return self.form.fill_example(example, self.form.read(values), values[self.form.examples.applied])
@@ -193,6 +197,7 @@ def _wire_form(form: RankingForm, events: RankingEvents, language: gr.Radio, run
     for chosen in (form.layout, form.column, form.beside, language, form.model, *options):
         chosen.change(**count)
     form.file.change(guarded(events.on_file), {form.file, language}, form.of_file, **TOLD).then(**count)
+    form.sheet.input(guarded(events.on_sheet), {form.file, form.sheet, language}, form.of_file, **TOLD).then(**count)
     form.remove.click(fn=None, js="() => null", outputs=form.file)
     form.compare_with.focus(guarded(events.on_rivals), {form.model, language}, form.compare_with, **QUIET)
     form.compare_with.input(guarded(events.on_compare_with), {form.compare_with, language}, None, **TOLD)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 from playwright.sync_api import Locator, Page, expect
 
 from browser import upload
@@ -139,6 +140,27 @@ def test_both_downloads_hold_the_ranking(opened: Page, fill: Fill, tmp_path: Pat
     caught.value.save_as(tmp_path / "ranking.json")
     data = json.loads((tmp_path / "ranking.json").read_text("utf-8"))
     assert [hit["rank"] for hit in data["results"][0]["hits"]] == [1, 2, 3, 4]
+
+
+def test_the_sheet_of_a_workbook_is_chosen(opened: Page, tmp_path: Path) -> None:
+    book = Workbook()
+    book.active.title = "목차"
+    book.active.append(["쪽"])
+    book.active.append(["표지"])
+    for row in (["번호", "본문"], ["1", "서울은 대한민국의 수도이다."], ["2", "부산은 항구 도시이다."]):
+        (book["자료"] if "자료" in book.sheetnames else book.create_sheet("자료")).append(row)
+    book.save(tmp_path / "책.xlsx")
+    upload(opened, str(tmp_path / "책.xlsx"))
+    expect(opened.locator("#sheet input")).to_have_value("목차")
+    expect(opened.locator("#count")).to_contain_text("문단 1개")
+    opened.locator("#sheet input").click()
+    opened.get_by_role("option", name="자료").click()
+    expect(opened.locator("#column input")).to_have_value("본문")
+    expect(opened.locator("#count")).to_contain_text("문단 2개")
+    opened.locator("#run").click()
+    expect(opened.locator("#ranking")).to_contain_text("부산은 항구 도시이다.")
+    opened.locator("#file-remove").click()
+    expect(opened.locator("#sheet")).to_be_hidden()
 
 
 def test_a_cp949_csv_is_read_and_its_column_can_be_chosen(opened: Page, tmp_path: Path) -> None:

@@ -373,6 +373,9 @@ def test_windows_find_what_the_cut_loses_and_prefixes_are_left_out_by_name(own, 
     answer = make_answer(results, own.data)
     assert {standing.model for standing in answer.standings} == {"letters", "bm25"}
     assert {found.b for found in answer.variants} == {"letters (no prefixes)", "letters (windows)"}
+    told = "\n".join(answer.lines(Language.KO))
+    assert "letters (접두사 없이): " in told
+    assert "letters (겹치는 구간): " in told
 
 
 def test_a_score_of_windows_is_that_of_the_best_one():

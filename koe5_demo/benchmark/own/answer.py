@@ -270,7 +270,8 @@ def told_p(p: float) -> str:
 def variant_line(duel: Duel, language: Language) -> str:
     """Return what leaving the prefixes out, or reading long passages in windows, changes."""
     verdict = message("own_more_than_chance" if duel.settled else "own_could_be_chance", language)
-    values = {"a": duel.a, "b": duel.b, "hits_a": duel.hits_a, "hits_b": duel.hits_b, "n": duel.n}
+    b = name_in(duel.b, language)
+    values = {"a": duel.a, "b": b, "hits_a": duel.hits_a, "hits_b": duel.hits_b, "n": duel.n}
     return message("own_variant", language, verdict=verdict, p=told_p(duel.p_value), **values)
 
 
@@ -280,6 +281,17 @@ def shown_names(results: Sequence[RunResult]) -> dict[str, str]:
     names = {result.fingerprint: system_name(result.model) for result in results}
     shared = [name for name in names.values() if list(names.values()).count(name) > 1]
     return {key: telling[key] if name in shared else name for key, name in names.items()}
+
+
+def name_in(name: str, language: Language) -> str:
+    """Return a system's name with its variant said in a language; names are made in English.
+
+    >>> name_in("KoE5 (no prefixes)", Language.KO)
+    'KoE5 (접두사 없이)'
+    """
+    for variant, called in VARIANTS.items():
+        name = name.replace(f"({called})", f"({message(f'own_variant_{variant}', language)})")
+    return name
 
 
 def answer_record(answer: Answer, *, with_texts: bool = False) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from koe5_demo.benchmark.own.answer import Answer, Miss, Standing, share_interval, told_p
+from koe5_demo.benchmark.own.answer import Answer, Miss, Standing, name_in, share_interval, told_p
 from koe5_demo.benchmark.own.reading import OwnSet
 from koe5_demo.benchmark.result_tables import METRIC_LABELS, Table, to_markdown
 from koe5_demo.benchmark.results import RunResult
@@ -190,7 +190,7 @@ def _variants(answer: Answer, language: Language) -> Table:
     keys = ("own_h_system", "own_h_as_meant", "own_h_first", "own_h_difference", "own_h_p")
     rows = [
         [
-            found.b,
+            name_in(found.b, language),
             f"{found.hits_a:,} / {found.n:,}",
             f"{found.hits_b:,} / {found.n:,}",
             f"{100 * (found.hits_b - found.hits_a) / found.n:+.1f}",

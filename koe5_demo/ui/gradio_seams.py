@@ -1,4 +1,4 @@
-"""Every place where the page leans on how gradio 6.31 works inside, and no other file does.
+"""Every place where the page leans on how gradio 6.31 works inside, but for its import (`koe5_demo.ui`).
 
 Each function says why, what it leans on, and what would make it needless. `tests/contract/test_gradio_seams.py` fails
 when gradio changes under one of them.

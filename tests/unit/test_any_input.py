@@ -1,5 +1,5 @@
 """Whatever comes in, what comes out is a result or an error of the documented kinds. Random inputs to the
-parsers of text boxes and files, to ranking and to the endpoints: some 24,000 in all, and a hundred times as many in
+parsers of text boxes and files, to ranking and to the endpoints: 20,000 in all, and fifty times as many in
 `make fuzz`.
 """
 

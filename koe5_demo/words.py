@@ -124,6 +124,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{name} 파일을 CSV로 읽을 수 없습니다({line}번째 줄: {reason}). 쉼표나 줄바꿈이 든 글은 큰따옴표로 싸거나, 한 줄에 하나씩 .txt로 저장해 주세요.",
         "The file {name} cannot be read as CSV (line {line}: {reason}). Put texts with commas or line breaks in double quotes, or save one text a line as .txt.",
     ),
+    "file_wide_row": (
+        "{name} 파일의 {line}번째 줄은 칸이 {cells:,}개로, 열 {columns:,}개보다 많습니다. 쉼표나 구분 기호가 든 글은 큰따옴표로 싸거나, 한 줄에 하나씩 .txt로 저장해 주세요.",
+        "Line {line} of {name} has {cells:,} cells for {columns:,} columns. Put texts with commas or other separators in double quotes, or save one text a line as .txt.",
+    ),
     "file_broken_jsonl": (
         '{name} 파일의 {line}번째 줄은 JSON 객체나 문자열이 아닙니다. 한 줄에 {{"text": "글"}} 하나씩 적어 주세요.',
         'Line {line} of {name} is not a JSON object or string. Write one {{"text": "..."}} a line.',
@@ -276,8 +280,12 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{n} texts already carry a prefix; it was not added again.",
     ),
     "notice_column": (
-        "{name}: {column!r} 열의 글을 읽었습니다. CSV의 첫 줄은 열 이름으로 봅니다.",
-        "{name}: read the column {column!r}. The first line of a CSV is taken for column names.",
+        "{name}: {column!r} 열의 글을 읽었습니다. 표의 첫 줄은 열 이름으로 봅니다.",
+        "{name}: read the column {column!r}. The first line of a table is taken for column names.",
+    ),
+    "notice_named_column": (
+        "{name}: {column!r} 열의 글을 읽었습니다.",
+        "{name}: read the column {column!r}.",
     ),
     "notice_encoding": (
         "{name}: {encoding} 인코딩으로 읽었습니다.",

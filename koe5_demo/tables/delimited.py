@@ -122,7 +122,7 @@ def _table(text: str, name: str, separator: str, limits: Limits | None, first_li
     check_size(name, width, len(records), limits)
     for line, cells in body:
         if len(cells) > width and any(cell.strip() for cell in cells[width:]):
-            raise TableError("file_broken_csv", name=name, line=line, reason=f"{len(cells)} > {width} columns")
+            raise TableError("file_wide_row", name=name, line=line, cells=len(cells), columns=width)
     rows: list[Sequence[str]] = [cells[:width] + [""] * (width - len(cells)) for _, cells in body]
     if is_ours(header, rows):
         header, rows = list(map(unguarded, header)), [list(map(unguarded, row)) for row in rows]

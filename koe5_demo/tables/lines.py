@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from koe5_demo.errors import TableError
@@ -22,15 +22,38 @@ def read_text(text: str, name: str, limits: Limits | None) -> Table:
     return Table(name, "", ("text",), tuple((line,) for line in lines), tuple(range(1, len(lines) + 1)))
 
 
+def read_json(text: str, name: str, limits: Limits | None) -> Table:
+    """Read one value: a list of objects or strings, as `read_jsonl` does, or an object of columns.
+
+    An object of columns has one list a column, all of one length: `{"text": ["가", "나"]}`. One whose only value is a
+    list of objects stands for that list: `{"data": [{"text": "가"}]}`.
+    """
+    try:
+        value = _DECODER.decode(text.strip())
+    except (ValueError, RecursionError):
+        return read_jsonl(text, name, limits)  # named .json, written line by line
+    lists = list(value.values()) if isinstance(value, dict) else []
+    if not lists or not all(isinstance(cells, list) and len(cells) == len(lists[0]) for cells in lists):
+        return read_jsonl(text, name, limits)
+    if len(lists) == 1 and all(isinstance(row, dict) for row in lists[0]):
+        return _table(enumerate(lists[0], start=1), name, limits)
+    rows = (dict(zip(value, cells, strict=True)) for cells in zip(*lists, strict=True))
+    return _table(enumerate(rows, start=1), name, limits)
+
+
 def read_jsonl(text: str, name: str, limits: Limits | None) -> Table:
     """Read one object or string a line, or one list of them; blank lines are no rows.
 
     Numbers are written as in the file, null and NaN are blank, lists and objects are JSON.
     """
+    return _table(_values(text, name), name, limits)
+
+
+def _table(values: Iterable[tuple[int, Any]], name: str, limits: Limits | None) -> Table:
     records: list[dict[str, str]] = []
     lines: list[int] = []
     kinds: dict[str, tuple[int, str]] = {}
-    for line, value in _values(text, name):
+    for line, value in values:
         record = {"text": value} if type(value) is str else value
         if not isinstance(record, dict) or not record:
             raise TableError("file_broken_jsonl", name=name, line=line)
@@ -50,7 +73,8 @@ def read_jsonl(text: str, name: str, limits: Limits | None) -> Table:
     columns = unique_names(keys)
     shown = dict(zip(keys, columns, strict=True))
     rows = tuple(tuple(record.get(key, "") for key in keys) for record in records)
-    return Table(name, "", columns, rows, tuple(lines), {shown[key]: kind for key, kind in kinds.items()})
+    kinds = {shown[key]: kind for key, kind in kinds.items()}
+    return Table(name, "", columns, rows, tuple(lines), kinds, headed=False)
 
 
 def _values(text: str, name: str) -> Iterator[tuple[int, Any]]:

@@ -14,7 +14,7 @@ from typing import Final
 from koe5_demo.errors import TableError
 from koe5_demo.settings import Limits
 from koe5_demo.tables.delimited import TAB, Record, find_separator, read_csv, read_tsv, split_records
-from koe5_demo.tables.lines import read_jsonl, read_text
+from koe5_demo.tables.lines import read_json, read_jsonl, read_text
 from koe5_demo.tables.record import Table
 from koe5_demo.tables.typed import read_parquet, read_xlsx, xlsx_sheets
 
@@ -24,7 +24,7 @@ XLSX: Final = "xlsx"
 _TEXT_READERS: Final[dict[str, Callable[[str, str, Limits | None], Table]]] = {
     "jsonl": read_jsonl,
     "ndjson": read_jsonl,
-    "json": read_jsonl,
+    "json": read_json,
     "csv": read_csv,
     "tsv": read_tsv,
     "txt": read_text,

@@ -35,6 +35,7 @@ class Table:
         notices: What a reader should know about the reading.
         sheet: Title of the sheet that was read; empty for kinds without sheets.
         sheets: Titles of all sheets of the workbook, in its order.
+        headed: Whether the columns' names are its first row, which might have been a text.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Table:
     notices: tuple[Notice, ...] = ()
     sheet: str = ""
     sheets: tuple[str, ...] = ()
+    headed: bool = True
 
     @property
     def suggested_column(self) -> str:
@@ -89,7 +91,8 @@ class Table:
         if parsed.places is not None:
             notices.insert(0, _blank_rows(self.name, parsed))
         if len(self.columns) > 1 or folded(chosen) not in TEXT_COLUMNS:
-            notices.insert(0, Notice("notice_column", {"name": self.name, "column": chosen}))
+            key = "notice_column" if self.headed else "notice_named_column"
+            notices.insert(0, Notice(key, {"name": self.name, "column": chosen}))
         return Parsed(parsed.texts, (*self.notices, *notices), parsed.places, parsed.n_given)
 
 

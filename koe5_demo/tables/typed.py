@@ -48,7 +48,8 @@ def read_parquet(source: Path | bytes, name: str, limits: Limits | None, columns
         }
     except (OSError, ValueError, TypeError, KeyError, OverflowError, pa.ArrowException) as error:
         raise _broken(name, error) from error
-    return Table(name, "", unique_names(wanted), tuple(rows), tuple(range(1, len(rows) + 1)), kinds)
+    lines = tuple(range(1, len(rows) + 1))
+    return Table(name, "", unique_names(wanted), tuple(rows), lines, kinds, headed=False)
 
 
 def read_xlsx(content: bytes, name: str, limits: Limits | None, sheet: str | None = None) -> Table:

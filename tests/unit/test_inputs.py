@@ -202,7 +202,7 @@ def test_jsonl_takes_objects_and_strings() -> None:
         ("a.txt", b"\xff\xfe\xff", "file_encoding"),
         ("a.txt", b"\x81\x20\xff\xff", "file_encoding"),
         ("a.csv", b'a,b\n1,"open\n', "file_broken_csv"),
-        ("a.csv", b"a,b\n1,2,3\n", "file_broken_csv"),
+        ("a.csv", b"a,b\n1,2,3\n", "file_wide_row"),
         ("a.jsonl", b'{"text": "x"}\n{broken\n', "file_broken_jsonl"),
         ("a.jsonl", b"[1, 2]\n", "file_broken_jsonl"),
         ("a.jsonl", b"[" * 100_000, "file_broken_jsonl"),

@@ -196,8 +196,35 @@ def test_a_lone_quote_takes_no_rows_with_it() -> None:
 
 def test_a_row_with_more_texts_than_columns_is_refused_and_empty_cells_at_its_end_are_not() -> None:
     assert table("a,b\n1,2,,\n").rows == (("1", "2"),)
-    with pytest.raises(TableError, match=r"line 2: 3 > 2 columns"):
+    with pytest.raises(TableError, match=r"Line 2 of .* has 3 cells for 2 columns"):
         table("a,b\n1,2,3\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "rows"),
+    [
+        ('{"text": ["가", "나"]}', ("text",), (("가",), ("나",))),
+        ('{"id": [1, 2],\n "text": ["가", null]}', ("id", "text"), (("1", "가"), ("2", ""))),
+        ('{"data": [{"text": "가"}, {"text": "나"}]}', ("text",), (("가",), ("나",))),
+        ('{"text": "가", "tags": ["x", "y"]}', ("text", "tags"), (("가", '["x", "y"]'),)),
+        ('{"text": ["가", "나"], "id": [1]}', ("text", "id"), (('["가", "나"]', "[1]"),)),
+        ('{"text": "가"}\n{"text": "나"}\n', ("text",), (("가",), ("나",))),
+    ],
+)
+def test_json_may_be_a_list_of_rows_an_object_of_columns_or_lines(
+    content: str, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]
+) -> None:
+    read = table(content, "a.json")
+    assert (read.columns, read.rows) == (columns, rows)
+
+
+def test_what_has_no_header_is_not_told_of_one() -> None:
+    said = {
+        name: table(text, name).texts().notices
+        for name, text in (("a.csv", "번호,글\n1,가\n"), ("a.jsonl", '{"글": "가"}'))
+    }
+    assert [notice.key for notice in said["a.csv"]] == ["notice_column"]
+    assert [notice.key for notice in said["a.jsonl"]] == ["notice_named_column"]
 
 
 # --- our own files come back -----------------------------------------------------------------------------------------

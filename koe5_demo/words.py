@@ -247,6 +247,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "보이지 않는 글자(폭 없는 공백, 소프트 하이픈 등) {n:,}개를 뺐습니다. 두면 점수가 달라집니다.",
         "{n:,} characters that nobody sees (zero-width spaces, soft hyphens) were removed: they would change the scores.",
     ),
+    "notice_merged": (
+        "{name}: 여러 행에 걸쳐 병합된 셀의 글을 그 아래 칸 {n:,}개에도 넣어 읽었습니다.",
+        "{name}: what cells merged over several rows show was read for the {n:,} cells below them too.",
+    ),
     "notice_sheet": (
         "{name}: 시트 {n:,}개 가운데 {sheet!r} 시트를 읽었습니다.",
         "{name}: read the sheet {sheet!r} of {n:,}.",

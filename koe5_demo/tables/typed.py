@@ -19,6 +19,7 @@ UNPACKED_TIMES: Final = 10
 """How much larger than the largest file its unpacked parts may be: a zip of zeros holds a thousand times its size."""
 SHEET_ROWS: Final = 1_048_576
 _ZERO_FILLED: Final = re.compile("0+")
+_MERGED: Final = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})"')
 
 
 def parquet_names(path: Path) -> tuple[str, ...]:
@@ -62,6 +63,7 @@ def read_xlsx(content: bytes, name: str, limits: Limits | None, sheet: str | Non
         rows.append(cells)
         width = max(width, len(cells))
         check_size(name, width, len(rows), limits)
+    n_merged = _fill_merged(rows, _merged_columns(found, name), name)
     while rows and not rows[-1]:
         rows.pop()
     begin = next((place for place, cells in enumerate(rows) if cells), None)
@@ -70,14 +72,18 @@ def read_xlsx(content: bytes, name: str, limits: Limits | None, sheet: str | Non
     if begin is None:
         raise TableError("file_empty", name=name)
     header, *body = (tuple(cells + [""] * (width - len(cells))) for cells in rows[begin:])
-    told = Notice("notice_sheet", {"name": name, "sheet": titles[place], "n": len(titles)})
+    told = []
+    if len(titles) > 1:
+        told.append(Notice("notice_sheet", {"name": name, "sheet": titles[place], "n": len(titles)}))
+    if n_merged:
+        told.append(Notice("notice_merged", {"name": name, "n": n_merged}))
     return Table(
         name,
         "",
         unique_names(header),
         tuple(body),
         tuple(range(begin + 2, len(rows) + 1)),
-        notices=(told,) if len(titles) > 1 else (),
+        notices=tuple(told),
         sheet=titles[place],
         sheets=titles,
     )
@@ -165,6 +171,43 @@ def _sheet_rows(sheet: Any, name: str) -> Iterator[list[str]]:
                 return
     except Exception as error:  # as above
         raise _broken(name, error) from error
+
+
+def _merged_columns(sheet: Any, name: str) -> list[tuple[int, int, int]]:
+    """Return (column, first row, last row), from 0, of the cells that are merged over several rows.
+
+    openpyxl leaves them out where it reads row by row, and reading otherwise takes ten times the memory. They stand
+    behind the rows in the sheet's part of the workbook.
+    """
+    from openpyxl.utils import range_boundaries
+
+    try:
+        with sheet.parent._archive.open(sheet._worksheet_path) as part:  # noqa: SLF001 no other way by rows
+            tail = part.read().rpartition(b"</sheetData>")[2]
+        bounds = [range_boundaries(found[1].decode("ascii")) for found in _MERGED.finditer(tail)]
+    except Exception as error:  # as above
+        raise _broken(name, error) from error
+    return [(left - 1, top - 1, bottom - 1) for left, top, _, bottom in bounds if bottom > top]
+
+
+def _fill_merged(rows: list[list[str]], merged: Sequence[tuple[int, int, int]], name: str) -> int:
+    """Give each row what a cell merged over it shows; return how many cells were filled.
+
+    Raises:
+        TableError: If merged cells lie over each other, which no program writes and which has no end.
+    """
+    n_filled, n_cells = 0, len(rows) * max(map(len, rows), default=0)
+    for column, top, bottom in merged:
+        shown = rows[top][column] if top < len(rows) and column < len(rows[top]) else ""
+        if not shown.strip():
+            continue
+        for row in rows[top + 1 : bottom + 1]:
+            row.extend([""] * (column + 1 - len(row)))
+            row[column] = shown
+            n_filled += 1
+        if n_filled > n_cells:
+            raise TableError("data_broken_file", name=name, reason="merged cells overlap")
+    return n_filled
 
 
 def _shown(cell: Any) -> str:

@@ -227,6 +227,30 @@ def test_what_has_no_header_is_not_told_of_one() -> None:
     assert [notice.key for notice in said["a.jsonl"]] == ["notice_named_column"]
 
 
+def test_a_cell_merged_over_rows_belongs_to_each_of_them() -> None:
+    book = openpyxl.Workbook()
+    for row in (
+        ["질문", "근거"],
+        ["환불은?", "7일 안에 한다."],
+        [None, "영수증이 든다."],
+        ["배송은?", "이틀."],
+        ["끝", None],
+    ):
+        book.active.append(row)
+    for merged in ("A2:A3", "A5:B5"):
+        book.active.merge_cells(merged)
+    file = io.BytesIO()
+    book.save(file)
+    read = table(file.getvalue(), "a.xlsx")
+    assert read.rows == (
+        ("환불은?", "7일 안에 한다."),
+        ("환불은?", "영수증이 든다."),
+        ("배송은?", "이틀."),
+        ("끝", ""),
+    )
+    assert [(notice.key, notice.values["n"]) for notice in read.notices] == [("notice_merged", 1)]
+
+
 # --- our own files come back -----------------------------------------------------------------------------------------
 
 

@@ -1382,6 +1382,14 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{n:,} passages are repeated; equal ones count once.",
     ),
     "own_distractors": ("섞은 문단 {n:,}개.", "{n:,} distractors."),
+    "own_header_is_text": (
+        "{name}: 첫 줄 {header!r}을 열 이름으로 보았고, 질문이나 문단으로 쓰지 않았습니다. 열 이름이 없는 표라면 첫 줄에 이름을 넣어 주세요.",
+        "{name}: its first line, {header!r}, was taken for column names and is neither asked nor searched. If the table has none, put names into its first line.",
+    ),
+    "own_wrong_columns": (
+        "오답 열({columns})의 문단 {n:,}개도 검색 대상에 넣었습니다.",
+        "The {n:,} passages of the columns of wrong answers ({columns}) are searched too.",
+    ),
     "own_ids_unused": (
         "{column!r} 열의 값이 질문이나 문단 하나씩을 가리키지 않아 id로 쓰지 않았습니다.",
         "The values of {column!r} name neither one question nor one passage each, so they are not used as ids.",

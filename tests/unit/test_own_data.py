@@ -96,6 +96,38 @@ def test_several_rows_of_one_question_are_several_right_passages(tmp_path):
     assert own.data.qrels == {"Q1": {"D1": 1, "D2": 1}}
 
 
+def test_lists_of_right_and_wrong_passages_are_taken_one_by_one(tmp_path):
+    lines = '{"query": "가?", "positive": ["하나", "둘"], "negative": ["셋"]}\n{"query": "나?", "positive": "넷"}\n'
+    own = read_own(written(tmp_path, "a.jsonl", lines))
+    assert own.data.documents == ("하나", "둘", "넷", "셋")
+    assert own.data.qrels == {"Q1": {"D1": 1, "D2": 1}, "Q2": {"D3": 1}}
+    (told,) = [notice for notice in own.told() if notice.key == "own_wrong_columns"]
+    assert told.values == {"columns": "negative", "n": 1}
+
+
+@pytest.mark.parametrize("name", ["negative", "hard_negative_2", "오답", "Negatives"])
+def test_wrong_passages_of_a_table_are_searched_too(tmp_path, name):
+    own = read_own(written(tmp_path, "a.csv", f"query,positive,{name}\n가?,하나,둘\n나?,둘,\n"))
+    assert own.data.documents == ("하나", "둘")
+    assert own.data.qrels == {"Q1": {"D1": 1}, "Q2": {"D2": 1}}
+    own = read_own(written(tmp_path, "b.csv", f"query,positive,{name}\n가?,하나,셋\n나?,둘,\n"))
+    assert own.data.documents == ("하나", "둘", "셋")
+
+
+def test_the_passage_is_searched_for_where_the_answer_is_there_too(tmp_path):
+    own = read_own(written(tmp_path, "a.csv", "질문,답변,근거 문단\n환불?,7일,환불은 7일 안에 한다.\n"))
+    assert own.columns.passage == "근거 문단"
+
+
+def test_a_table_without_names_is_told_that_its_first_line_was_taken_for_them(tmp_path):
+    own = read_own(written(tmp_path, "a.csv", "환불은 며칠 안에 하나요?,7일 안에 합니다.\n배송은요?,이틀 걸립니다.\n"))
+    assert [notice.values["header"] for notice in own.told() if notice.key == "own_header_is_text"] == [
+        "환불은 며칠 안에 하나요?"
+    ]
+    own = read_own(written(tmp_path, "b.csv", "질문,문단\n가?,하나\n"))
+    assert "own_header_is_text" not in {notice.key for notice in own.told()}
+
+
 def test_hangul_in_parts_is_composed_so_that_equal_texts_are_one(tmp_path):
     import unicodedata
 

@@ -15,9 +15,24 @@ _YES: Final = frozenset({"true", "yes", "y", "o", "○", "예", "네", "맞음",
 _NO: Final = frozenset({"false", "no", "n", "x", "×", "아니오", "아니요", "틀림", "오답", "무관"})
 _QUERY: Final = ("query", "question", "q", "질문", "질의", "물음", "문의", "검색어", "querytext", "questiontext")
 _PASSAGE: Final = (
-    *("passage", "rightpassage", "positive", "document", "context", "answer", "text", "content", "doc"),
-    *("문단", "정답문단", "맞는문단", "정답", "지문", "근거", "답변", "답", "본문", "내용", "문서"),
+    *("passage", "rightpassage", "positive", "positives", "document", "context", "paragraph", "chunk"),
+    *(
+        "문단",
+        "정답문단",
+        "맞는문단",
+        "근거문단",
+        "근거문서",
+        "정답문서",
+        "관련문단",
+        "관련문서",
+        "지문",
+        "근거",
+        "문맥",
+    ),
+    *("answer", "text", "content", "doc", "정답", "답변", "답", "본문", "내용", "문서"),
 )
+"""Where an answer and the passage that it stands in are both there, the passage is what is searched for."""
+_WRONG: Final = re.compile(r"(?:hard)?negatives?\d*|(?:오답|틀린)(?:문단|문서)?\d*")
 _LABEL: Final = (
     *("label", "score", "relevance", "relevant", "grade", "rel", "라벨", "레이블", "점수", "관련도", "등급"),
     *("정답여부", "정오", "적합도", "관련여부"),
@@ -28,6 +43,10 @@ _PASSAGE_ID: Final = (
 )
 _QUESTION_ID: Final = ("queryid", "questionid", "qid", "질문id", "질문번호", "질의id", "질의번호")
 _ANY_ID: Final = ("id", "_id", "번호", "아이디", "no", "key", "키")
+
+
+TEXT_LENGTH: Final = 8
+"""Names of columns that end like a sentence are shorter than this."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +115,21 @@ def id_column(table: Table, wanted: str | None) -> str | None:
     if wanted is not None and table.find(wanted) is not None:
         return _named(table, wanted)
     return _first((*_PASSAGE_ID, *_ANY_ID), table.columns)
+
+
+def wrong_columns(questions: Table, used: Columns) -> list[str]:
+    """Return the columns that hold passages known to be wrong: `negative`, `hard_negative_2`, 오답."""
+    free = [column for column in questions.columns if column not in (used.query, used.passage, used.id, used.label)]
+    return [c for c in free if _WRONG.fullmatch(_plain(c)) and not _is_grades(questions, c)]
+
+
+def may_be_a_text(header: str) -> bool:
+    """Whether the name of a column reads like the first text of a table without names.
+
+    >>> [may_be_a_text(name) for name in ("환불은 며칠 안에 하나요?", "배송은 이틀 걸립니다.", "질문")]
+    [True, True, False]
+    """
+    return header.rstrip().endswith(("?", ".", "다", "요", "까")) and len(header) >= TEXT_LENGTH
 
 
 def grade_of(label: str) -> int | None:

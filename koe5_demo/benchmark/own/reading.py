@@ -21,7 +21,15 @@ from typing import Final
 from koe5_demo.benchmark.datasets.assembly import assemble
 from koe5_demo.benchmark.datasets.folder import read_folder, read_zip
 from koe5_demo.benchmark.datasets.records import RetrievalData
-from koe5_demo.benchmark.own.columns import Columns, grade_of, id_column, recognise, text_column
+from koe5_demo.benchmark.own.columns import (
+    Columns,
+    grade_of,
+    id_column,
+    may_be_a_text,
+    recognise,
+    text_column,
+    wrong_columns,
+)
 from koe5_demo.errors import DataError, InputError, TableError
 from koe5_demo.records import Encoder, Notice, Role
 from koe5_demo.settings import Limits
@@ -223,13 +231,22 @@ def from_tables(
         corpus.add_table(passages, used.passage or "", _cells(passages, ids) if ids else numbers)
     rows = _Rows(questions, used, corpus, by_id=passages is not None)
     rows.read()
+    told = [notice for table in (questions, passages, distractors) if table is not None for notice in table.notices]
+    header = next((name for name in (used.query, used.passage) if name and may_be_a_text(name)), None)
+    if questions.headed and header is not None:
+        told.append(Notice("own_header_is_text", {"name": questions.name, "header": header[:40]}))
+    n_before = len(corpus)
+    wrong = wrong_columns(questions, used)
+    for column in wrong:
+        for cell in _cells(questions, column):
+            for text in _listed_texts(questions, column, cell):
+                corpus.add(text)
+    if wrong:
+        told.append(Notice("own_wrong_columns", {"columns": ", ".join(wrong), "n": len(corpus) - n_before}))
     n_before = len(corpus)
     if distractors is not None:
         corpus.add_table(distractors, text_column(distractors, None))
-    told = tuple(
-        notice for table in (questions, passages, distractors) if table is not None for notice in table.notices
-    )
-    return rows.assembled(form, len(corpus) - n_before, told)
+    return rows.assembled(form, len(corpus) - n_before, tuple(told))
 
 
 def from_marks(queries: Sequence[str], passages: Sequence[str], marks: Mapping[int, Collection[int]]) -> OwnSet:
@@ -447,10 +464,13 @@ class _Rows:
         known[text] = max(grade, known.get(text, grade))
 
     def _texts_of(self, place: int, answer: str, line: int) -> list[str]:
-        """Return the passages that a cell gives: itself, or those that it names."""
+        """Return the passages that a cell gives: itself, those of its list, or those that it names."""
         if not self._by_id:
-            self._corpus.add(answer, self._passage_ids[place] if self._passage_ids is not None else "")
-            return [answer]
+            texts = _listed_texts(self._table, self._columns.passage or "", answer)
+            id_ = self._passage_ids[place] if self._passage_ids is not None and texts == [answer] else ""
+            for each in texts:
+                self._corpus.add(each, id_)
+            return texts
         found = []
         for id_ in self._split(answer):
             text = self._corpus.ids.get(id_, id_ if id_ in self._corpus.texts else None)
@@ -490,6 +510,19 @@ def _cells(table: Table, column: str) -> list[str]:
     for index, text in enumerate(parsed.texts):
         cells[parsed.place(index)] = compared(text)
     return cells
+
+
+def _listed_texts(table: Table, column: str, cell: str) -> list[str]:
+    """Return the texts of a cell: several where the file has lists there, as JSON and parquet may."""
+    if not cell:
+        return []
+    if not table.kinds.get(column, (0, ""))[1].startswith(("list", "large_list")):
+        return [cell]
+    try:
+        listed = json.loads(cell)
+    except ValueError:
+        return [cell]
+    return [compared(text) for text in clean(map(str, listed)).texts] if isinstance(listed, list) else [cell]
 
 
 def _names_one(ids: Sequence[str], texts: Sequence[str]) -> bool:

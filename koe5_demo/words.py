@@ -509,8 +509,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{name} lacks the column {column}. Columns: {valid}.",
     ),
     "data_bad_grade": (
-        "{name}의 등급 {value!r}은 정수가 아닙니다.",
-        "{name}: the grade {value!r} is no whole number.",
+        "{name}의 등급 {value!r}: -{limit:,}에서 {limit:,}까지의 정수를 적어 주세요.",
+        "{name}: the grade {value!r} is no whole number from -{limit:,} to {limit:,}.",
     ),
     "data_broken_file": (
         "{name} 파일이 깨졌습니다: {reason}",

@@ -14,6 +14,8 @@ from koe5_demo.tables import compared, text_of
 
 Row = Mapping[str, Any]
 SHOWN_IDS: Final = 3
+LARGEST_GRADE: Final = 1_000_000
+"""Of a judgement, and its negative the least: pytrec_eval counts in integers of a fixed size."""
 
 
 def document_text(title: str | None, text: str | None) -> str:
@@ -140,10 +142,10 @@ def _qrels(
 def _grade(text: str, where: str) -> int:
     try:
         score = float(text)
-    except ValueError as error:
-        raise DataError("data_bad_grade", name=where, value=text[:40]) from error
-    if not math.isfinite(score) or score != int(score):
-        raise DataError("data_bad_grade", name=where, value=text[:40])
+    except ValueError:
+        score = math.nan
+    if not abs(score) <= LARGEST_GRADE or score != int(score):
+        raise DataError("data_bad_grade", name=where, value=text[:40], limit=LARGEST_GRADE)
     return int(score)
 
 

@@ -443,7 +443,9 @@ def test_a_blank_row_is_left_out_and_told_and_a_row_without_id_is_refused(tmp_pa
         read_folder(beir(tmp_path / "b", ("corpus.csv", CORPUS), nameless, ("test.tsv", QRELS)))
 
 
-@pytest.mark.parametrize("grade", ["nan", "inf", "1e999", "99999999999999999999", "-1000001", "9" * 5_000, "1.5", "", "[1]"])
+@pytest.mark.parametrize(
+    "grade", ["nan", "inf", "1e999", "99999999999999999999", "-1000001", "9" * 5_000, "1.5", "", "[1]"]
+)
 def test_a_grade_that_is_no_whole_number_is_refused(tmp_path: Path, grade: str) -> None:
     qrels = ("test.tsv", f"query-id\tcorpus-id\tscore\nq1\t001\t{grade}\n".encode())
     with pytest.raises(DataError, match="no whole number"):

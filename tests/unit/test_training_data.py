@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,27 @@ def test_columns_of_the_local_training_file_are_found_by_name(tmp_path):
     triplets = load_triplets(parquet(tmp_path / "t.parquet", [row]))
     assert triplets.report.columns == Columns("query", "passage", "negative")
     assert triplets.table.to_pylist() == [{"query": "a", "document": "b", "hard_negative": "c"}]
+
+
+@pytest.mark.parametrize(
+    "header", ["anchor,positive,negative", "질문,정답 문단,오답", "Query,Document,Hard_Negative", "질의,문서,오답 문단"]
+)
+def test_columns_are_found_by_the_names_that_others_use(tmp_path, header):
+    path = tmp_path / "t.csv"
+    path.write_text(f"{header}\na,b,c\n", "utf-8")
+    assert load_triplets(str(path)).table.to_pylist() == [{"query": "a", "document": "b", "hard_negative": "c"}]
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.jsonl.gz", "t.csv.gz"])
+def test_what_a_ranking_reads_can_be_trained_on(tmp_path, name):
+    row = {"query": "a", "document": "b"}
+    text = "query,document\na,b\n" if ".csv" in name else json.dumps([row] if name == "t.json" else row)
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    assert load_triplets(str(path)).table.to_pylist() == [row]
+    (tmp_path / "dataset_info.json").write_text("{}", "utf-8")  # about the data, in the same folder
+    (tmp_path / "train.jsonl").write_text(json.dumps(row), "utf-8")
+    assert load_triplets(str(tmp_path)).table.to_pylist() == [row]
 
 
 def test_columns_can_be_named(tmp_path):

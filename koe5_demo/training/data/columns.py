@@ -17,6 +17,12 @@ from koe5_demo.training.recipe import NEGATIVE, POSITIVE, QUERY
 QUERY_NAMES: Final = (QUERY,)
 POSITIVE_NAMES: Final = (POSITIVE, "passage", "positive")
 NEGATIVE_NAMES: Final = (NEGATIVE, "negative")
+ALSO_NAMED: Final = {
+    QUERY_NAMES: ("anchor", "질문", "질의"),
+    POSITIVE_NAMES: ("문단", "정답 문단", "문서"),
+    NEGATIVE_NAMES: ("오답", "오답 문단"),
+}
+"""What the parts are called elsewhere: by sentence-transformers' data sets, in Korean spreadsheets."""
 _NUMBERED: Final = re.compile(rf"({'|'.join(NEGATIVE_NAMES)})s?[ _-]?(\d*)")
 """Negatives of a file with several a row: negative_1, negative_2, ..."""
 
@@ -72,7 +78,7 @@ def require_columns(source: str, columns: Columns, names: Sequence[str]) -> Colu
 
 
 def _first(accepted: Sequence[str], names: Sequence[str]) -> str | None:
-    places = (find_name(name, names) for name in accepted)
+    places = (find_name(name, names) for name in (*accepted, *ALSO_NAMED[tuple(accepted)]))
     return next((names[place] for place in places if place is not None), None)
 
 

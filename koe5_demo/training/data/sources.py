@@ -10,11 +10,12 @@ from typing import Final
 import pyarrow as pa
 
 from koe5_demo.errors import DataError
-from koe5_demo.tables import Table, read_file
+from koe5_demo.tables import Table, file_kind, read_file
 from koe5_demo.tables.record import find_name
 from koe5_demo.tables.typed import parquet_names
 
-FILE_KINDS: Final = (".parquet", ".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx")
+FILE_KINDS: Final = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".xlsx")
+"""Endings of data files, also before `.gz`."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,26 @@ def is_hub_id(source: str) -> bool:
     path = Path(source).expanduser()
     owner, _, name = source.partition("/")
     like_an_id = bool(owner and name) and "/" not in name and not source.startswith((".", "~"))
-    return like_an_id and path.suffix.lower() not in FILE_KINDS and not path.exists()
+    return like_an_id and not _is_data(path) and not path.exists()
 
 
 def _files_in(folder: Path) -> list[Path]:
     """Return the data files of a folder in order of their names; only train* where there are such."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in FILE_KINDS)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and _is_data(path) and not _describes(path))
     return [path for path in files if path.name.startswith("train")] or files
 
 
+def _is_data(path: Path) -> bool:
+    return f".{file_kind(path.name)}" in FILE_KINDS
+
+
+def _describes(path: Path) -> bool:
+    """Return whether a file of a folder is about the data: dataset_info.json and the like."""
+    return file_kind(path.name) == "json"
+
+
 def _open_files(source: str, files: Sequence[Path]) -> Opened:
-    if not files or any(path.suffix.lower() not in FILE_KINDS for path in files):
+    if not files or not all(map(_is_data, files)):
         raise DataError("train_no_data", name=source, valid=", ".join(FILE_KINDS))
     # A parquet file tells its names without being read: the columns that are not asked for never are.
     whole = {path: read_file(path) for path in files if path.suffix.lower() != ".parquet"}

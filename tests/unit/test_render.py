@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
+import jinja2
 import pytest
 
 from doubles import WordCountEncoder
@@ -173,3 +176,17 @@ def test_a_model_says_what_it_takes_to_use_it(state: str, told: str, pressed: bo
     assert told in model_handlers.card_html(card, Language.KO)
     assert model_handlers.button_state(card, Language.KO)["interactive"] is pressed
     assert not model_handlers.button_state(replace(card, answers=True), Language.KO)["interactive"]
+
+
+@pytest.mark.parametrize("broken", ["folder", "disk"])
+def test_templates_are_rendered_where_nothing_compiled_can_be_kept(
+    broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing" if broken == "folder" else tmp_path))
+    monkeypatch.setattr(jinja2.FileSystemBytecodeCache, "dump_bytecode", full)
+    render._environment.cache_clear()
+    assert "<b>" not in render.line("<b>", Language.KO)
+    render._environment.cache_clear()

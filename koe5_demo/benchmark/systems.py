@@ -38,11 +38,12 @@ from koe5_demo.errors import DataError
 from koe5_demo.ranking.lexical import K1, B, Tokenizer, character_bigrams
 from koe5_demo.ranking.windows import split_passages, window_text
 from koe5_demo.records import Encoder, IntArray, ModelInfo, Prompts, Role
+from koe5_demo.words import Language, message
 
 FUSIONS: Final = ("rrf", "weighted")
 LEXICAL_NAMES: Final = ("bm25", "bm25-kiwi")
-VARIANTS: Final = {"bare": "no prefixes", "windows": "windows"}
-"""Ways to use a model otherwise than it is meant to be, to see what that costs: name -> what tables call it."""
+VARIANTS: Final = ("bare", "windows")
+"""Ways to use a model otherwise than it is meant to be, to see what that costs; `system_<variant>` in words."""
 
 _CALLED: Final = {KOE5.id: "KoE5", "bm25": "BM25", "bm25-kiwi": "BM25 (Kiwi)"}
 _FUSION_CALLED: Final = {"rrf": "RRF", "weighted": "1:1"}
@@ -52,17 +53,19 @@ _TRIES: Final = 3
 _QUERIES_A_STEP: Final = 64
 
 
-def system_name(name: str) -> str:
+def system_name(name: str, language: Language = Language.EN) -> str:
     """Return how people call a system: `rrf:mini` is mini and BM25, joined.
 
     >>> system_name("rrf:mini"), system_name("bm25"), system_name("bm25-kiwi"), system_name("bare:koe5")
     ('mini + BM25 (RRF)', 'BM25', 'BM25 (Kiwi)', 'KoE5 (no prefixes)')
+    >>> system_name("windows:mini", Language.KO)
+    'mini (겹치는 구간)'
     """
     method, _, model = name.partition(":")
     if model and method in FUSIONS:
-        return f"{system_name(model)} + BM25 ({_FUSION_CALLED[method]})"
+        return f"{system_name(model, language)} + BM25 ({_FUSION_CALLED[method]})"
     if model and method in VARIANTS:
-        return f"{system_name(model)} ({VARIANTS[method]})"
+        return f"{system_name(model, language)} ({message(f'system_{method}', language)})"
     return _CALLED.get(name, name)
 
 

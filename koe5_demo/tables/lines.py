@@ -19,7 +19,7 @@ def read_text(text: str, name: str, limits: Limits | None) -> Table:
     """Read one text a line; blank lines keep their places, those at the end are none."""
     lines = _ANY_LINE_END.sub("\n", text).rstrip("\n").split("\n")
     check_size(name, 1, len(lines), limits)
-    return Table(name, "", ("text",), tuple((line,) for line in lines), tuple(range(1, len(lines) + 1)))
+    return Table(name, "", ("text",), tuple((line,) for line in lines), tuple(range(1, len(lines) + 1)), headed=False)
 
 
 def read_json(text: str, name: str, limits: Limits | None) -> Table:
@@ -32,13 +32,19 @@ def read_json(text: str, name: str, limits: Limits | None) -> Table:
         value = _DECODER.decode(text.strip())
     except (ValueError, RecursionError):
         return read_jsonl(text, name, limits)  # named .json, written line by line
+    return _table(enumerate(_rows_of(value), start=1), name, limits)
+
+
+def _rows_of(value: Any) -> list[Any]:
+    """Return the rows of a JSON file that is one value; what is neither a list nor columns is one row."""
+    if isinstance(value, list):
+        return value
     lists = list(value.values()) if isinstance(value, dict) else []
     if not lists or not all(isinstance(cells, list) and len(cells) == len(lists[0]) for cells in lists):
-        return read_jsonl(text, name, limits)
+        return [value]
     if len(lists) == 1 and all(isinstance(row, dict) for row in lists[0]):
-        return _table(enumerate(lists[0], start=1), name, limits)
-    rows = (dict(zip(value, cells, strict=True)) for cells in zip(*lists, strict=True))
-    return _table(enumerate(rows, start=1), name, limits)
+        return list(lists[0])
+    return [dict(zip(value, cells, strict=True)) for cells in zip(*lists, strict=True)]
 
 
 def read_jsonl(text: str, name: str, limits: Limits | None) -> Table:

@@ -7,7 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from koe5_demo.errors import TableError
 from koe5_demo.records import Notice
@@ -18,7 +18,10 @@ BATCH_ROWS: Final = 8_192
 UNPACKED_TIMES: Final = 10
 """How much larger than the largest file its unpacked parts may be: a zip of zeros holds a thousand times its size."""
 SHEET_ROWS: Final = 1_048_576
+PIECE_BYTES: Final = 1 << 20
+LONGEST_TAG: Final = 64
 _ZERO_FILLED: Final = re.compile("0+")
+_ROWS_END: Final = re.compile(rb"</(?:\w+:)?sheetData>")
 _MERGED: Final = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})"')
 
 
@@ -183,11 +186,24 @@ def _merged_columns(sheet: Any, name: str) -> list[tuple[int, int, int]]:
 
     try:
         with sheet.parent._archive.open(sheet._worksheet_path) as part:  # noqa: SLF001 no other way by rows
-            tail = part.read().rpartition(b"</sheetData>")[2]
+            tail = _behind_the_rows(part)
         bounds = [range_boundaries(found[1].decode("ascii")) for found in _MERGED.finditer(tail)]
     except Exception as error:  # as above
         raise _broken(name, error) from error
     return [(left - 1, top - 1, bottom - 1) for left, top, _, bottom in bounds if bottom > top]
+
+
+def _behind_the_rows(part: IO[bytes]) -> bytes:
+    """Return what follows the rows in a sheet's part, without holding the rows: they may be most of a gigabyte."""
+    tail, in_rows = b"", True
+    while piece := part.read(PIECE_BYTES):
+        tail += piece
+        end = _ROWS_END.search(tail) if in_rows else None
+        if end is not None:
+            tail, in_rows = tail[end.end() :], False
+        elif in_rows:
+            tail = tail[-LONGEST_TAG:]
+    return tail
 
 
 def _fill_merged(rows: list[list[str]], merged: Sequence[tuple[int, int, int]], name: str) -> int:

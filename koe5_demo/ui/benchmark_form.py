@@ -255,7 +255,7 @@ def paper_plan(models: Sequence[ModelOffer], sets: Sequence[DatasetOffer], dtype
     absent = not any(offer.name == KOE5.id for offer in models)
     for offer in models:
         key = "bench_plan_stand_in" if absent else f"bench_plan_{offer.availability}"
-        parts.append(message(key, language, name=system_name(offer.name), mb=offer.download_mb))
+        parts.append(message(key, language, name=system_name(offer.name, language), mb=offer.download_mb))
     n_here = sum(offer.here for offer in sets)
     if n_here < len(sets):
         key = "bench_plan_sets_absent" if absent else "bench_plan_sets"
@@ -299,14 +299,16 @@ def dataset_table(offers: Sequence[DatasetOffer], language: Language) -> str:
 
 def absent_models(offers: Sequence[ModelOffer], language: Language) -> str:
     """Return which models cannot be had; nothing where all can."""
-    names = ", ".join(system_name(offer.name) for offer in offers if offer.availability == "absent")
+    names = ", ".join(system_name(offer.name, language) for offer in offers if offer.availability == "absent")
     told = [message("bench_models_absent", language, names=names)]
     return render_template("line.html", language, parts=told) if names else ""
 
 
 def model_label(offer: ModelOffer, language: Language) -> str:
     """Return a model's name with what stands between a visitor and it, a download of so many MB say."""
-    return message(f"bench_model_{offer.availability}", language, name=system_name(offer.name), mb=offer.download_mb)
+    return message(
+        f"bench_model_{offer.availability}", language, name=system_name(offer.name, language), mb=offer.download_mb
+    )
 
 
 def progress(state: RunState, n_results: int, language: Language) -> str:
@@ -391,5 +393,5 @@ def _steps(state: RunState, language: Language) -> list[str]:
 
 
 def _where(thing: RunProgress | Failure, language: Language) -> str:
-    named = (dataset_name(thing.dataset, language) if thing.dataset else "", system_name(thing.model))
+    named = (dataset_name(thing.dataset, language) if thing.dataset else "", system_name(thing.model, language))
     return " / ".join(filter(None, named))

@@ -209,7 +209,7 @@ def _shown_queries(pair: Pair, which: str, query_id: str | None, language: Langu
     place = (ids.index(query_id) + step) % len(ids) if query_id in ids else 0
     view = offered[place] if offered else None
     told = message("bench_counted", language, n=len(views), wrong=len(wrong))
-    other = system_name(pair[1].result.model) if pair[1] is not None else ""
+    other = system_name(pair[1].result.model, language) if pair[1] is not None else ""
     return ShownQueries(
         [(query_label(item), item.query_id) for item in offered],
         view.query_id if view else None,
@@ -237,7 +237,7 @@ def comparison(paired: PairedComparison, data: RetrievalData | None, language: L
         }
         for row in paired.differences
     ]
-    names = {"a": system_name(paired.model_a), "b": system_name(paired.model_b)}
+    names = {"a": system_name(paired.model_a, language), "b": system_name(paired.model_b, language)}
     about = {"dataset": dataset_name(paired.dataset, language, counted=False), "n": paired.n_queries}
     return render_template(
         "bench_comparison.html",
@@ -264,7 +264,7 @@ def reversal(result: RunResult, found: Reversal, data: RetrievalData, language: 
     return render_template(
         "bench_reversal.html",
         language,
-        model=system_name(result.model),
+        model=system_name(result.model, language),
         dataset=dataset_name(result.dataset, language, counted=False),
         found=found,
         first=first,
@@ -355,8 +355,8 @@ def _verdict(paired: PairedComparison, language: Language) -> str:
     key = "bench_verdict_real" if row.p_value < SIGNIFICANT else "bench_verdict_noise"
     ahead, behind = (paired.model_b, paired.model_a) if row.difference > 0 else (paired.model_a, paired.model_b)
     values = {
-        "ahead": system_name(ahead),
-        "behind": system_name(behind),
+        "ahead": system_name(ahead, language),
+        "behind": system_name(behind, language),
         "points": percent(abs(row.difference)),
         "p": p_value(row.p_value),
     }

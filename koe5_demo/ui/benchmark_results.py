@@ -187,7 +187,7 @@ class RunResults:
 
 def run_label(run: SavedRun, language: Language) -> str:
     """Return how a saved run is named in a list."""
-    models = ", ".join(system_name(FUSED_FILE.sub(r"\1:", name)) for name in run.models)
+    models = ", ".join(system_name(FUSED_FILE.sub(r"\1:", name), language) for name in run.models)
     sets = ", ".join(dataset_name(name, language) for name in run.datasets)
     if run.started is None:
         return message("bench_run_shipped", language, models=models, datasets=sets)
@@ -204,7 +204,7 @@ def results_html(saved: Sequence[SavedResult], language: Language) -> str:
         measured = {
             "kind": "run",
             "dataset": dataset_name(result.dataset, language),
-            "system": system_name(names[result.fingerprint]),
+            "system": system_name(names[result.fingerprint], language),
             "remarks": remarks(result, language),
             "cells": [_cell(result.metrics[metric]) for metric in HEADLINE_METRICS],
             "made_by": _made_by(result),
@@ -239,7 +239,7 @@ def board(rows: Sequence[PaperRow], note: Footnote | None, language: Language) -
             told = message(f"bench_{row.kind}", language, model=PAPER_NAMES[row.model])
             shown[-1] |= {"below": cells, "below_kind": row.kind, "note": told}
             continue
-        name = system_name(row.model) if row.kind == "run" else PAPER_NAMES.get(row.model, row.model)
+        name = system_name(row.model, language) if row.kind == "run" else PAPER_NAMES.get(row.model, row.model)
         shown.append(
             {
                 "kind": row.kind,
@@ -277,7 +277,7 @@ def placement_html(placed: Placement, spec: DatasetSpec, metric: str, reference:
     bars = [
         {
             **vars(bar),
-            "name": system_name(bar.name),
+            "name": system_name(bar.name, language),
             "shown": percent(bar.value),
             "size": message("bench_millions", language, n=bar.parameters / 1e6) if bar.parameters else "",
             "kind_label": message(f"bench_legend_{bar.kind}", language, **names),
@@ -296,7 +296,7 @@ def percent(value: float | None, *, signed: bool = False) -> str:
 
 def result_name(result: RunResult, name: str, language: Language) -> str:
     """Return how one result is called: its system, as `telling_names` has it, and its data set."""
-    names = {"model": system_name(name), "dataset": dataset_name(result.dataset, language)}
+    names = {"model": system_name(name, language), "dataset": dataset_name(result.dataset, language)}
     return message("bench_key", language, **names)
 
 

@@ -164,26 +164,21 @@ class _Events:
 
     def wire_ranking(self, ranking_tab: RankingTab, tabs: gr.Tabs) -> None:
         """Put a query and its best documents into the ranking tab, and go there."""
+        form = ranking_tab.form
 
         def open_in_ranking(values: Values, _language: Language) -> Values:
             texts = self._look.ranking_texts(values)
             if texts is None:
                 return {tabs: gr.skip()}
             return {
-                ranking_tab.form.queries: texts[0],
-                ranking_tab.form.passages: texts[1],
-                ranking_tab.form.layout: Layout.BLOCKS.value,
-                ranking_tab.form.file: None,
+                form.queries: texts[0],
+                form.passages: texts[1],
+                form.layout: Layout.BLOCKS.value,
+                form.file: None,
                 tabs: gr.Tabs(selected="ranking"),
             }
 
-        outputs = [
-            ranking_tab.form.queries,
-            ranking_tab.form.passages,
-            ranking_tab.form.layout,
-            ranking_tab.form.file,
-            tabs,
-        ]
+        outputs = [form.queries, form.passages, form.layout, form.file, tabs]
         opened = self._on(self._look.open.click, open_in_ranking, self._look.inputs, outputs)
         opened.then(fn=None, js="() => window.scrollTo({top: 0})").then(**ranking_tab.run_event)
 

@@ -105,6 +105,13 @@ def test_lists_of_right_and_wrong_passages_are_taken_one_by_one(tmp_path):
     assert told.values == {"columns": "negative", "n": 1}
 
 
+def test_a_list_of_distractors_is_as_many_passages(tmp_path):
+    first = written(tmp_path, "a.csv", "질문,문단\n가?,하나\n")
+    own = read_own(first, distractors=written(tmp_path, "d.jsonl", '{"text": ["둘", "셋"]}\n{"text": "하나"}\n'))
+    assert own.data.documents == ("하나", "둘", "셋")
+    assert (own.counted.distractors, own.counted.duplicate_passages) == (2, 1)
+
+
 @pytest.mark.parametrize("name", ["negative", "hard_negative_2", "오답", "Negatives"])
 def test_wrong_passages_of_a_table_are_searched_too(tmp_path, name):
     own = read_own(written(tmp_path, "a.csv", f"query,positive,{name}\n가?,하나,둘\n나?,둘,\n"))

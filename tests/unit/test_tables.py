@@ -24,7 +24,7 @@ from koe5_demo.benchmark.result_tables import to_csv
 from koe5_demo.errors import DataError, InputError, TableError
 from koe5_demo.ranking import RankingRequest, rank_all
 from koe5_demo.settings import Limits
-from koe5_demo.tables import Table, clean, read_file, read_table, sheet_names
+from koe5_demo.tables import Table, clean, read_file, read_table, sheet_names, typed
 from koe5_demo.training.data.triplets import load_triplets
 from koe5_demo.words import Language
 
@@ -249,6 +249,13 @@ def test_a_cell_merged_over_rows_belongs_to_each_of_them() -> None:
         ("끝", ""),
     )
     assert [(notice.key, notice.values["n"]) for notice in read.notices] == [("notice_merged", 1)]
+
+
+@pytest.mark.parametrize("before", [0, 3, typed.PIECE_BYTES - 20, typed.PIECE_BYTES - 5, 2 * typed.PIECE_BYTES])
+@pytest.mark.parametrize("end", [b"</sheetData>", b"</x:sheetData>"])
+def test_what_follows_the_rows_is_found_wherever_the_pieces_part(before: int, end: bytes) -> None:
+    part = io.BytesIO(b"<sheetData>" + b"r" * before + end + b'<mergeCell ref="A2:A3"/>')
+    assert typed._behind_the_rows(part) == b'<mergeCell ref="A2:A3"/>'
 
 
 # --- our own files come back -----------------------------------------------------------------------------------------

@@ -289,8 +289,8 @@ def name_in(name: str, language: Language) -> str:
     >>> name_in("KoE5 (no prefixes)", Language.KO)
     'KoE5 (접두사 없이)'
     """
-    for variant, called in VARIANTS.items():
-        name = name.replace(f"({called})", f"({message(f'own_variant_{variant}', language)})")
+    for key in (f"system_{variant}" for variant in VARIANTS):
+        name = name.replace(f"({message(key, Language.EN)})", f"({message(key, language)})")
     return name
 
 

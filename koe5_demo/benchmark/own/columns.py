@@ -16,19 +16,8 @@ _NO: Final = frozenset({"false", "no", "n", "x", "×", "아니오", "아니요",
 _QUERY: Final = ("query", "question", "q", "질문", "질의", "물음", "문의", "검색어", "querytext", "questiontext")
 _PASSAGE: Final = (
     *("passage", "rightpassage", "positive", "positives", "document", "context", "paragraph", "chunk"),
-    *(
-        "문단",
-        "정답문단",
-        "맞는문단",
-        "근거문단",
-        "근거문서",
-        "정답문서",
-        "관련문단",
-        "관련문서",
-        "지문",
-        "근거",
-        "문맥",
-    ),
+    *("문단", "정답문단", "맞는문단", "근거문단", "근거문서", "정답문서", "관련문단", "관련문서"),
+    *("지문", "근거", "문맥"),
     *("answer", "text", "content", "doc", "정답", "답변", "답", "본문", "내용", "문서"),
 )
 """Where an answer and the passage that it stands in are both there, the passage is what is searched for."""
@@ -43,8 +32,6 @@ _PASSAGE_ID: Final = (
 )
 _QUESTION_ID: Final = ("queryid", "questionid", "qid", "질문id", "질문번호", "질의id", "질의번호")
 _ANY_ID: Final = ("id", "_id", "번호", "아이디", "no", "key", "키")
-
-
 TEXT_LENGTH: Final = 8
 """Names of columns that end like a sentence are shorter than this."""
 

@@ -238,9 +238,7 @@ def from_tables(
     n_before = len(corpus)
     wrong = wrong_columns(questions, used)
     for column in wrong:
-        for cell in _cells(questions, column):
-            for text in _listed_texts(questions, column, cell):
-                corpus.add(text)
+        corpus.add_table(questions, column)
     if wrong:
         told.append(Notice("own_wrong_columns", {"columns": ", ".join(wrong), "n": len(corpus) - n_before}))
     n_before = len(corpus)
@@ -348,12 +346,13 @@ class _Corpus:
         return len(self.texts)
 
     def add_table(self, table: Table, column: str, ids: Sequence[str] | None = None) -> None:
-        """Take the passages of a table in; a blank one is none."""
-        texts = _cells(table, column)
-        for id_, text in zip(ids or [""] * len(texts), texts, strict=True):
-            if text:
+        """Take the passages of a table in; a blank one is none, and a list of several has no id."""
+        cells = _cells(table, column)
+        for id_, cell in zip(ids or [""] * len(cells), cells, strict=True):
+            texts = _listed_texts(table, column, cell)
+            for text in texts:
                 self.n_again += text in self.texts
-                self.add(text, id_)
+                self.add(text, id_ if len(texts) == 1 else "")
 
     def add(self, text: str, id_: str = "") -> None:
         """Take a passage in. An id that names another passage already stays with that one, and is told."""

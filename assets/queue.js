@@ -1,6 +1,7 @@
 // Says in the page's language what gradio says in English: the place in the queue, that work goes on, and its own faults.
 (() => {
   const QUEUE = /queue:\s*(\d+)\s*\/\s*(\d+)/;
+  const KEYS = " (Ctrl+Enter)";
   const WORKING = /^\s*processing\b/;
 
   const FAULTS = [
@@ -24,6 +25,14 @@
       const own = title.classList.contains("error") ? words.error : words.warning;
       const kind = title.firstChild;
       if (kind?.nodeType === Node.TEXT_NODE && kind.nodeValue.trim() !== own) kind.nodeValue = `${own} `;
+    }
+  };
+
+  // No keyboard, no hint about its keys; see `.k-keys` for those that are markup.
+  const hideKeys = () => {
+    if (!matchMedia("(hover: none)").matches) return;
+    for (const node of document.querySelector("#run")?.childNodes ?? []) {
+      if (node.nodeType === Node.TEXT_NODE && node.nodeValue.includes(KEYS)) node.nodeValue = node.nodeValue.replace(KEYS, "");
     }
   };
 
@@ -53,6 +62,7 @@
     let waiting = "";
     tellFaults(words);
     tellTitles(words);
+    hideKeys();
     for (const line of document.querySelectorAll(".progress-text")) {
       const text = told(line.textContent, words);
       if (line.closest("#ranking")) waiting = text;

@@ -92,6 +92,7 @@ def test_a_phone_has_folded_passages_cells_for_fingers_and_brings_the_result_int
     browser: Browser, app: str
 ) -> None:
     page = visit(browser, app, PHONE)
+    expect(page.locator("#run")).to_have_text("순위 매기기")  # no keyboard, no hint about its keys
     expect(page.locator("#passages")).to_be_hidden()
     fold = page.locator("#fold button")
     expect(fold).to_contain_text("문단 6개")
@@ -111,6 +112,8 @@ def test_a_phone_has_folded_passages_cells_for_fingers_and_brings_the_result_int
     page.get_by_role("button", name="입력 고치기").click()
     expect(page.locator("#queries textarea")).to_be_focused()
     expect(page.locator("#queries")).to_be_in_viewport()
+    page.locator("#language").get_by_text("English", exact=True).click()
+    expect(page.locator("#run")).to_have_text("Rank")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     page.context.close()
 

@@ -70,6 +70,7 @@ def held_bytes(session: SessionState) -> int:
     return weight([session.state_data, session.config_values, vars(session).get("_state_ttl")])
 
 
+@pytest.mark.slow
 def test_no_stubs_for_editors_are_written_at_the_start() -> None:
     code = """
 import ast, sys

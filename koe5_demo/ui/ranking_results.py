@@ -47,6 +47,7 @@ NOT_DRAWN: Final = (
     "pair",
     "word_plot",
     "word_table",
+    "chart_folds",
 )
 HEATMAP_CHOICES: Final[dict[str, Any]] = {
     "view": HeatmapView,
@@ -68,6 +69,8 @@ class Shown:
         look: How the heatmap is drawn.
         picked: The pair whose score is taken apart, "q0:p3"; empty for none.
         marks: Pairs of a query and a passage, from 0, that the visitor says belong together.
+        charts: Charts whose fold has been opened, by their names in `RankingResults.chart_folds`. No other is drawn:
+            a browser that draws none never loads and runs the 4.6 MB of plotly.
     """
 
     result: RankingResult
@@ -76,6 +79,7 @@ class Shown:
     look: HeatmapLook = field(default_factory=HeatmapLook)
     picked: str = ""
     marks: frozenset[tuple[int, int]] = frozenset()
+    charts: frozenset[str] = frozenset()
 
     def pressed(self, what: str) -> Shown:
         """Return what is looked at after a press of "query:2", "mark:3", "scale:fixed" or "pair:close"; else the same.
@@ -97,6 +101,10 @@ class Shown:
     def with_picked(self, picked: str) -> Shown:
         """Return the same with another pair picked."""
         return replace(self, picked=picked)
+
+    def with_chart(self, chart: str) -> Shown:
+        """Return the same with the fold of another chart opened."""
+        return replace(self, charts=self.charts | {chart})
 
     def with_best_picked(self) -> Shown:
         """Return the same with the best passage of the chosen query picked."""
@@ -171,6 +179,7 @@ class RankingResults:
     json: gr.Button
     png: gr.Button
     heatmap_csv: gr.Button
+    chart_folds: dict[str, gr.Accordion]
 
     @property
     def outputs(self) -> list[Any]:
@@ -201,7 +210,7 @@ class RankingResults:
             self.scatter: _maybe(draw_scatter(result, language)),
             self.scatter_table: ranking_html.scatter_table(result, language),
             self.map_box: gr.update(visible=result.text_map is not None),
-            self.map: _maybe(draw_map(result, language)),
+            self.map: _maybe(draw_map(result, language) if "map" in shown.charts else None),
             self.map_table: ranking_html.map_table(result, language),
             self.sent: ranking_html.sent(result, language),
             self.code: exports.snippet(result),
@@ -221,7 +230,7 @@ class RankingResults:
             self.ranking: ranking_html.ranking(result, query, language, marks=shown.marks),
             self.marked: gr.update(value=message("marked", language, n=len(shown.marks)), visible=bool(shown.marks)),
             self.calibration: ranking_html.calibration(placed.told, language),
-            self.strip: _maybe(placed.figure),
+            self.strip: _maybe(placed.figure if "strip" in shown.charts else None),
             self.strip_table: ranking_html.strip_table(placed, language),
             self.second: ranking_html.second_ranking(result, query, language),
         }
@@ -243,9 +252,17 @@ class RankingResults:
         return {
             self.pair_box: gr.update(visible=True),
             self.pair: ranking_html.pair(explained, language),
-            self.word_plot: gr.update(value=explained.figure, visible=True),
+            self.word_plot: _maybe(explained.figure if "word_plot" in shown.charts else None),
             self.word_table: ranking_html.words_table(explained, language),
         }
+
+    def show_chart(self, chart: str, shown: Shown, host: ModelHost, language: Language) -> dict[Any, Any]:
+        """Draw the chart whose fold was opened."""
+        if chart == "word_plot":
+            return self.show_pair(shown, host, language)
+        if chart == "map":
+            return {self.map: _maybe(draw_map(shown.result, language))}
+        return {self.strip: _maybe(place_scores(shown.result, shown.query, language).figure)}
 
     def tell_stale(self, shown: Shown | None, filled: FilledForm, language: Language) -> dict[Any, Any]:
         """Say that the result does not belong to the form any more, where it does not."""
@@ -276,7 +293,7 @@ def build_results(words: Words) -> RankingResults:
             made["made_by"] = gr.HTML(elem_id="made-by-box", **PLAIN)
         with gr.Column(visible=False, elem_id="pair-box", min_width=0) as pair_box:
             made["pair"] = gr.HTML(elem_id="pair", **PLAIN)
-            with _fold(words, "word_grid", "words-box"):
+            with _fold(words, "word_grid", "words-box") as words_box:
                 made["word_plot"] = _plot(words, "word_grid", "pair-plot")
                 made["word_table"] = gr.HTML(elem_id="pair-table", **PLAIN)
     with gr.Column(visible=False, elem_id="details") as details:
@@ -284,7 +301,7 @@ def build_results(words: Words) -> RankingResults:
             made["second"] = gr.HTML(elem_id="rival-view", **PLAIN)
             made["scatter"] = _plot(words, "compare_title", "scatter")
             made["scatter_table"] = gr.HTML(elem_id="scatter-table", **PLAIN)
-        with _fold(words, "high_title", "high-box"):
+        with _fold(words, "high_title", "high-box") as high_box:
             made["calibration"] = gr.HTML(elem_id="calibration", **PLAIN)
             made["strip"] = _plot(words, "high_title", "strip")
             made["strip_table"] = gr.HTML(elem_id="strip-table", **PLAIN)
@@ -295,6 +312,7 @@ def build_results(words: Words) -> RankingResults:
             made["sent"] = gr.HTML(elem_id="sent", **PLAIN)
         with _fold(words, "code", "code-box"):
             made["code"] = gr.Code(language="python", interactive=False, show_label=False, elem_id="code")
+    made["chart_folds"] = {"strip": high_box, "map": map_box, "word_plot": words_box}
     return RankingResults(pair_box=pair_box, details=details, second_box=second_box, map_box=map_box, **made)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -141,7 +141,9 @@ class RankingEvents:
             on_progress=reporter(progress, language),
         )
         earlier: Shown | None = values[self.shown]
-        now = Shown(result, filled) if earlier is None else Shown(result, filled, look=earlier.look)
+        now = Shown(result, filled)
+        if earlier is not None:
+            now = replace(now, look=earlier.look, charts=earlier.charts)
         if earlier is not None and earlier.picked:
             now = now.with_best_picked()
         pair = self.results.show_pair(now, self._host, language)
@@ -163,6 +165,11 @@ class RankingEvents:
         """Take the score of a pair apart."""
         now = _kept(values[self.shown]).with_picked(str(getattr(event, "pick", "")))
         return {self.shown: now, **self.results.show_pair(now, self._host, Language(values[self.language]))}
+
+    def on_unfold(self, chart: str, values: Values) -> dict[Any, Any]:
+        """Draw a chart now that its fold is open, and with every result from now on."""
+        now = _kept(values[self.shown]).with_chart(chart)
+        return {self.shown: now, **self.results.show_chart(chart, now, self._host, Language(values[self.language]))}
 
     def on_explain(self, values: Values) -> dict[Any, Any]:
         """Show the picked pair anew: of another query, in another language, or none any more."""
@@ -243,7 +250,19 @@ def _wire_results(events: RankingEvents, language: gr.Radio) -> None:
         concurrency_id=MODEL_QUEUE,
         show_progress_on=[results.pair],
     )
+    for chart in ("strip", "map"):
+        drawn = [events.shown, getattr(results, chart)]
+        results.chart_folds[chart].expand(_on_unfold(events, chart), kept, drawn, **TOLD)
+    words = explain | {"fn": _on_unfold(events, "word_plot"), "outputs": [events.shown, *results.of_pair]}
+    results.chart_folds["word_plot"].expand(**words)
     language.change(guarded(events.on_language), kept, results.outputs, **QUIET).then(**explain)
+
+
+def _on_unfold(events: RankingEvents, chart: str) -> Any:
+    def draw_chart(values: Values) -> dict[Any, Any]:
+        return events.on_unfold(chart, values)
+
+    return guarded(draw_chart)
 
 
 def _wire_downloads(shown: gr.State, results: RankingResults, events: RankingEvents, language: gr.Radio) -> None:

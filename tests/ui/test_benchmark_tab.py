@@ -324,14 +324,17 @@ def test_bars_are_seen_in_the_dark(tab: Page) -> None:
     assert max(int(number) for number in re.findall(r"\d+", fill)[:3]) > 180
 
 
-@pytest.mark.parametrize("name", ["결과", "공개 모델", "A·B 비교", "질문별"])
-def test_on_a_phone_every_part_fits_and_rows_are_cards(tab: Page, name: str) -> None:
-    part(tab, name)
-    tab.set_viewport_size(PHONE)
-    card = tab.locator("#bench-paper .k-row-paper").first
-    expect(card).to_have_css("display", "grid")
-    box = card.bounding_box()
-    assert box is not None
-    assert box["x"] + box["width"] <= PHONE["width"]
-    assert card.evaluate("node => [...node.cells].every((cell) => cell.scrollWidth <= cell.clientWidth + 1)")
-    assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+def test_on_a_phone_every_part_fits_and_rows_are_cards(tab: Page) -> None:
+    wide = tab.viewport_size
+    assert wide is not None
+    for name in ("결과", "공개 모델", "A·B 비교", "질문별"):
+        tab.set_viewport_size(wide)
+        part(tab, name)
+        tab.set_viewport_size(PHONE)
+        card = tab.locator("#bench-paper .k-row-paper").first
+        expect(card).to_have_css("display", "grid")
+        box = card.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= PHONE["width"], name
+        assert card.evaluate("node => [...node.cells].every((cell) => cell.scrollWidth <= cell.clientWidth + 1)"), name
+        assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name

@@ -63,7 +63,7 @@ def test_plotly_is_loaded_when_a_chart_is_asked_for_and_no_earlier(app: str, pag
     expect(page.locator("#made-by")).to_be_visible()
     page.locator("#example-law").click()
     expect(page.locator("#ranking tbody tr").first).to_contain_text("임대차")
-    page.wait_for_load_state("networkidle")
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     assert loaded == []
     unfold(page, "#high-box")
     expect(page.locator("#strip .js-plotly-plot")).to_be_visible()

@@ -17,7 +17,7 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui.benchmark_form import RunForm, Values, progress
 from koe5_demo.ui.benchmark_look import CloserLook
 from koe5_demo.ui.benchmark_results import RunResults
-from koe5_demo.ui.boundary import Words, guarded, label, language_of
+from koe5_demo.ui.boundary import QUIET, Words, guarded, label, language_of
 from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab, of_set
 from koe5_demo.ui.ranking_tab import RankingTab
 from koe5_demo.words import Language
@@ -25,7 +25,6 @@ from koe5_demo.words import Language
 BENCHMARK_QUEUE: Final = "benchmark"
 RUNS_AT_ONCE: Final = 8
 """Runs that may be under way or wait where they can be seen; one computes at a time, by the queue of runs."""
-QUIET: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
 
 Compute = Callable[[Values, Language], Values]
 

@@ -26,6 +26,11 @@ MODEL_QUEUE: Final = "model"
 """All events that run a model wait in one queue of this name."""
 PLAIN: Final[dict[str, Any]] = {"padding": False, "apply_default_css": False}
 """For HTML components whose look comes from our own style sheet."""
+QUIET: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden", "show_progress_on": []}
+"""An event that shows no progress, nowhere: gradio's page keeps a status of each component that an event of the visit
+would show it on, even a hidden one, and goes through all of them several times a click."""
+UNQUEUED: Final = QUIET | {"queue": False}
+"""The same at once. gradio shows the message of a failed event only when it is queued."""
 Maker = Callable[[Language], Any]
 
 

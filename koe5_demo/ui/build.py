@@ -13,7 +13,7 @@ from koe5_demo.encoding.host import ModelHost
 from koe5_demo.settings import Settings
 from koe5_demo.ui.api import build_api
 from koe5_demo.ui.benchmark_tab import build_benchmark_tab
-from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, label
+from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, UNQUEUED, Words, label
 from koe5_demo.ui.gradio_seams import is_waited_for, keep_no_statistics, keep_uploads_in
 from koe5_demo.ui.model_bar import build_model_bar
 from koe5_demo.ui.model_tab import build_model_tab
@@ -70,6 +70,6 @@ def _wire_frame(words: Words, language: gr.Radio, dark: gr.Button) -> None:
         return words.updates(Language(tongue))
 
     language.input(  # what a page begins with, `wire_load` sends
-        on_language, language, words.components, api_visibility="private", queue=False, show_progress="hidden"
+        on_language, language, words.components, **UNQUEUED
     )
     dark.click(fn=None, js="() => window.koe5.toggleDark()")

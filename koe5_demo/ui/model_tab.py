@@ -10,12 +10,11 @@ import gradio as gr
 
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.ui import model_handlers as told
-from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, guarded, label
+from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, QUIET, Words, guarded, label
 from koe5_demo.ui.model_bar import ModelBar
 from koe5_demo.ui.render import caption, render_template
 from koe5_demo.words import Language
 
-QUIET: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
 COPY: Final = """async () => {
   const text = document.querySelector("#citation-text");
   try { await navigator.clipboard.writeText(text.innerText); } catch { getSelection().selectAllChildren(text); return; }

@@ -48,7 +48,7 @@ from koe5_demo.records import Notice
 from koe5_demo.settings import Limits, Settings
 from koe5_demo.tables import Table
 from koe5_demo.ui.benchmark_form import SystemChoice, Values, progress
-from koe5_demo.ui.boundary import PLAIN, Words, guarded, label, language_of
+from koe5_demo.ui.boundary import PLAIN, QUIET, Words, guarded, label, language_of
 from koe5_demo.ui.render import hint, notices, render_template
 from koe5_demo.words import Language, message
 
@@ -57,7 +57,6 @@ RUNS_AT_ONCE: Final = 8
 EXAMPLE: Final = ASSETS / "own-example"
 PARTS: Final = ("questions", "passages", "distractors")
 COLUMNS: Final = ("query", "passage", "id", "label")
-_QUIET: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden"}
 _SAVE_TEXT: Final = "(name, text, kind) => window.koe5.download(name, text, kind)"
 _SAVE_BYTES: Final = (
     "(name, text, kind) => window.koe5.download(name, Uint8Array.from(atob(text), (char) => char.charCodeAt(0)), kind)"
@@ -498,13 +497,13 @@ class _Wiring:
             [panel.progress, panel.state, panel.answer, panel.downloads, *buttons],
             concurrency_id=OWN_QUEUE,
             concurrency_limit=RUNS_AT_ONCE,
-            **_QUIET,
+            **QUIET,
         )
 
         def own_stop(values: Values) -> Values:
             return panel.end(values)
 
-        panel.stop.click(own_stop, {panel.token}, [panel.stop], queue=False, **_QUIET)
+        panel.stop.click(own_stop, {panel.token}, [panel.stop], queue=False, **QUIET)
 
     def wire_downloads(self) -> None:
         """Hand files to the browser as text that it saves itself."""
@@ -529,7 +528,7 @@ class _Wiring:
             return compute(values, language_of(values[self._language]))
 
         handler.__name__ = name
-        return event(guarded(handler), {*inputs, self._language}, outputs, **_QUIET, **how)
+        return event(guarded(handler), {*inputs, self._language}, outputs, **QUIET, **how)
 
 
 def _telling(panel: OwnDataPanel) -> Callable[[Values, Language], Values]:

@@ -18,7 +18,17 @@ from koe5_demo.ranking.form import ranking_request
 from koe5_demo.ranking.lexical import BM25
 from koe5_demo.ranking.result import rank_all
 from koe5_demo.settings import Settings
-from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, Words, for_visitors, guarded, language_of, reporter
+from koe5_demo.ui.boundary import (
+    MODEL_QUEUE,
+    PLAIN,
+    QUIET,
+    UNQUEUED,
+    Words,
+    for_visitors,
+    guarded,
+    language_of,
+    reporter,
+)
 from koe5_demo.ui.model_bar import model_choices
 from koe5_demo.ui.ranking_form import RankingForm, Values, build_examples, build_form, rivals
 from koe5_demo.ui.ranking_results import RankingResults, Shown, build_results
@@ -33,9 +43,6 @@ DOWNLOADS: Final = {
 }
 ARRIVED: Final = "() => window.koe5.arrived()"
 DRAW_PNG: Final = "() => window.koe5.savePng('koe5-heatmap.png')"
-QUIET: Final[dict[str, Any]] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
-TOLD: Final = QUIET | {"queue": True}
-"""gradio shows the message of a failed event only when it is queued."""
 
 
 @dataclass(frozen=True)
@@ -196,24 +203,24 @@ def _wire_form(form: RankingForm, events: RankingEvents, language: gr.Radio, run
         "fn": guarded(events.on_count),
         "inputs": {*form.inputs, events.shown, language},
         "outputs": [*form.told, events.results.stale],
-        **QUIET,
+        **UNQUEUED,
     }
     for typed in (form.queries, form.passages):
         typed.change(**count, trigger_mode="always_last")
     options = (form.windows, form.without_prompts, form.compare_with)
     for chosen in (form.layout, form.column, form.beside, language, form.model, *options):
         chosen.change(**count)
-    form.file.change(guarded(events.on_file), {form.file, language}, form.of_file, **TOLD).then(**count)
-    form.sheet.input(guarded(events.on_sheet), {form.file, form.sheet, language}, form.of_file, **TOLD).then(**count)
+    form.file.change(guarded(events.on_file), {form.file, language}, form.of_file, **QUIET).then(**count)
+    form.sheet.input(guarded(events.on_sheet), {form.file, form.sheet, language}, form.of_file, **QUIET).then(**count)
     form.remove.click(fn=None, js="() => null", outputs=form.file)
-    form.compare_with.focus(guarded(events.on_rivals), {form.model, language}, form.compare_with, **QUIET)
-    form.compare_with.input(guarded(events.on_compare_with), {form.compare_with, language}, None, **TOLD)
+    form.compare_with.focus(guarded(events.on_rivals), {form.model, language}, form.compare_with, **UNQUEUED)
+    form.compare_with.input(guarded(events.on_compare_with), {form.compare_with, language}, None, **QUIET)
     _then_look(form.run.click(**run))
     bar = form.examples
     filled, texts = {*form.inputs, bar.applied, language}, [*form.outputs, bar.applied, bar.undo]
     for example, button in bar.buttons:
-        _then_look(button.click(_on_example(events, example), filled, texts, **QUIET).then(**run)).then(**count)
-    bar.undo.click(guarded(events.on_undo), filled, texts, **QUIET).then(**run).then(**count)
+        _then_look(button.click(_on_example(events, example), filled, texts, **UNQUEUED).then(**run)).then(**count)
+    bar.undo.click(guarded(events.on_undo), filled, texts, **UNQUEUED).then(**run).then(**count)
     return count
 
 
@@ -236,12 +243,11 @@ def _wire_results(events: RankingEvents, language: gr.Radio) -> None:
         "fn": guarded(events.on_explain),
         "inputs": kept,
         "outputs": results.of_pair,
-        "api_visibility": "private",
         "concurrency_id": MODEL_QUEUE,
-        "show_progress": "hidden",
+        **QUIET,
     }
     looked = [events.shown, *results.of_look]
-    results.bridges.look.click(guarded(events.on_look), kept, looked, **TOLD).success(**explain)
+    results.bridges.look.click(guarded(events.on_look), kept, looked, **QUIET).success(**explain)
     results.bridges.pick.click(
         guarded(events.on_pick),
         kept,
@@ -252,10 +258,10 @@ def _wire_results(events: RankingEvents, language: gr.Radio) -> None:
     )
     for chart in ("strip", "map"):
         drawn = [events.shown, getattr(results, chart)]
-        results.chart_folds[chart].expand(_on_unfold(events, chart), kept, drawn, **TOLD)
+        results.chart_folds[chart].expand(_on_unfold(events, chart), kept, drawn, **QUIET)
     words = explain | {"fn": _on_unfold(events, "word_plot"), "outputs": [events.shown, *results.of_pair]}
     results.chart_folds["word_plot"].expand(**words)
-    language.change(guarded(events.on_language), kept, results.outputs, **QUIET).then(**explain)
+    language.change(guarded(events.on_language), kept, results.outputs, **UNQUEUED).then(**explain)
 
 
 def _on_unfold(events: RankingEvents, chart: str) -> Any:
@@ -271,7 +277,7 @@ def _wire_downloads(shown: gr.State, results: RankingResults, events: RankingEve
     made = {"csv": events.on_csv, "json": events.on_json, "heatmap_csv": events.on_heatmap_csv}
     for kind, make in made.items():
         name, media = DOWNLOADS[kind]
-        getattr(results, kind).click(guarded(make), {shown, language}, text, **TOLD).success(
+        getattr(results, kind).click(guarded(make), {shown, language}, text, **QUIET).success(
             fn=None, inputs=text, js=f"(text) => window.koe5.download('{name}', text, '{media}')"
         )
     results.png.click(fn=None, js=DRAW_PNG)
@@ -313,6 +319,5 @@ def wire_load(page: gr.Blocks, tab: RankingTab, host: ModelHost, words: Words, l
         [tab.share.link, language],
         outputs,
         js=READ_ADDRESS,
-        api_visibility="private",  # queued: gradio delivers warnings through the queue alone
-        show_progress="hidden",
+        **QUIET,
     ).then(**tab.run_event).then(**tab.count_event)

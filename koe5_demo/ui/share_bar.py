@@ -14,7 +14,7 @@ from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError, InputError
 from koe5_demo.ranking.form import FilledForm, form_of, shared_state
 from koe5_demo.settings import Limits
-from koe5_demo.ui.boundary import PLAIN, Words, guarded, label
+from koe5_demo.ui.boundary import PLAIN, QUIET, Words, guarded, label
 from koe5_demo.ui.ranking_form import RankingForm, Values
 from koe5_demo.words import Language, message
 
@@ -62,8 +62,6 @@ def wire_share_bar(bar: ShareBar, form: RankingForm, language: gr.Radio, limits:
     def on_open(values: Values) -> dict[Any, Any]:
         return form.fill(form_of(share.from_file(_read(Path(values[bar.open])))))
 
-    # Queued: gradio shows the message of a failed event only then.
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     filled = {*form.inputs, language}
     told = {
         tongue.value: [message(key, tongue) for key in ("share_copied", "share_manual", "share_too_long")]
@@ -73,11 +71,11 @@ def wire_share_bar(bar: ShareBar, form: RankingForm, language: gr.Radio, limits:
         f"(packed, tongue) => {{ const told = {json.dumps(told, ensure_ascii=False)}[tongue]; "
         "return window.koe5.shareLink(packed, ...told); }"
     )
-    bar.copy.click(guarded(on_share), filled, bar.packed, **quiet).then(
+    bar.copy.click(guarded(on_share), filled, bar.packed, **QUIET).then(
         fn=None, inputs=[bar.packed, language], outputs=bar.told, js=script
     )
-    bar.save.click(guarded(on_save), filled, bar.packed, **quiet).then(fn=None, inputs=bar.packed, js=SAVE_FILE)
-    bar.open.upload(guarded(on_open), {bar.open, language}, form.outputs, **quiet).then(**run)
+    bar.save.click(guarded(on_save), filled, bar.packed, **QUIET).then(fn=None, inputs=bar.packed, js=SAVE_FILE)
+    bar.open.upload(guarded(on_open), {bar.open, language}, form.outputs, **QUIET).then(**run)
 
 
 @dataclass(frozen=True)

@@ -165,9 +165,11 @@ class RankingResults:
     pair: gr.HTML
     word_plot: gr.Plot
     word_table: gr.HTML
+    second_box: gr.Accordion
     second: gr.HTML
     scatter: gr.Plot
     scatter_table: gr.HTML
+    map_box: gr.Accordion
     map: gr.Plot
     map_table: gr.HTML
     sent: gr.HTML
@@ -202,8 +204,10 @@ class RankingResults:
             self.notices: render.notices(result.notices, language, warning=warning),
             self.card_check: ranking_html.card_check(result, language),
             self.made_by: ranking_html.made_by(result, language),
+            self.second_box: gr.update(visible=result.second is not None),
             self.scatter: _maybe(draw_scatter(result, language)),
             self.scatter_table: ranking_html.scatter_table(result, language),
+            self.map_box: gr.update(visible=result.text_map is not None),
             self.map: _maybe(draw_map(result, language) if "map" in shown.charts else None),
             self.map_table: ranking_html.map_table(result, language),
             self.sent: ranking_html.sent(result, language),
@@ -290,10 +294,8 @@ def build_results(words: Words) -> RankingResults:
             with _fold(words, "word_grid", "words-box") as words_box:
                 made["word_plot"] = _plot(words, "word_grid", "pair-plot")
                 made["word_table"] = gr.HTML(elem_id="pair-table", **PLAIN)
-    # The style sheet hides what has nothing to show: of each container among the outputs the page's script copies
-    # all that it holds, several times a click.
-    with gr.Column(elem_id="details"):
-        with _fold(words, "compare_title", "rival-box", open=True):
+    with gr.Column(elem_id="details"):  # hidden by the style sheet as long as there is no result
+        with _fold(words, "compare_title", "rival-box", visible=False, open=True) as second_box:
             made["second"] = gr.HTML(elem_id="rival-view", **PLAIN)
             made["scatter"] = _plot(words, "compare_title", "scatter")
             made["scatter_table"] = gr.HTML(elem_id="scatter-table", **PLAIN)
@@ -309,7 +311,7 @@ def build_results(words: Words) -> RankingResults:
         with _fold(words, "code", "code-box"):
             made["code"] = gr.Code(language="python", interactive=False, show_label=False, elem_id="code")
     made["chart_folds"] = {"strip": high_box, "map": map_box, "word_plot": words_box}
-    return RankingResults(pair_box=pair_box, **made)
+    return RankingResults(pair_box=pair_box, second_box=second_box, map_box=map_box, **made)
 
 
 def _tools(words: Words) -> dict[str, gr.Button]:
@@ -332,8 +334,8 @@ def _maybe(figure: Figure | None) -> dict[str, Any]:
     return gr.update(value=figure, visible=figure is not None)
 
 
-def _fold(words: Words, key: str, elem_id: str, *, open: bool = False) -> gr.Accordion:  # noqa: A002
-    return words.make(gr.Accordion, {"label": label(key)}, open=open, elem_id=elem_id)
+def _fold(words: Words, key: str, elem_id: str, *, visible: bool = True, open: bool = False) -> gr.Accordion:  # noqa: A002
+    return words.make(gr.Accordion, {"label": label(key)}, open=open, visible=visible, elem_id=elem_id)
 
 
 def _plot(words: Words, key: str, elem_id: str) -> gr.Plot:

@@ -52,6 +52,16 @@ def test_nothing_jumps_while_the_page_opens_and_when_results_come(app: str, page
     assert page.evaluate("window.shifts.reduce((a, b) => a + b, 0)") < GOOD_SHIFT
 
 
+def test_an_event_keeps_a_status_of_what_shows_its_progress_alone(app: str) -> None:
+    # gradio's page copies, several times a click, all components of which it ever kept one.
+    with urllib.request.urlopen(f"{app}config") as answer:
+        config = json.load(answer)
+    names = {component["id"]: component["props"].get("elem_id") for component in config["components"]}
+    kept = [one["show_progress_on"] for one in config["dependencies"] if one["backend_fn"] and one["targets"]]
+    assert None not in kept
+    assert {tuple(map(names.get, ids)) for ids in kept} == {(), ("ranking",), ("pair",)}
+
+
 def test_the_form_and_the_first_result_stand_in_the_first_window(opened: Page) -> None:
     for place in ("#header h1", "#queries", "#run", "#heatmap", "#ranking tbody tr:nth-child(3)"):
         box = opened.locator(place).bounding_box()

@@ -16,6 +16,7 @@ from transformers import AutoTokenizer
 
 from koe5_demo.encoding.opening import local_files
 from koe5_demo.training.base import base_source
+from koe5_demo.training.data.parts import fit_parts
 from koe5_demo.training.data.sources import is_hub_id
 from koe5_demo.training.data.triplets import Triplets, load_run_data
 from koe5_demo.training.place import find_place, settle_mini_batch
@@ -53,6 +54,7 @@ def plan_run(run: Run, *, rate_tflops: float | None = None) -> Plan:
     if is_hub_id(run.recipe.data):
         profile, rows, origin = assumed_profile(3), run.recipe.n_triplets, Origin.PUBLISHED
     else:
+        run = fit_parts(run)
         triplets = load_run_data(run)
         sized = settle_mini_batch(run, shape, place)
         profile, rows, origin = _profile(triplets, sized, folder), triplets.report.n_kept, Origin.CHECKED

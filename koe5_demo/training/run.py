@@ -17,7 +17,7 @@ from transformers import set_seed
 from koe5_demo.errors import InputError
 from koe5_demo.records import Notice, OnProgress
 from koe5_demo.training.base import average_with_base, base_files, cut_base, open_base
-from koe5_demo.training.data.parts import hold_out
+from koe5_demo.training.data.parts import fit_parts, hold_out
 from koe5_demo.training.data.retrieval_set import load_retrieval_set
 from koe5_demo.training.data.triplets import load_run_data
 from koe5_demo.training.evaluation import build_evaluator, score
@@ -64,6 +64,7 @@ def train_recipe(
     refuse_taken_folder(run, place)
     files = base_files(run.recipe)
     benchmark = None if run.evaluation is None else load_retrieval_set(run.evaluation)
+    run = fit_parts(run)
     triplets = load_run_data(run, benchmark)
     for notice in (*triplets.report.notices(), *place_notices(place)):
         tell(notice)

@@ -26,13 +26,13 @@ from koe5_demo.encoding.few_bits import pack, unpack  # noqa: E402
 from koe5_demo.errors import DataError  # noqa: E402
 from koe5_demo.training import base, wheel_base  # noqa: E402
 from koe5_demo.training.base import average_with_base, base_files, open_base  # noqa: E402
-from koe5_demo.training.data.parts import hold_out, split_parts  # noqa: E402
+from koe5_demo.training.data.parts import fit_parts, hold_out, split_parts  # noqa: E402
 from koe5_demo.training.data.triplets import load_run_data  # noqa: E402
 from koe5_demo.training.place import find_place  # noqa: E402
 from koe5_demo.training.recipe import MINI_RECIPE, HeldOut, Part, Run, TripletPrompts  # noqa: E402
 from koe5_demo.training.rounding import forget_rounding, round_weight, train_through_rounding  # noqa: E402
 from koe5_demo.training.run import train_recipe  # noqa: E402
-from koe5_demo.training.trainer import build_trainer  # noqa: E402
+from koe5_demo.training.trainer import build_trainer, training_prompts, training_set  # noqa: E402
 from koe5_demo.training.vocabulary import choose_pieces  # noqa: E402
 
 HIDDEN, LAYERS, HEADS, INTERMEDIATE, POSITIONS, TYPES = 32, 1, 2, 64, 48, 2
@@ -250,6 +250,25 @@ def test_batches_come_from_one_part_and_paraphrases_carry_one_prefix(run: Run) -
     prompts = {part.name: part.prompts(TripletPrompts()) for part in run.recipe.parts}
     assert prompts["alike"]["document"] == prompts["alike"]["query"] == "query: "
     assert (prompts["nli"]["document"], prompts["nli"]["hard_negative"]) == ("passage: ", "document: ")
+
+
+@pytest.mark.parametrize("column", ["", "source"])
+def test_data_whose_sources_the_recipe_does_not_know_is_trained_all_alike(
+    run: Run, tmp_path: Path, column: str
+) -> None:
+    rows = [
+        {"query": f"물음 {n}", "document": f"글 {n}", "hard_negative": f"다른 글 {n}"}
+        | ({column: "내 책"} if column else {})
+        for n in range(6)
+    ]
+    own = tmp_path / "own.jsonl"
+    own.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), "utf-8")
+    fitted = fit_parts(replace(run, recipe=replace(run.recipe, data=str(own))))
+    assert (fitted.recipe.parts, fitted.recipe.held_out) == ((), ())
+    triplets = load_run_data(fitted)
+    assert training_set(triplets, fitted.recipe).column_names == ["query", "document", "hard_negative"]
+    assert training_prompts(fitted.recipe)["hard_negative"] == "document: "
+    assert fit_parts(run) == run
 
 
 def test_rows_set_aside_are_never_trained_on(run: Run) -> None:

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from koe5_demo.errors import DataError
 from koe5_demo.training.data.retrieval_set import RetrievalSet
+from koe5_demo.training.data.sources import open_source
 from koe5_demo.training.data.triplets import Triplets
-from koe5_demo.training.recipe import NEGATIVE, POSITIVE, QUERY, SOURCE, HeldOut, Recipe
+from koe5_demo.training.recipe import NEGATIVE, POSITIVE, QUERY, SOURCE, HeldOut, Recipe, Run
 
 HELD_OUT_SEED = 7
 """The same whatever seed a model is trained with, so that models can be compared."""
@@ -19,11 +20,28 @@ LEAST_TO_HOLD = 4
 """A source is held out in part only where at least so many times the rows remain."""
 
 
+def fit_parts(run: Run) -> Run:
+    """Return the run with its recipe's parts; without them where the data names no source that they know.
+
+    Rows of an own data set, triplets mined from it say, are then trained all alike, with the same loss and prefixes.
+
+    Raises:
+        DataError: If there is no such data, or it cannot be read.
+    """
+    if not run.recipe.parts:
+        return run
+    known = {source for part in run.recipe.parts for source in part.sources}
+    opened = open_source(run.recipe.data)
+    if SOURCE in opened.names and known & set(pc.unique(opened.read([SOURCE])[SOURCE]).to_pylist()):
+        return run
+    return replace(run, recipe=replace(run.recipe, parts=(), held_out=()))
+
+
 def split_parts(triplets: Triplets, recipe: Recipe) -> dict[str, pa.Table]:
     """Return the rows of each part of a recipe, drawn by its seed; a part without rows is left out.
 
     Raises:
-        DataError: If the data does not say where its rows come from, or no part has a row.
+        DataError: If the data does not say where its rows come from (see `fit_parts`), or no part has a row.
     """
     if triplets.sources is None:
         raise DataError(

@@ -9,7 +9,9 @@ import torch
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
-from koe5_demo.encoding.opening import Files, Source, fetch_files, find_source, refuse_foreign_code
+from koe5_demo.encoding.export import export_model
+from koe5_demo.encoding.fast.weights import FEW_BITS
+from koe5_demo.encoding.opening import Files, ModelOptions, Source, fetch_files, find_source, refuse_foreign_code
 from koe5_demo.errors import HubError, ModelLoadError
 from koe5_demo.settings import load_settings
 from koe5_demo.training.data.triplets import Triplets
@@ -32,23 +34,32 @@ def base_source(recipe: Recipe) -> Source:
 def base_files(recipe: Recipe) -> Files:
     """Return the base model's files: out of its wheel, from this machine, or from the hub at the pinned revision.
 
+    A base that is stored in few bits, mini itself or a model of its recipe, is written out as a plain folder once.
+
     Raises:
         DataError: If the wheel cannot be had.
         UnknownModelError: If the name means nothing.
         HubError: If the files are not here and cannot be fetched.
     """
+    settings = load_settings()
+    place = settings.data_dir / "base"
     if recipe.base == WHEEL_BASE:
-        place = load_settings().data_dir / "base"
         folder = place / "multilingual-e5-small"
         if not (folder / "modules.json").is_file():
             write_folder(fetch_weights(place), folder)
         return fetch_files(find_source(str(folder)), timeout=0)
     try:
-        return fetch_files(base_source(recipe), timeout=load_settings().hub_timeout)
+        files = fetch_files(base_source(recipe), timeout=settings.hub_timeout)
     except HubError as error:
         if error.key != "hub_unreachable":
             raise
         raise HubError("train_no_base", **error.values) from error
+    if not any(files.folder.glob(FEW_BITS)):
+        return files
+    plain = place / files.content
+    if not plain.is_dir():
+        export_model(str(files.folder), plain, settings, ModelOptions(), dtype="float32")
+    return fetch_files(find_source(str(plain)), timeout=0)
 
 
 def cut_base(files: Files, recipe: Recipe, triplets: Triplets, folder: Path) -> Files:

@@ -22,8 +22,10 @@ from sentence_transformers import SentenceTransformer  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 from transformers import TrainerCallback  # noqa: E402
 
+from koe5_demo import load_encoder  # noqa: E402
 from koe5_demo.encoding.few_bits import pack, unpack  # noqa: E402
 from koe5_demo.errors import DataError  # noqa: E402
+from koe5_demo.records import Role  # noqa: E402
 from koe5_demo.training import base, wheel_base  # noqa: E402
 from koe5_demo.training.base import average_with_base, base_files, open_base  # noqa: E402
 from koe5_demo.training.data.parts import fit_parts, hold_out, split_parts  # noqa: E402
@@ -250,6 +252,21 @@ def test_batches_come_from_one_part_and_paraphrases_carry_one_prefix(run: Run) -
     prompts = {part.name: part.prompts(TripletPrompts()) for part in run.recipe.parts}
     assert prompts["alike"]["document"] == prompts["alike"]["query"] == "query: "
     assert (prompts["nli"]["document"], prompts["nli"]["hard_negative"]) == ("passage: ", "document: ")
+
+
+def test_a_base_in_few_bits_is_written_out_once_and_is_the_same_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KOE5_DATA_DIR", str(tmp_path))
+    recipe = replace(MINI_RECIPE, base="mini")
+    files = base_files(recipe)
+    written = files.folder / "model.safetensors"
+    before = written.stat().st_mtime_ns
+    assert base_files(recipe).folder == files.folder
+    assert written.stat().st_mtime_ns == before
+    texts = ["대한민국의 수도는 서울이다.", "전세 계약을 갱신하려면 언제 알려야 하나요?"]
+    plain = SentenceTransformer(str(files.folder), device="cpu").encode(texts, prompt="query: ")
+    np.testing.assert_allclose(plain, load_encoder("mini").encode(texts, Role.QUERY).vectors, atol=1e-6)
 
 
 @pytest.mark.parametrize("column", ["", "source"])

@@ -420,6 +420,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{step:,}단계 체크포인트에서 이어서 합니다.",
         "Resuming from the checkpoint of step {step:,}.",
     ),
+    "train_notice_no_parts": (
+        "{data}에는 이 방법이 아는 자료의 갈래(source 열)가 없어 모든 행을 한 갈래로 학습합니다.",
+        "{data} names no source (column source) that this recipe has a part for: all rows are trained alike.",
+    ),
     "train_notice_from_start": (
         "완전한 체크포인트가 없어 처음부터 다시 합니다.",
         "There is no complete checkpoint yet: starting from the beginning.",

@@ -64,7 +64,10 @@ def train_recipe(
     refuse_taken_folder(run, place)
     files = base_files(run.recipe)
     benchmark = None if run.evaluation is None else load_retrieval_set(run.evaluation)
-    run = fit_parts(run)
+    fitted = fit_parts(run)
+    if fitted != run:
+        tell(Notice("train_notice_no_parts", {"data": run.recipe.data}))
+    run = fitted
     triplets = load_run_data(run, benchmark)
     for notice in (*triplets.report.notices(), *place_notices(place)):
         tell(notice)

@@ -98,6 +98,11 @@ class Shown:
             return replace(self, look=replace(self.look, **{name: HEATMAP_CHOICES[name](value)}))
         return self
 
+    def followed_by(self, result: RankingResult, asked: FilledForm) -> Shown:
+        """Return what is looked at when the next result comes: look, open charts and, where they are open, reasons."""
+        after = Shown(result, asked, look=self.look, charts=self.charts)
+        return after.with_best_picked() if self.picked else after
+
     def with_picked(self, picked: str) -> Shown:
         """Return the same with another pair picked."""
         return replace(self, picked=picked)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -43,6 +44,7 @@ DOWNLOADS: Final = {
 }
 ARRIVED: Final = "() => window.koe5.arrived()"
 DRAW_PNG: Final = "() => window.koe5.savePng('koe5-heatmap.png')"
+Handler = Callable[[Values], dict[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,13 @@ class RankingEvents:
         """Offer the columns of another sheet."""
         return self.form.offer_columns(values[self.form.file], self._settings.limits, values[self.form.sheet])
 
-    def on_example(self, example: Example, values: Values) -> dict[Any, Any]:
-        """Show an example in place of what is filled in."""
-        return self.form.fill_example(example, self.form.read(values), values[self.form.examples.applied])
+    def on_example(self, example: Example) -> Handler:
+        """Return what shows an example in place of what is filled in."""
+
+        def show_example(values: Values) -> dict[Any, Any]:
+            return self.form.fill_example(example, self.form.read(values), values[self.form.examples.applied])
+
+        return show_example
 
     def on_undo(self, values: Values) -> dict[Any, Any]:
         """Put back what an example replaced."""
@@ -148,11 +154,7 @@ class RankingEvents:
             on_progress=reporter(progress, language),
         )
         earlier: Shown | None = values[self.shown]
-        now = Shown(result, filled)
-        if earlier is not None:
-            now = replace(now, look=earlier.look, charts=earlier.charts)
-        if earlier is not None and earlier.picked:
-            now = now.with_best_picked()
+        now = Shown(result, filled) if earlier is None else earlier.followed_by(result, filled)
         pair = self.results.show_pair(now, self._host, language)
         return {self.shown: now, self.results.stale: "", **self.results.show(now, language), **pair}
 
@@ -173,10 +175,14 @@ class RankingEvents:
         now = _kept(values[self.shown]).with_picked(str(getattr(event, "pick", "")))
         return {self.shown: now, **self.results.show_pair(now, self._host, Language(values[self.language]))}
 
-    def on_unfold(self, chart: str, values: Values) -> dict[Any, Any]:
-        """Draw a chart now that its fold is open, and with every result from now on."""
-        now = _kept(values[self.shown]).with_chart(chart)
-        return {self.shown: now, **self.results.show_chart(chart, now, self._host, Language(values[self.language]))}
+    def on_unfold(self, chart: str) -> Handler:
+        """Return what draws a chart now that its fold is open, and with every result from now on."""
+
+        def draw_chart(values: Values) -> dict[Any, Any]:
+            now = _kept(values[self.shown]).with_chart(chart)
+            return {self.shown: now, **self.results.show_chart(chart, now, self._host, Language(values[self.language]))}
+
+        return draw_chart
 
     def on_explain(self, values: Values) -> dict[Any, Any]:
         """Show the picked pair anew: of another query, in another language, or none any more."""
@@ -219,16 +225,10 @@ def _wire_form(form: RankingForm, events: RankingEvents, language: gr.Radio, run
     bar = form.examples
     filled, texts = {*form.inputs, bar.applied, language}, [*form.outputs, bar.applied, bar.undo]
     for example, button in bar.buttons:
-        _then_look(button.click(_on_example(events, example), filled, texts, **UNQUEUED).then(**run)).then(**count)
+        pressed = button.click(guarded(events.on_example(example)), filled, texts, **UNQUEUED)
+        _then_look(pressed.then(**run)).then(**count)
     bar.undo.click(guarded(events.on_undo), filled, texts, **UNQUEUED).then(**run).then(**count)
     return count
-
-
-def _on_example(events: RankingEvents, example: Example) -> Any:
-    def show_example(values: Values) -> dict[Any, Any]:
-        return events.on_example(example, values)
-
-    return guarded(show_example)
 
 
 def _then_look(event: Any) -> Any:
@@ -258,17 +258,10 @@ def _wire_results(events: RankingEvents, language: gr.Radio) -> None:
     )
     for chart in ("strip", "map"):
         drawn = [events.shown, getattr(results, chart)]
-        results.chart_folds[chart].expand(_on_unfold(events, chart), kept, drawn, **QUIET)
-    words = explain | {"fn": _on_unfold(events, "word_plot"), "outputs": [events.shown, *results.of_pair]}
+        results.chart_folds[chart].expand(guarded(events.on_unfold(chart)), kept, drawn, **QUIET)
+    words = explain | {"fn": guarded(events.on_unfold("word_plot")), "outputs": [events.shown, *results.of_pair]}
     results.chart_folds["word_plot"].expand(**words)
     language.change(guarded(events.on_language), kept, results.outputs, **UNQUEUED).then(**explain)
-
-
-def _on_unfold(events: RankingEvents, chart: str) -> Any:
-    def draw_chart(values: Values) -> dict[Any, Any]:
-        return events.on_unfold(chart, values)
-
-    return guarded(draw_chart)
 
 
 def _wire_downloads(shown: gr.State, results: RankingResults, events: RankingEvents, language: gr.Radio) -> None:

@@ -54,6 +54,14 @@ def test_with_reasons_open_another_query_brings_those_of_its_best_passage(shown:
     assert shown.pressed("query:1").picked == ""
 
 
+def test_the_next_result_keeps_the_look_the_open_charts_and_open_reasons(shown: Shown) -> None:
+    looked = shown.pressed("query:1").pressed("scale:fixed").pressed("mark:0").with_chart("map")
+    after = looked.followed_by(shown.result, FORM)
+    assert (after.look, after.charts) == (looked.look, {"map"})
+    assert (after.query, after.picked, after.marks) == (0, "", frozenset())
+    assert looked.with_picked("q1:p0").followed_by(shown.result, FORM).picked == "q0:p1"
+
+
 def test_marks_are_set_and_taken_back_and_make_a_set_of_their_own(shown: Shown) -> None:
     # The second query ("산") is answered by the third passage, the first ("서울") by the second.
     marked = shown.pressed("mark:1").pressed("query:1").pressed("mark:0").pressed("mark:2").pressed("mark:0")

@@ -123,6 +123,10 @@ class Encoded:
         return replace(self, vectors=np.empty((len(self.n_tokens), 0), dtype=np.float32))
 
 
+RoleTexts = tuple[Sequence[str], Role]
+"""Bare texts, and the role that they are encoded in."""
+
+
 class Encoder(Protocol):
     """Text to unit vectors: all that ranking and the benchmark know of a model."""
 
@@ -141,6 +145,25 @@ class Encoder(Protocol):
 
     def count_tokens(self, texts: Sequence[str], role: Role) -> IntArray:
         """Return (n,) int64 token counts with prompt and special tokens, uncut, without encoding."""
+
+
+@runtime_checkable
+class PairEncoder(Protocol):
+    """An encoder that takes queries and passages together: a network reads its weights once for both."""
+
+    def encode_both(
+        self, queries: RoleTexts, passages: RoleTexts, *, on_progress: OnProgress | None = None
+    ) -> tuple[Encoded, Encoded]:
+        """Return what `encode` gives for either; `on_progress` counts both."""
+
+
+def encode_both(
+    encoder: Encoder, queries: RoleTexts, passages: RoleTexts, *, on_progress: OnProgress | None = None
+) -> tuple[Encoded, Encoded]:
+    """Encode queries and passages, together where the encoder can, else one after the other."""
+    if isinstance(encoder, PairEncoder):
+        return encoder.encode_both(queries, passages, on_progress=on_progress)
+    return encoder.encode(*queries), encoder.encode(*passages, on_progress=on_progress)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
+
+from doubles import until
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 180
@@ -91,14 +92,6 @@ def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
             return False
 
     until(is_up, START_SECONDS)
-
-
-def until(done: Callable[[], bool], within_s: float = 60) -> None:
-    """Ask again and again, with a breath between, until it is so."""
-    end = time.monotonic() + within_s
-    while not done():
-        assert time.monotonic() < end, "it did not come about in time"
-        time.sleep(0.1)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from koe5_demo.prompts import with_prompts
 from koe5_demo.records import Encoded, IntArray, ModelInfo, OnProgress, Prompts, Role
+
+
+def until(done: Callable[[], bool], within_s: float = 60, *, breath_s: float = 0.1) -> None:
+    """Ask again and again, with a breath between, until it is so."""
+    end = time.monotonic() + within_s
+    while not done():
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(breath_s)
+
 
 WORDS = ("서울", "부산", "수도", "바다", "산")
 

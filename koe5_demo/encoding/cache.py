@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from threading import Lock
@@ -21,8 +21,10 @@ from koe5_demo.records import (
     Notice,
     OnProgress,
     Role,
+    RoleTexts,
     TokenEncoder,
     TokenVectors,
+    encode_both,
 )
 
 
@@ -30,6 +32,20 @@ from koe5_demo.records import (
 class _Entry:
     vector: FloatArray
     n_tokens: int
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the cache holds of some texts: by key what was found, and the texts that were not, each once."""
+
+    role: Role
+    keys: Sequence[bytes]
+    found: dict[bytes, _Entry]
+    missing: Mapping[bytes, str]
+
+    @property
+    def to_compute(self) -> RoleTexts:
+        return list(self.missing.values()), self.role
 
 
 class VectorCache:
@@ -114,21 +130,17 @@ class CachingEncoder:
 
     def encode(self, texts: Sequence[str], role: Role, *, on_progress: OnProgress | None = None) -> Encoded:
         """Encode texts; `n_computed` of the result says how many the inner encoder had to compute."""
-        require_list(texts)
-        role = checked_role(role)
-        keys = [self._key(text, role) for text in texts]
-        found = {key: entry for key in set(keys) if (entry := self._cache.get(key)) is not None}
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
-        if missing:
-            fresh = self._inner.encode(list(missing.values()), role, on_progress=on_progress)
-            for key, vector, n_tokens in zip(missing, fresh.vectors, fresh.n_tokens, strict=True):
-                found[key] = _Entry(vector, int(n_tokens))
-                self._cache.put(key, vector, int(n_tokens))
-        vectors = np.empty((len(texts), self.info.dimensions), dtype=np.float32)
-        for row, key in enumerate(keys):
-            vectors[row] = found[key].vector
-        n_tokens_all = np.array([found[key].n_tokens for key in keys], dtype=np.int64)
-        return Encoded(vectors, n_tokens_all, self.info.max_tokens, n_computed=len(missing))
+        return self._computed(self._look_up(texts, role), on_progress)
+
+    def encode_both(
+        self, queries: RoleTexts, passages: RoleTexts, *, on_progress: OnProgress | None = None
+    ) -> tuple[Encoded, Encoded]:
+        """Do the same for queries and passages together; see `koe5_demo.records.PairEncoder`."""
+        known = self._look_up(*queries), self._look_up(*passages)
+        if not all(part.missing for part in known):
+            return self._computed(known[0], None), self._computed(known[1], on_progress)
+        fresh = encode_both(self._inner, known[0].to_compute, known[1].to_compute, on_progress=on_progress)
+        return self._complete(known[0], fresh[0]), self._complete(known[1], fresh[1])
 
     def count_tokens(self, texts: Sequence[str], role: Role) -> IntArray:
         """Count through the inner encoder: cheaper than a look-up would be."""
@@ -143,6 +155,30 @@ class CachingEncoder:
         if not isinstance(self._inner, TokenEncoder):
             raise InputError("explain_unsupported", name=self.info.id)
         return self._inner.encode_tokens(text, role)
+
+    def _look_up(self, texts: Sequence[str], role: Role) -> _Known:
+        require_list(texts)
+        role = checked_role(role)
+        keys = [self._key(text, role) for text in texts]
+        found = {key: entry for key in set(keys) if (entry := self._cache.get(key)) is not None}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        return _Known(role, keys, found, missing)
+
+    def _computed(self, known: _Known, on_progress: OnProgress | None) -> Encoded:
+        fresh = self._inner.encode(*known.to_compute, on_progress=on_progress) if known.missing else None
+        return self._complete(known, fresh)
+
+    def _complete(self, known: _Known, fresh: Encoded | None) -> Encoded:
+        found = known.found
+        if fresh is not None:
+            for key, vector, n_tokens in zip(known.missing, fresh.vectors, fresh.n_tokens, strict=True):
+                found[key] = _Entry(vector, int(n_tokens))
+                self._cache.put(key, vector, int(n_tokens))
+        vectors = np.empty((len(known.keys), self.info.dimensions), dtype=np.float32)
+        for row, key in enumerate(known.keys):
+            vectors[row] = found[key].vector
+        n_tokens_all = np.array([found[key].n_tokens for key in known.keys], dtype=np.int64)
+        return Encoded(vectors, n_tokens_all, self.info.max_tokens, n_computed=len(known.missing))
 
     def _key(self, text: str, role: Role) -> bytes:
         head = f"{self.info.fingerprint}\0{role.value}\0".encode()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -21,7 +22,7 @@ from koe5_demo.encoding import opening, zero_gpu
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.encoding.endpoint import is_endpoint, shown_name
 from koe5_demo.errors import DemoError, EndpointError, ModelLoadError, UnknownModelError
-from koe5_demo.records import Encoded, Encoder, Notice, OnProgress, Role
+from koe5_demo.records import Encoded, Encoder, Notice, OnProgress, Role, RoleTexts
 from koe5_demo.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -288,8 +289,20 @@ class _Served(CachingEncoder):
 
     def encode(self, texts: Sequence[str], role: Role, *, on_progress: OnProgress | None = None) -> Encoded:
         """Encode through the cache; see the parent."""
-        try:
+        with self._watching():
             return super().encode(texts, role, on_progress=on_progress)
+
+    def encode_both(
+        self, queries: RoleTexts, passages: RoleTexts, *, on_progress: OnProgress | None = None
+    ) -> tuple[Encoded, Encoded]:
+        """Encode through the cache; see the parent."""
+        with self._watching():
+            return super().encode_both(queries, passages, on_progress=on_progress)
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        try:
+            yield
         except EndpointError as error:
             if error.key == "endpoint_model_changed":
                 self._give_up()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -68,13 +69,13 @@ class Distribution:
 
         A score that many pairs share lies in the middle of them.
         """
-        values, levels = np.asarray(self.values), np.asarray(self.levels)
-        if score < values[0] or score > values[-1]:
-            return 0.0 if score < values[0] else 100.0
-        first, last = np.searchsorted(values, score, side="left"), np.searchsorted(values, score, side="right")
+        if score < self.values[0] or score > self.values[-1]:
+            return 0.0 if score < self.values[0] else 100.0
+        first, last = bisect_left(self.values, score), bisect_right(self.values, score)
         if last > first:
-            return float((levels[first] + levels[last - 1]) / 2)
-        return float(np.interp(score, values, levels))
+            return (self.levels[first] + self.levels[last - 1]) / 2
+        part = (score - self.values[first - 1]) / (self.values[first] - self.values[first - 1])
+        return self.levels[first - 1] + part * (self.levels[first] - self.levels[first - 1])
 
 
 @dataclass(frozen=True)

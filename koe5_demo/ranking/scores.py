@@ -11,7 +11,7 @@ import numpy as np
 
 from koe5_demo.errors import InputError
 from koe5_demo.prompts import checked_role, holds_only_prompt, require_list
-from koe5_demo.records import Encoded, Encoder, FloatArray, Hit, IntArray, OnProgress, Prompts, Role
+from koe5_demo.records import Encoded, Encoder, FloatArray, Hit, IntArray, OnProgress, Prompts, Role, encode_both
 
 SAME_SCORE: Final = 1e-6
 """Scores that differ by less share a rank: the same text in another batch moves a float32 cosine by about 1e-7."""
@@ -77,7 +77,7 @@ def compare(
         passages: At least one, none blank.
         encoder: Source of unit-length rows, (n, dim) float32.
         with_prompts: False leaves the model's prompts out, to see what they do.
-        on_progress: Called with (done, total) while the passages are encoded.
+        on_progress: Called with (done, total) while texts are encoded.
 
     Raises:
         InputError: If there is no query or no passage, one is blank, or a string stands where a list belongs.
@@ -85,8 +85,9 @@ def compare(
     require_texts(queries, "no_query", encoder.info.prompts)
     require_texts(passages, "no_passage", encoder.info.prompts)
     roles = (Role.QUERY, Role.PASSAGE) if with_prompts else (Role.NONE, Role.NONE)
-    query_encoded = encoder.encode(queries, roles[0])
-    passage_encoded = encoder.encode(passages, roles[1], on_progress=on_progress)
+    query_encoded, passage_encoded = encode_both(
+        encoder, (queries, roles[0]), (passages, roles[1]), on_progress=on_progress
+    )
     return Comparison(
         queries=tuple(queries),
         passages=tuple(passages),

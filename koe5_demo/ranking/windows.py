@@ -17,7 +17,7 @@ import numpy as np
 from koe5_demo.errors import InputError
 from koe5_demo.prompts import split_prompt, typed_prompt
 from koe5_demo.ranking.scores import Comparison, cosines, require_texts
-from koe5_demo.records import Encoded, Encoder, FloatArray, IntArray, Notice, OnProgress, Role
+from koe5_demo.records import Encoded, Encoder, FloatArray, IntArray, Notice, OnProgress, Role, encode_both
 
 DEFAULT_OVERLAP: Final = 0.2
 MOST_OVERLAP: Final = 0.8
@@ -107,8 +107,9 @@ def compare_windows(
     windows = split_passages(passages, encoder, overlap=overlap, counts=counts)
     texts = [window_text(passages[window.passage], window, encoder) for window in windows]
     roles = (Role.QUERY, Role.PASSAGE) if with_prompts else (Role.NONE, Role.NONE)
-    query_encoded = encoder.encode(queries, roles[0])
-    window_encoded = encoder.encode(texts, roles[1], on_progress=on_progress)
+    query_encoded, window_encoded = encode_both(
+        encoder, (queries, roles[0]), (texts, roles[1]), on_progress=on_progress
+    )
     scores = cosines(query_encoded.vectors, window_encoded.vectors)
     owners = [window.passage for window in windows]
     best = _best_windows(scores, owners, len(passages))

@@ -84,16 +84,7 @@ def keep_sessions_light(room: SessionRoom) -> None:
             nothing_to_write_out = SimpleNamespace(default_config=blocks.default_config, blocks={})
             super().__init__(cast("gr.Blocks", nothing_to_write_out))
             self.state_data = room.session()
-
-        def __setitem__(self, key: int, value: Any) -> None:
-            super().__setitem__(key, value)
-            self.config_values.clear()
-
-        def _update_config(self, key: int) -> None:
-            """Write nothing out."""
-
-        def _update_value_in_config(self, key: int, value: Any) -> None:
-            """Keep no values."""
+            self.blocks_config.config_for_block = lambda *_, **__: {}  # type: ignore[method-assign]
 
     state_holder.SessionState = LightSession  # type: ignore[misc]
 

@@ -69,6 +69,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_harmless,
+        auto_reload=False,  # it would ask for each file's time at each use
         bytecode_cache=_compiled_before(),
     )
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browser import run_app, until, watched
+from browser import run_app, watched
+from doubles import until
 from tiny_models import build_tiny_xlmr
 
 Fill = Callable[[str, str], None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 
 from doubles import WordCountEncoder
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
@@ -24,6 +25,31 @@ def test_only_changed_texts_are_computed_again() -> None:
     assert (first.n_computed, second.n_computed) == (3, 1)
     np.testing.assert_array_equal(second.vectors, WordCountEncoder().encode(texts, Role.PASSAGE).vectors)
     assert second.n_tokens.tolist() == [2, 2, 2]
+
+
+class TogetherEncoder(WordCountEncoder):
+    """Notes what it is asked for together."""
+
+    def encode_both(self, queries, passages, *, on_progress=None):  # type: ignore[no-untyped-def]
+        both = self.encode(*queries), self.encode(*passages, on_progress=on_progress)
+        self.calls[-2:] = [self.calls[-2] + self.calls[-1]]
+        return both
+
+
+@pytest.mark.parametrize("inner", [TogetherEncoder(), WordCountEncoder()])
+def test_changed_queries_and_passages_are_computed_together_where_the_model_can(inner: WordCountEncoder) -> None:
+    encoder = CachingEncoder(inner, VectorCache(10_000))
+    together = isinstance(inner, TogetherEncoder)
+    encoder.encode(["서울"], Role.PASSAGE)
+    inner.calls.clear()
+    queries, passages = (["산", "수도"], Role.QUERY), (["바다", "서울", "바다"], Role.PASSAGE)
+    first = encoder.encode_both(queries, passages)
+    assert inner.calls == ([("산", "수도", "바다")] if together else [("산", "수도"), ("바다",)])
+    assert [part.n_computed for part in first] == [2, 1]
+    encoder.encode_both((["산"], Role.QUERY), (["부산"], Role.PASSAGE))
+    assert inner.calls[-1] == ("부산",)  # nothing to compute of the query
+    for got, asked in zip(first, (queries, passages), strict=True):
+        np.testing.assert_array_equal(got.vectors, WordCountEncoder().encode(*asked).vectors)
 
 
 def test_a_repeated_text_is_computed_once() -> None:

@@ -1,4 +1,7 @@
+import gc
 import json
+import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ from safetensors import safe_open
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense
 
+from doubles import until
 from koe5_demo.encoding import zero_gpu
 from koe5_demo.encoding.fast import attention, padding_free
 from koe5_demo.encoding.fast.attention import (
@@ -229,6 +233,29 @@ def test_results_come_in_input_order(encoder):
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
+def test_queries_and_passages_encoded_together_are_those_encoded_apart(encoder):
+    queries, passages = ["수도는?", "passage: 서울"], ["서울은 수도이다", "부산은 바다가 있는 도시이다 " * 20]
+    both = encoder.encode_both((queries, Role.QUERY), (passages, Role.PASSAGE))
+    for got, texts, role in zip(both, (queries, passages), (Role.QUERY, Role.PASSAGE), strict=True):
+        apart = encoder.encode(texts, role)
+        np.testing.assert_allclose(got.vectors, apart.vectors, atol=1e-6)
+        assert got.n_tokens.tolist() == apart.n_tokens.tolist()
+
+
+def test_a_model_that_is_let_go_leaves_neither_memory_nor_a_thread(folder):
+    encoder = fast_encoder(folder, describe())
+    encoder.encode(["서울"], Role.QUERY)
+    network = weakref.ref(encoder._network)
+    n_threads = threading.active_count()
+    gc.disable()  # memory must come back at once, not some day
+    try:
+        del encoder
+        assert network() is None
+    finally:
+        gc.enable()
+    until(lambda: threading.active_count() < n_threads)
+
+
 def test_on_a_gpu_rows_are_read_only_after_they_have_arrived(folder, encoder, monkeypatch):
     class Event:
         def __init__(self, rows, vectors):
@@ -242,8 +269,9 @@ def test_on_a_gpu_rows_are_read_only_after_they_have_arrived(folder, encoder, mo
         return rows, Event(rows, vectors)
 
     monkeypatch.setattr(padding_free, "TEXTS_PER_WINDOW", 3)
+    monkeypatch.setattr(padding_free, "bring_now", begin_to_bring)
     like_a_gpu = fast_encoder(folder, describe(), tokens_per_batch=64)
-    like_a_gpu._on_gpu, like_a_gpu._bring = True, begin_to_bring
+    like_a_gpu._on_gpu = True
     texts = ["가" * (n % 50 + 1) for n in range(0, 300, 7)]  # 43 texts: 15 windows, more than are tokenized ahead
     seen = []
     got = like_a_gpu.encode(texts, Role.PASSAGE, on_progress=lambda *step: seen.append(step))

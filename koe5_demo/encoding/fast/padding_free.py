@@ -7,10 +7,10 @@ order. On a GPU a thread tokenizes the next texts while the network runs on the 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from threading import Lock
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Protocol
 
 import numpy as np
@@ -20,12 +20,13 @@ from torch import Tensor
 from koe5_demo.encoding.fast.model_folder import ModelFolder
 from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, WeightSource, build_network
 from koe5_demo.encoding.fast.precision import Precision, detect
+from koe5_demo.encoding.fast.shared_batches import SharedBatches, Tokens
 from koe5_demo.encoding.fast.speeds import UNKNOWN, Speed
 from koe5_demo.encoding.fast.threads import bound_kernel_cache
 from koe5_demo.encoding.text_tokens import TextTokenizer, TokenizedTexts
 from koe5_demo.encoding.token_batches import cut_batches
 from koe5_demo.prompts import split_prompt, with_prompts
-from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Role, TokenVectors
+from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Role, RoleTexts, TokenVectors
 
 ENGINE_NAME: Final = "padding-free"
 CPU_TOKENS_PER_BATCH: Final = 768
@@ -81,7 +82,7 @@ def _window(start: int, tokens: Future[TokenizedTexts]) -> _Window:
 
 
 class PaddingFreeEncoder:
-    """An `Encoder` on a packed network. Safe with threads: batches of several callers take turns.
+    """An `Encoder` on a packed network. Safe with threads: small batches of several callers run as one.
 
     Args:
         network: The network.
@@ -97,9 +98,9 @@ class PaddingFreeEncoder:
         self._tokenizer = tokenizer
         self._info = info
         self._on_gpu = network.device.type == "cuda"
-        self._bring = begin_to_bring if self._on_gpu else bring_now
         self._tokens_per_batch = tokens_per_batch or usual_tokens_per_batch(network.device, info.dimensions)
-        self._turn = Lock()
+        bring = begin_to_bring if self._on_gpu else bring_now
+        self._batches = SharedBatches(partial(_run, network, bring), _part, most_tokens=self._tokens_per_batch)
 
     @classmethod
     def from_weights(
@@ -140,9 +141,24 @@ class PaddingFreeEncoder:
 
         Progress counts tokens. While texts are still being tokenized (on a GPU), the total is an estimate.
         """
-        vectors = np.zeros((len(texts), self._info.dimensions), dtype=np.float32)
-        n_tokens = np.zeros(len(texts), dtype=np.int64)
-        progress = _Progress(len(texts), on_progress)
+        return self._encode(with_prompts(texts, role, self._info.prompts), on_progress)
+
+    def encode_both(
+        self, queries: RoleTexts, passages: RoleTexts, *, on_progress: OnProgress | None = None
+    ) -> tuple[Encoded, Encoded]:
+        """Encode queries and passages in the same batches; see `koe5_demo.records.PairEncoder`."""
+        sent = [with_prompts(*texts, self._info.prompts) for texts in (queries, passages)]
+        both = self._encode(sent[0] + sent[1], on_progress)
+        n = len(sent[0])
+        return (
+            replace(both, vectors=both.vectors[:n], n_tokens=both.n_tokens[:n]),
+            replace(both, vectors=both.vectors[n:], n_tokens=both.n_tokens[n:]),
+        )
+
+    def _encode(self, sent: list[str], on_progress: OnProgress | None) -> Encoded:
+        vectors = np.zeros((len(sent), self._info.dimensions), dtype=np.float32)
+        n_tokens = np.zeros(len(sent), dtype=np.int64)
+        progress = _Progress(len(sent), on_progress)
         pending: deque[tuple[IntArray, Tensor, int, Arrival]] = deque()
 
         def collect() -> None:
@@ -152,12 +168,12 @@ class PaddingFreeEncoder:
             vectors[places] = rows.numpy()
             progress.advance(done)
 
-        for window in self._windows(with_prompts(texts, role, self._info.prompts)):
+        for window in self._windows(sent):
             n_tokens[window.start : window.start + len(window.tokens.ids)] = window.tokens.n_tokens
             lengths = window.tokens.lengths
             progress.announce(len(lengths), int(lengths.sum()))
             for places in cut_batches(lengths, self._tokens_per_batch):
-                rows, arrival = self._run([window.tokens.ids[place] for place in places])
+                rows, arrival = self._batches.rows([window.tokens.ids[place] for place in places])
                 pending.append((places + window.start, rows, int(lengths[places].sum()), arrival))
                 while len(pending) > (BATCHES_IN_FLIGHT if self._on_gpu else 0):
                     collect()
@@ -175,16 +191,14 @@ class PaddingFreeEncoder:
         Special tokens and the prompt are among them; the end that the model does not see is not.
         """
         ids = self._tokenizer.tokenize(with_prompts([text], role, self._info.prompts)).ids
-        with self._turn:
-            hidden = self._network.hidden(self._network.pack(ids))
+        hidden = self._batches.alone(lambda: self._network.hidden(self._network.pack(ids)))
         return self._tokenizer.pieces(ids[0]), hidden.cpu().numpy()
 
     def encode_tokens(self, text: str, role: Role) -> TokenVectors:
         """Take the vector of one bare text apart; see `koe5_demo.records.TokenEncoder`."""
         prompt, body = split_prompt(text, role, self._info.prompts)
         tokens = self._tokenizer.locate(prompt + body)
-        with self._turn:
-            hidden = self._network.hidden(self._network.pack([tokens.ids])).cpu().numpy()
+        hidden = self._batches.alone(lambda: self._network.hidden(self._network.pack([tokens.ids]))).cpu().numpy()
         exact = self._network.takes_mean
         return TokenVectors(prompt + body, len(prompt), tokens.n_seen_chars, tokens.spans, hidden, exact)
 
@@ -202,10 +216,16 @@ class PaddingFreeEncoder:
             while ahead:
                 yield _window(*ahead.popleft())
 
-    def _run(self, ids: list[list[int]]) -> tuple[Tensor, Arrival]:
-        """Return the vectors of a batch on the CPU, and what to wait for before they are there."""
-        with self._turn:
-            return self._bring(self._network.pooled(self._network.pack(ids)))
+
+def _run(
+    network: PackedNetwork, bring: Callable[[Tensor], tuple[Tensor, Arrival]], ids: Tokens
+) -> tuple[Tensor, Arrival]:
+    """Return the vectors of a batch on the CPU, and what to wait for before they are there."""
+    return bring(network.pooled(network.pack(ids)))
+
+
+def _part(brought: tuple[Tensor, Arrival], rows: slice) -> tuple[Tensor, Arrival]:
+    return brought[0][rows], brought[1]
 
 
 def bring_now(vectors: Tensor) -> tuple[Tensor, Arrival]:

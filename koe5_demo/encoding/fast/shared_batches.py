@@ -1,0 +1,82 @@
+"""One network for several callers: what is ordered while it runs goes together in the next batch.
+
+A batch of one short text costs nearly what a batch of several does: the weights are read once either way. One thread
+runs them all, since oneDNN keeps its kernels, and OpenMP its threads, for each thread that computes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Generic, TypeVar
+
+Rows = TypeVar("Rows")
+Result = TypeVar("Result")
+Tokens = Sequence[Sequence[int]]
+"""The token ids of some texts."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Order(Generic[Rows]):
+    """What one caller wants: a row for each of these texts."""
+
+    ids: Tokens
+    n_tokens: int
+    rows: Future[Rows] = field(default_factory=Future)
+
+
+class SharedBatches(Generic[Rows]):
+    """Runs batches one after the other, each with as many waiting orders as it holds, first come first served.
+
+    Args:
+        run: Computes the rows of texts, one a text.
+        part: Takes the rows of neighbouring texts out of what `run` returned.
+        most_tokens: Bound of a batch of several orders; one order alone may be larger.
+    """
+
+    def __init__(self, run: Callable[[Tokens], Rows], part: Callable[[Rows, slice], Rows], *, most_tokens: int) -> None:
+        self._run = run
+        self._part = part
+        self._most_tokens = most_tokens
+        self._waiting: deque[_Order[Rows]] = deque()
+        self._lock = Lock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="network")
+
+    def rows(self, ids: Tokens) -> Rows:
+        """Return the rows of these texts; raises what `run` raised for the batch that they were in."""
+        order = _Order[Rows](ids, sum(len(text) for text in ids))
+        with self._lock:
+            self._waiting.append(order)
+        self._thread.submit(self._run_next)
+        return order.rows.result()
+
+    def alone(self, compute: Callable[[], Result]) -> Result:
+        """Return what `compute` returns, run between two batches."""
+        return self._thread.submit(compute).result()
+
+    def _run_next(self) -> None:
+        batch = self._next_batch()
+        if not batch:
+            return  # an earlier one took the orders along
+        try:
+            rows = self._run([text for order in batch for text in order.ids])
+        except BaseException as error:  # noqa: BLE001 whoever waits raises it
+            for order in batch:
+                order.rows.set_exception(error)
+            return
+        start = 0
+        for order in batch:
+            order.rows.set_result(self._part(rows, slice(start, start + len(order.ids))))
+            start += len(order.ids)
+
+    def _next_batch(self) -> list[_Order[Rows]]:
+        batch: list[_Order[Rows]] = []
+        n_tokens = 0
+        with self._lock:
+            while self._waiting and (not batch or n_tokens + self._waiting[0].n_tokens <= self._most_tokens):
+                batch.append(self._waiting.popleft())
+                n_tokens += batch[-1].n_tokens
+        return batch

@@ -1,0 +1,85 @@
+"""Batches of several callers: who goes with whom, whose rows are whose, and whose error."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import pytest
+
+from doubles import until
+from koe5_demo.encoding.fast.shared_batches import SharedBatches, Tokens
+
+MOST_TOKENS: Final = 8
+
+
+class Network:
+    """Gives the sum of each text's tokens; the first batch waits until it is let through."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[list[int]]] = []
+        self.go_on = threading.Event()
+
+    def run(self, ids: Tokens) -> list[int]:
+        self.batches.append([list(text) for text in ids])
+        assert self.go_on.wait(10)
+        if any(13 in text for text in ids):
+            raise RuntimeError("thirteen")
+        return [sum(text) for text in ids]
+
+
+def order_behind_a_batch(network: Network, orders: list[Tokens]) -> list[list[int] | BaseException]:
+    """Order these, one after the other, while a batch of one text runs; return what each got."""
+    shared = SharedBatches(network.run, list.__getitem__, most_tokens=MOST_TOKENS)
+
+    def rows(ids: Tokens) -> list[int] | BaseException:
+        try:
+            return shared.rows(ids)
+        except RuntimeError as error:
+            return error
+
+    with ThreadPoolExecutor(len(orders) + 1) as pool:
+        first = pool.submit(rows, [[1]])
+        until(lambda: len(network.batches) == 1, breath_s=0.001)
+        waiting = []
+        for ids in orders:
+            waiting.append(pool.submit(rows, ids))
+            until(lambda: len(shared._waiting) == len(waiting), breath_s=0.001)
+        network.go_on.set()
+        assert first.result(10) == [1]
+        return [rows.result(10) for rows in waiting]
+
+
+def test_what_waits_goes_together_in_the_next_batch_and_each_gets_its_own_rows() -> None:
+    network = Network()
+    assert order_behind_a_batch(network, [[[1, 2], [3]], [[4]], [[5, 6]]]) == [[3, 3], [4], [11]]
+    assert network.batches == [[[1]], [[1, 2], [3], [4], [5, 6]]]
+
+
+def test_a_batch_of_several_holds_at_most_its_tokens_and_nobody_is_overtaken() -> None:
+    network = Network()
+    five, four, one, more_than_a_batch = [[1] * 5], [[2] * 4], [[3]], [[1] * 9]
+    got = order_behind_a_batch(network, [five, four, one, more_than_a_batch, one])
+    assert got == [[5], [8], [3], [9], [3]]
+    assert network.batches[1:] == [five, four + one, more_than_a_batch, one]
+
+
+def test_an_error_is_told_to_those_of_its_batch_and_the_others_go_on() -> None:
+    network = Network()
+    together, after = [[[13]], [[7]]], [[1] * 7]
+    *failed, fine = order_behind_a_batch(network, [*together, after])
+    assert [str(error) for error in failed] == ["thirteen", "thirteen"]
+    assert fine == [7]
+
+
+def test_something_else_runs_between_two_batches() -> None:
+    network = Network()
+    network.go_on.set()
+    shared = SharedBatches(network.run, list.__getitem__, most_tokens=MOST_TOKENS)
+    names = {shared.alone(threading.current_thread).name, shared.alone(threading.current_thread).name}
+    assert len(names) == 1
+    assert threading.current_thread().name not in names
+    with pytest.raises(ZeroDivisionError):
+        shared.alone(lambda: 1 // 0)
+    assert shared.rows([[2, 3]]) == [5]

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import os
 import platform
 import random
@@ -249,7 +250,7 @@ async def hostile_visitor(url: str, end: float) -> int:
         while time.monotonic() < end:
             with suppress(httpx.HTTPError):
                 await type_much(client, event)
-                await rank_much(client, run)
+                await rank_much(client, run, end)
                 await upload_much(client)
             await asyncio.sleep(1)
     return 0
@@ -294,11 +295,13 @@ async def type_much(client: httpx.AsyncClient, event: dict) -> list[int]:
     return [answer.status_code for answer in await asyncio.gather(*sent)]
 
 
-async def rank_much(client: httpx.AsyncClient, run: dict) -> list[int]:
+async def rank_much(client: httpx.AsyncClient, run: dict, end: float = math.inf) -> list[int]:
     """Make large rankings, each in a session of its own whose page the server keeps; return how each was answered."""
     rng = random.Random(0)
     answers = []
     for number in range(LARGE_SESSIONS):
+        if time.monotonic() >= end:
+            break
         texts = [f"{sentence(rng)} {number}-{n}" for n in range(LARGE_PASSAGES)]
         tally = Tally()
         await rank(client, f"hostile{number:04d}", run, sentence(rng), texts, tally)

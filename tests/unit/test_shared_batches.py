@@ -1,4 +1,4 @@
-"""Batches of several callers: who goes with whom, whose rows are whose, and whose error."""
+"""Batches of several callers: who goes with whom and when, whose rows are whose, and whose error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from doubles import until
-from koe5_demo.encoding.fast.shared_batches import SharedBatches, Tokens
+from koe5_demo.encoding.fast.shared_batches import MOST_PASSED_OVER, SharedBatches, Tokens
 
 MOST_TOKENS: Final = 8
 
@@ -54,15 +54,21 @@ def order_behind_a_batch(network: Network, orders: list[Tokens]) -> list[list[in
 def test_what_waits_goes_together_in_the_next_batch_and_each_gets_its_own_rows() -> None:
     network = Network()
     assert order_behind_a_batch(network, [[[1, 2], [3]], [[4]], [[5, 6]]]) == [[3, 3], [4], [11]]
-    assert network.batches == [[[1]], [[1, 2], [3], [4], [5, 6]]]
+    assert network.batches == [[[1]], [[4], [5, 6], [1, 2], [3]]]
 
 
-def test_a_batch_of_several_holds_at_most_its_tokens_and_nobody_is_overtaken() -> None:
+def test_a_batch_of_several_holds_at_most_its_tokens_and_the_small_go_first() -> None:
     network = Network()
-    five, four, one, more_than_a_batch = [[1] * 5], [[2] * 4], [[3]], [[1] * 9]
-    got = order_behind_a_batch(network, [five, four, one, more_than_a_batch, one])
-    assert got == [[5], [8], [3], [9], [3]]
-    assert network.batches[1:] == [five, four + one, more_than_a_batch, one]
+    more_than_a_batch, five, four, one = [[1] * 9], [[1] * 5], [[2] * 4], [[3]]
+    assert order_behind_a_batch(network, [more_than_a_batch, five, four, one]) == [[9], [5], [8], [3]]
+    assert network.batches[1:] == [one + four, five, more_than_a_batch]
+
+
+def test_a_large_order_is_passed_over_so_often_and_no_oftener() -> None:
+    network = Network()
+    large, small = [[1] * MOST_TOKENS], [[2] * (MOST_TOKENS - 1)]
+    order_behind_a_batch(network, [large, *[small] * (MOST_PASSED_OVER + 2)])
+    assert network.batches.index(large) == 1 + MOST_PASSED_OVER
 
 
 def test_an_error_is_told_to_those_of_its_batch_and_the_others_go_on() -> None:

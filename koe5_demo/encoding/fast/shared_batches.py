@@ -6,30 +6,39 @@ runs them all, since oneDNN keeps its kernels, and OpenMP its threads, for each 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 Rows = TypeVar("Rows")
 Result = TypeVar("Result")
 Tokens = Sequence[Sequence[int]]
 """The token ids of some texts."""
+MOST_PASSED_OVER: Final = 8
+"""Batches that a large order lets small ones have: who ranks a thousand passages should not double everybody's wait."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Order(Generic[Rows]):
     """What one caller wants: a row for each of these texts."""
 
     ids: Tokens
     n_tokens: int
+    n_passed_over: int = 0
     rows: Future[Rows] = field(default_factory=Future)
+
+    @property
+    def urgency(self) -> tuple[bool, int]:
+        overdue = self.n_passed_over >= MOST_PASSED_OVER
+        return not overdue, 0 if overdue else self.n_tokens
 
 
 class SharedBatches(Generic[Rows]):
-    """Runs batches one after the other, each with as many waiting orders as it holds, first come first served.
+    """Runs batches one after the other, each with as many waiting orders as it holds.
+
+    The smallest go first, and among equals who came first; nobody is passed over more often than `MOST_PASSED_OVER`.
 
     Args:
         run: Computes the rows of texts, one a text.
@@ -41,7 +50,7 @@ class SharedBatches(Generic[Rows]):
         self._run = run
         self._part = part
         self._most_tokens = most_tokens
-        self._waiting: deque[_Order[Rows]] = deque()
+        self._waiting: list[_Order[Rows]] = []
         self._lock = Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="network")
 
@@ -76,7 +85,12 @@ class SharedBatches(Generic[Rows]):
         batch: list[_Order[Rows]] = []
         n_tokens = 0
         with self._lock:
-            while self._waiting and (not batch or n_tokens + self._waiting[0].n_tokens <= self._most_tokens):
-                batch.append(self._waiting.popleft())
-                n_tokens += batch[-1].n_tokens
+            for order in sorted(self._waiting, key=lambda order: order.urgency):
+                n_tokens += order.n_tokens
+                if batch and n_tokens > self._most_tokens:
+                    break
+                batch.append(order)
+            self._waiting = [order for order in self._waiting if order not in batch]
+            for order in self._waiting:
+                order.n_passed_over += 1
         return batch

@@ -167,7 +167,7 @@ class PackedNetwork:
         self._embeddings = embeddings
         self._layers = layers
         self._shape = shape
-        self._arithmetic = arithmetic
+        self.arithmetic = arithmetic
         head_width = shape.width // shape.n_heads
         self._attend: Attention = choose_attention(device, arithmetic.attention, head_width, arithmetic.attend)
         self._add_norm = fused_add_norm(device)
@@ -192,7 +192,7 @@ class PackedNetwork:
     def hidden(self, tokens: PackedTokens) -> Tensor:
         """Return the last layer's vectors of all tokens, `(T, D)` float32."""
         x = self._embeddings(tokens.ids, tokens.positions)
-        rounded = x.to(self._arithmetic.dense)
+        rounded = x.to(self.arithmetic.dense)
         for layer in self._layers:
             mixed = self._attend(layer.to_qkv(rounded), tokens.segments, self._shape.n_heads)
             x, rounded = self._join(x, layer.from_heads(mixed), layer.after_attention)
@@ -214,7 +214,7 @@ class PackedNetwork:
         return functional.normalize(vectors, dim=1)
 
     def _join(self, x: Tensor, y: Tensor, norm: Norm) -> tuple[Tensor, Tensor]:
-        return self._add_norm(x, y, norm.weight, norm.bias, norm.epsilon, self._arithmetic.dense)
+        return self._add_norm(x, y, norm.weight, norm.bias, norm.epsilon, self.arithmetic.dense)
 
     def _to_device(self, array: np.ndarray[Any, Any]) -> Tensor:
         tensor = torch.from_numpy(array)

@@ -52,6 +52,7 @@ class SharedBatches(Generic[Rows]):
         self._most_tokens = most_tokens
         self._waiting: list[_Order[Rows]] = []
         self._lock = Lock()
+        # Begins with the first order: a process forked before that, as on ZeroGPU, gets a thread of its own.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="network")
 
     def rows(self, ids: Tokens) -> Rows:

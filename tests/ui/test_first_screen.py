@@ -106,7 +106,10 @@ def test_a_phone_has_folded_passages_cells_for_fingers_and_brings_the_result_int
     assert cell["height"] >= 44
     assert cell["width"] >= 44
     # Passages are the rows: the second passage stands below the first.
-    first, second = (box(page.locator(f"#heatmap [data-pick='q0:p{n}']")) for n in (0, 1))
+    # Both are measured in one moment: the page may still be moving.
+    first, second = page.evaluate(
+        "[0, 1].map(n => document.querySelector(`#heatmap [data-pick='q0:p${n}']`).getBoundingClientRect().toJSON())"
+    )
     assert first["x"] == second["x"]
     assert first["y"] < second["y"]
     page.get_by_role("button", name="입력 고치기").click()

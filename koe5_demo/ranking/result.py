@@ -232,7 +232,7 @@ def rank_all(
         encoder: The model.
         second_encoder: The model that `request.second_model` names.
         calibration: Of `encoder`, where one has been measured; see `koe5_demo.ranking.calibration.load_calibration`.
-        on_progress: Called with (done, total) while passages are encoded, by each model in turn.
+        on_progress: Called with (done, total) while texts are encoded, by each model in turn.
 
     Raises:
         InputError: If there is no query or passage, one is blank, a string stands where a list belongs, or an

@@ -96,7 +96,7 @@ def compare_windows(
         encoder: Source of unit rows.
         overlap: Share of a window's characters that the next one repeats, 0 to 0.8.
         with_prompts: As for `compare`. The windows are the same without.
-        on_progress: Called while the windows are encoded.
+        on_progress: Called while queries and windows are encoded.
 
     Raises:
         InputError: If there is no query or passage, one is blank, or the overlap is out of range.

@@ -10,8 +10,10 @@ import importlib
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, NoReturn, cast
@@ -37,6 +39,7 @@ SESSIONS_KEPT: Final = 2_000
 MOST_PLACES_OF_A_VISITOR: Final = 32
 MOST_PLACES_OF_A_KIND: Final = 32
 """Of the queue's 64; rankings and the like may take all of them."""
+LOOKS_FOR_WORK_EVERY_S: Final = 0.01
 LEFT: ContextVar[Callable[[], bool] | None] = ContextVar("left", default=None)
 """Tells whether a visitor who did not come through gradio has left; see `koe5_demo.ui.mcp_server`."""
 
@@ -146,25 +149,32 @@ def name_no_server_paths() -> None:
 
 
 def share_places(open_kind: str, *, behind_proxy: int, spares_this_machine: bool) -> None:
-    """Refuse, as if the queue were full, who already has half of its places.
+    """Share the queue by visitor: half of its places, half of what runs at once, and the turn goes round.
 
-    `Queue.push` is the one way into the queue, and only the queue knows who waits in it. Needless when gradio bounds
-    places by visitor.
+    Who already has half of the places is refused as if the queue were full. Of what waits, the next is that of the
+    visitor with the least under way, so one who orders a lot waits for the others and not they for him.
+
+    `Queue.push` is the one way into the queue and `Queue.get_events` the one out of it, and only the queue knows who
+    waits in it. Needless when gradio bounds places by visitor.
 
     Args:
         open_kind: The `concurrency_id` of work that may take all places.
-        behind_proxy, spares_this_machine: As `koe5_demo.edge.gate.GateRules`.
+        behind_proxy, spares_this_machine: As `koe5_demo.edge.gate.GateRules`; who is spared is not counted.
     """
+    shares = _Shares(open_kind, behind_proxy, spares_this_machine)
     original = getattr(Queue.push, "original", Queue.push)
 
     async def push(self: Queue, body: Any, request: Any, username: str | None) -> Any:
-        spared = spares_this_machine and is_this_machine(request.scope)
-        if _has_its_share(self, body.fn_index, None if spared else request.scope, behind_proxy, open_kind):
+        if not shares.has_room(self, body.fn_index, request):
             return False, "queue is full", "queue_full"
         return await original(self, body, request, username)
 
+    def get_events(self: Queue) -> tuple[list[Any], bool, str] | None:
+        return shares.next_events(self)
+
     push.original = original  # type: ignore[attr-defined]
     Queue.push = push  # type: ignore[method-assign]
+    Queue.get_events = get_events  # type: ignore[method-assign]
 
 
 def has_left() -> bool:
@@ -205,6 +215,15 @@ def endpoint_functions(page: gr.Blocks, names: tuple[str, ...]) -> dict[str, Cal
     return {name: found[name] for name in names}  # type: ignore[misc, return-value]
 
 
+def look_for_work_calmly(page: gr.Blocks) -> None:
+    """Let the queue look a hundred times a second for something to do, not a thousand times.
+
+    `Queue.sleep_when_free` has no setting. A page that nobody visits took 7 % of a core, and one with many visitors as
+    much from those who compute. Needless when the queue is woken by what comes in.
+    """
+    page._queue.sleep_when_free = LOOKS_FOR_WORK_EVERY_S  # noqa: SLF001
+
+
 def guard_server(page: gr.Blocks, connections: Connections) -> None:
     """Bound the connections of the server that a launched page runs in, and take over its log.
 
@@ -216,15 +235,50 @@ def guard_server(page: gr.Blocks, connections: Connections) -> None:
     adopt_server_log()
 
 
-def _has_its_share(queue: Queue, function: int | None, scope: Any, behind_proxy: int, open_kind: str) -> bool:
-    """Return whether the kind of work, or the visitor (None is not counted), has all the places it may have."""
-    waiting = [event for kind in queue.event_queue_per_concurrency_id.values() for event in kind.queue]
-    known = queue.blocks.fns.get(function) if function is not None else None
-    kind = known.concurrency_id if known is not None else open_kind
-    if kind != open_kind and sum(event.concurrency_id == kind for event in waiting) >= MOST_PLACES_OF_A_KIND:
-        return True
-    if scope is None:
-        return False
-    visitor = visitor_key(scope, behind_proxy=behind_proxy)
-    theirs = sum(visitor_key(event.request.scope, behind_proxy=behind_proxy) == visitor for event in waiting)
-    return theirs >= MOST_PLACES_OF_A_VISITOR
+@dataclass(frozen=True)
+class _Shares:
+    """Who may wait in gradio's queue, and who is next; see `share_places`."""
+
+    open_kind: str
+    behind_proxy: int
+    spares_this_machine: bool
+
+    def has_room(self, queue: Queue, function: int | None, request: Any) -> bool:
+        """Return whether the kind of work, and the visitor, has less than all the places it may have."""
+        waiting = [event for kind in queue.event_queue_per_concurrency_id.values() for event in kind.queue]
+        known = queue.blocks.fns.get(function) if function is not None else None
+        kind = known.concurrency_id if known is not None else self.open_kind
+        of_kind = sum(event.concurrency_id == kind for event in waiting)
+        if kind != self.open_kind and of_kind >= MOST_PLACES_OF_A_KIND:
+            return False
+        visitor = self._visitor(request)
+        return self._count(waiting)[visitor] < MOST_PLACES_OF_A_VISITOR
+
+    def next_events(self, queue: Queue) -> tuple[list[Any], bool, str] | None:
+        """Take what may run now out of the queue, as `Queue.get_events` does; None where nothing may."""
+        running = [event for job in queue.active_jobs if job for event in job]
+        for name, kind in queue.event_queue_per_concurrency_id.items():
+            places = kind.concurrency_limit or len(queue.active_jobs)
+            if kind.queue and kind.current_concurrency < places:
+                under_way = self._count([event for event in running if event.concurrency_id == name])
+                loads = [under_way[self._visitor_behind(event)] for event in kind.queue]
+                if min(loads) < max(1, places // 2):
+                    return [kind.queue.pop(loads.index(min(loads)))], False, name
+        return None
+
+    def _count(self, events: list[Any]) -> Counter[str | None]:
+        """Return how many of some events are each visitor's; who is spared, under None, has none."""
+        counted = Counter(self._visitor_behind(event) for event in events)
+        del counted[None]
+        return counted
+
+    def _visitor_behind(self, event: Any) -> str | None:
+        if not hasattr(event, "visitor"):  # looked for a thousand times a second while somebody waits
+            event.visitor = self._visitor(event.request)
+        visitor: str | None = event.visitor
+        return visitor
+
+    def _visitor(self, request: Any) -> str | None:
+        if self.spares_this_machine and is_this_machine(request.scope):
+            return None
+        return visitor_key(request.scope, behind_proxy=self.behind_proxy)

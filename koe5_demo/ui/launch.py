@@ -33,7 +33,7 @@ from koe5_demo.words import Language, message
 QUEUE_SIZE: Final = 64
 QUEUE_OPTIONS: Final[dict[str, Any]] = {
     "max_size": QUEUE_SIZE,
-    "default_concurrency_limit": 4,  # their texts share batches of the network; more rankings at once gain nothing
+    "default_concurrency_limit": 6,  # their texts share batches: beyond 4 nothing is gained, but one visitor may hold 3
     "api_open": False,  # nobody goes round the queue
 }
 BYTES_PER_CHAR: Final = 12  # as JSON: \\uXXXX, twice for a character beyond U+FFFF
@@ -62,6 +62,7 @@ def launch(page: gr.Blocks, settings: Settings, host: ModelHost) -> None:
     require_free(settings.host, settings.port)
     connections = Connections(most_connections(), None if settings.behind_proxy else MOST_OF_AN_ADDRESS)
     page.queue(**QUEUE_OPTIONS)
+    gradio_seams.look_for_work_calmly(page)
     page.launch(**launch_options(page, settings, host, connections), prevent_thread_lock=True)
     gradio_seams.guard_server(page, connections)
 

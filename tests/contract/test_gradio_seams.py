@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,6 +41,7 @@ def gradio_as_it_was() -> Iterator[None]:
         (processing_utils, "async_ssrf_protected_download", processing_utils.async_ssrf_protected_download),
         (processing_utils, "_check_allowed", processing_utils._check_allowed),
         (Queue, "push", Queue.push),
+        (Queue, "get_events", Queue.get_events),
         (importlib.import_module("gradio.components.file"), "tempfile", tempfile),
         (importlib.import_module("gradio.components.upload_button"), "tempfile", tempfile),
     )
@@ -220,8 +221,8 @@ def blocks() -> gr.Blocks:
     share_places(MODEL_QUEUE, behind_proxy=1, spares_this_machine=True)
     with gr.Blocks() as page:
         gr.api(lambda: 1, api_name="rank", concurrency_id=MODEL_QUEUE)
-        gr.api(lambda: 1, api_name="benchmark", concurrency_id="benchmark-api")
-    page.queue(max_size=64)
+        gr.api(lambda: 1, api_name="benchmark", concurrency_id="benchmark-api", concurrency_limit=1)
+    page.queue(max_size=64, default_concurrency_limit=4)
     return page
 
 
@@ -246,6 +247,68 @@ def test_benchmarks_leave_half_of_the_places_to_rankings(blocks: gr.Blocks) -> N
     assert {push(blocks, 1, f"9.9.9.{n}") for n in range(32)} == {"success"}
     assert push(blocks, 1, "9.9.9.99") == "queue_full"
     assert push(blocks, 0, "9.9.9.99") == "success"
+
+
+def test_an_idle_queue_sleeps_as_long_as_it_is_told() -> None:
+    slept: list[float] = []
+    with gr.Blocks() as page:
+        gr.api(lambda: 1, api_name="rank")
+    page.queue()
+    gradio_seams.look_for_work_calmly(page)
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        page._queue.stopped = True
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as elsewhere:
+        patch.setattr(queueing.asyncio, "sleep", sleep)
+        elsewhere.submit(asyncio.run, page._queue.start_processing()).result()
+    assert slept == [gradio_seams.LOOKS_FOR_WORK_EVERY_S]
+
+
+def turns(page: gr.Blocks, done: Sequence[str] = ()) -> list[str]:
+    """Let begin what may, and tell whose it was; before that, what ran for `done` is over."""
+    queue = page._queue
+    for visitor in done:
+        place = next(n for n, job in enumerate(queue.active_jobs) if job and visitor in job[0].session_hash)
+        queue.event_queue_per_concurrency_id[queue.active_jobs[place][0].concurrency_id].current_concurrency -= 1
+        queue.active_jobs[place] = None
+    begun = []
+    while (found := queue.get_events()) is not None:
+        events, is_batch, kind = found
+        assert not is_batch
+        queue.active_jobs[queue.active_jobs.index(None)] = events
+        queue.event_queue_per_concurrency_id[kind].current_concurrency += 1
+        begun.append(events[0].session_hash.removeprefix("s"))
+    return begun
+
+
+def test_half_of_what_runs_is_one_visitors_at_most_and_the_turn_goes_round(blocks: gr.Blocks) -> None:
+    blocks._queue.active_jobs = [None] * 40  # as when the queue has started
+    for _ in range(5):
+        push(blocks, 0, "9.9.9.1")
+    assert turns(blocks) == ["9.9.9.1", "9.9.9.1"]  # of four places
+    for visitor in ("9.9.9.1", "9.9.9.2", "9.9.9.2", "9.9.9.3", "9.9.9.4"):
+        push(blocks, 0, visitor)
+    assert turns(blocks) == ["9.9.9.2", "9.9.9.3"]
+    assert turns(blocks, done=["9.9.9.1", "9.9.9.3"]) == ["9.9.9.4", "9.9.9.1"]  # the second of .2 came after
+    assert turns(blocks, done=["9.9.9.2", "9.9.9.4"]) == ["9.9.9.2"]
+    assert turns(blocks, done=["9.9.9.1", "9.9.9.1"]) == ["9.9.9.1", "9.9.9.1"]
+
+
+def test_the_machine_itself_takes_all_places_first_come_first_served(blocks: gr.Blocks) -> None:
+    blocks._queue.active_jobs = [None] * 40
+    for _ in range(6):
+        push(blocks, 0)
+    assert turns(blocks) == ["", "", "", ""]
+
+
+def test_a_kind_of_which_one_runs_at_a_time_runs_for_everybody(blocks: gr.Blocks) -> None:
+    blocks._queue.active_jobs = [None] * 40
+    push(blocks, 1, "9.9.9.1")
+    push(blocks, 1, "9.9.9.2")
+    assert turns(blocks) == ["9.9.9.1"]
+    assert turns(blocks, done=["9.9.9.1"]) == ["9.9.9.2"]
 
 
 def test_a_function_that_is_not_there_is_left_to_gradio(blocks: gr.Blocks) -> None:

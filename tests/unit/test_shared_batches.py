@@ -9,7 +9,16 @@ from typing import Final
 import pytest
 
 from doubles import until
-from koe5_demo.encoding.fast.shared_batches import MOST_PASSED_OVER, SharedBatches, Tokens
+from koe5_demo.encoding.fast.shared_batches import (
+    FREE_BATCHES,
+    LATELY_S,
+    MOST_PASSED_OVER,
+    PARTS,
+    POLL_S,
+    REST,
+    SharedBatches,
+    Tokens,
+)
 
 MOST_TOKENS: Final = 8
 
@@ -89,3 +98,64 @@ def test_something_else_runs_between_two_batches() -> None:
     with pytest.raises(ZeroDivisionError):
         shared.alone(lambda: 1 // 0)
     assert shared.rows([[2, 3]]) == [5]
+
+
+class Line:
+    """A network that takes a tenth of a second for each batch, in a time that goes on by work and waiting alone."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.began: list[float] = []
+        self.shared = SharedBatches(
+            self.run, list.__getitem__, most_tokens=MOST_TOKENS, clock=lambda: self.now, sleep=self.sleep
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def run(self, ids: Tokens) -> list[int]:
+        self.began.append(round(self.now, 2))
+        self.sleep(0.1)
+        return [sum(text) for text in ids]
+
+    def small_order_of_another(self) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(self.shared.rows, [[7]]).result(10) == [7]
+
+
+MUCH: Final = FREE_BATCHES * MOST_TOKENS
+
+
+def test_who_had_much_rests_while_others_want_little() -> None:
+    line = Line()
+    line.small_order_of_another()
+    assert [line.shared.rows([[1, 2]], n_before=MUCH) for _ in range(2)] == [[3], [3]]
+    # The small one, the first large one at once, the next after its 0.1 s and a rest of four times as long.
+    assert line.began == pytest.approx([100.0, 100.1, 100.2 + REST * 0.1], abs=POLL_S)
+
+
+def test_a_rest_is_over_when_the_others_have_gone() -> None:
+    line = Line()
+    line.shared.rows([[1]], n_before=MUCH)  # ends at 100.1, to rest until 100.5
+    line.now = 99.3
+    line.small_order_of_another()
+    line.now = 100.1
+    line.shared.rows([[1]], n_before=MUCH)
+    assert line.began[-1] == pytest.approx(99.3 + LATELY_S, abs=POLL_S)
+
+
+def test_one_caller_alone_does_not_rest_for_the_own_small_orders() -> None:
+    line = Line()
+    for n_before in (0, MUCH, MUCH, MUCH):
+        line.shared.rows([[1]], n_before=n_before)
+    assert line.began == [100.0, 100.1, 100.2, 100.3]
+    assert line.shared.n_parts(MUCH) == 1
+
+
+def test_batches_are_cut_for_who_had_much_while_others_want_little() -> None:
+    line = Line()
+    line.small_order_of_another()
+    assert line.shared.n_parts(MUCH) == PARTS
+    assert line.shared.n_parts(MUCH - 1) == 1
+    line.now += LATELY_S
+    assert line.shared.n_parts(MUCH) == 1

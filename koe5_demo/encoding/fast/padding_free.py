@@ -165,6 +165,7 @@ class PaddingFreeEncoder:
         n_tokens = np.zeros(len(sent), dtype=np.int64)
         progress = _Progress(len(sent), on_progress)
         pending: deque[tuple[IntArray, Tensor, int, Arrival]] = deque()
+        n_before = 0
 
         def collect() -> None:
             places, rows, done, arrival = pending.popleft()
@@ -177,11 +178,15 @@ class PaddingFreeEncoder:
             n_tokens[window.start : window.start + len(window.tokens.ids)] = window.tokens.n_tokens
             lengths = window.tokens.lengths
             progress.announce(len(lengths), int(lengths.sum()))
-            for places in cut_batches(lengths, self._tokens_per_batch):
-                rows, arrival = self._batches.rows([window.tokens.ids[place] for place in places])
-                pending.append((places + window.start, rows, int(lengths[places].sum()), arrival))
-                while len(pending) > (BATCHES_IN_FLIGHT if self._on_gpu else 0):
-                    collect()
+            for batch in cut_batches(lengths, self._tokens_per_batch):
+                for places in np.array_split(batch, min(len(batch), self._batches.n_parts(n_before))):
+                    ids = [window.tokens.ids[place] for place in places]
+                    rows, arrival = self._batches.rows(ids, n_before=n_before)
+                    n = int(lengths[places].sum())
+                    n_before += n
+                    pending.append((places + window.start, rows, n, arrival))
+                    while len(pending) > (BATCHES_IN_FLIGHT if self._on_gpu else 0):
+                        collect()
         while pending:
             collect()
         return Encoded(vectors, n_tokens, self._info.max_tokens)

@@ -2,14 +2,18 @@
 
 A batch of one short text costs nearly what a batch of several does: the weights are read once either way. One thread
 runs them all, since oneDNN keeps its kernels, and OpenMP its threads, for each thread that computes.
+
+Who wants much rests while others want little: a thousand passages without a pause make fifty visitors wait twice as
+long.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Final, Generic, TypeVar
 
 Rows = TypeVar("Rows")
@@ -17,7 +21,15 @@ Result = TypeVar("Result")
 Tokens = Sequence[Sequence[int]]
 """The token ids of some texts."""
 MOST_PASSED_OVER: Final = 8
-"""Batches that a large order lets small ones have: who ranks a thousand passages should not double everybody's wait."""
+"""Batches that a large order lets small ones have."""
+FREE_BATCHES: Final = 8
+"""Full batches that a caller may have without a rest: a page of long passages is no hardship for the others."""
+REST: Final = 4.0
+"""Seconds that the network rests from callers who had more, all together, for each second that it worked for them."""
+PARTS: Final = 4
+"""Into so many their batches are cut meanwhile, because nothing interrupts a batch."""
+LATELY_S: Final = 1.0
+POLL_S: Final = 0.02
 
 
 @dataclass(eq=False)
@@ -27,6 +39,7 @@ class _Order(Generic[Rows]):
     ids: Tokens
     n_tokens: int
     n_passed_over: int = 0
+    seconds: float = 0.0
     rows: Future[Rows] = field(default_factory=Future)
 
     @property
@@ -44,43 +57,92 @@ class SharedBatches(Generic[Rows]):
         run: Computes the rows of texts, one a text.
         part: Takes the rows of neighbouring texts out of what `run` returned.
         most_tokens: Bound of a batch of several orders; one order alone may be larger.
+        clock, sleep: Seconds that never go back, and waiting.
     """
 
-    def __init__(self, run: Callable[[Tokens], Rows], part: Callable[[Rows, slice], Rows], *, most_tokens: int) -> None:
+    def __init__(
+        self,
+        run: Callable[[Tokens], Rows],
+        part: Callable[[Rows, slice], Rows],
+        *,
+        most_tokens: int,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._run = run
         self._part = part
         self._most_tokens = most_tokens
+        self._clock = clock
+        self._sleep = sleep
+        self._small_orders: dict[int, float] = {}  # by thread, when it last made one
+        self._rests_until = float("-inf")
+        self._large_orders = Lock()
         self._waiting: list[_Order[Rows]] = []
         self._lock = Lock()
         # Begins with the first order: a process forked before that, as on ZeroGPU, gets a thread of its own.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="network")
 
-    def rows(self, ids: Tokens) -> Rows:
-        """Return the rows of these texts; raises what `run` raised for the batch that they were in."""
+    def rows(self, ids: Tokens, *, n_before: int = 0) -> Rows:
+        """Return the rows of these texts; raises what `run` raised for the batch that they were in.
+
+        Args:
+            ids: The texts.
+            n_before: Tokens that the same caller had before; one who had many waits while others want little.
+        """
         order = _Order[Rows](ids, sum(len(text) for text in ids))
-        with self._lock:
-            self._waiting.append(order)
-        self._thread.submit(self._run_next)
-        return order.rows.result()
+        if not self._is_large(n_before):
+            self._note_small_order()
+            return self._rows_of(order)
+        with self._large_orders:
+            while self._clock() < self._rests_until and self._others_want_little():
+                self._sleep(POLL_S)
+            rows = self._rows_of(order)
+            self._rests_until = self._clock() + REST * order.seconds
+        return rows
+
+    def n_parts(self, n_before: int) -> int:
+        """Return into how many orders a caller who had so many tokens before should cut a batch."""
+        return PARTS if self._is_large(n_before) and self._others_want_little() else 1
 
     def alone(self, compute: Callable[[], Result]) -> Result:
         """Return what `compute` returns, run between two batches."""
         return self._thread.submit(compute).result()
 
+    def _is_large(self, n_before: int) -> bool:
+        return n_before >= FREE_BATCHES * self._most_tokens
+
+    def _note_small_order(self) -> None:
+        now = self._clock()
+        with self._lock:
+            recent = {thread: at for thread, at in self._small_orders.items() if now - at < LATELY_S}
+            self._small_orders = recent | {get_ident(): now}
+
+    def _others_want_little(self) -> bool:
+        now, own = self._clock(), get_ident()
+        return any(now - at < LATELY_S for thread, at in self._small_orders.items() if thread != own)
+
+    def _rows_of(self, order: _Order[Rows]) -> Rows:
+        with self._lock:
+            self._waiting.append(order)
+        self._thread.submit(self._run_next)
+        return order.rows.result()
+
     def _run_next(self) -> None:
         batch = self._next_batch()
         if not batch:
             return  # an earlier one took the orders along
+        start = self._clock()
         try:
             rows = self._run([text for order in batch for text in order.ids])
         except BaseException as error:  # noqa: BLE001 whoever waits raises it
             for order in batch:
                 order.rows.set_exception(error)
             return
-        start = 0
+        seconds, row = self._clock() - start, 0
         for order in batch:
-            order.rows.set_result(self._part(rows, slice(start, start + len(order.ids))))
-            start += len(order.ids)
+            order.seconds = seconds
+            order.rows.set_result(self._part(rows, slice(row, row + len(order.ids))))
+            row += len(order.ids)
 
     def _next_batch(self) -> list[_Order[Rows]]:
         batch: list[_Order[Rows]] = []

@@ -47,7 +47,7 @@ NOT_DRAWN: Final = (
     "pair",
     "word_plot",
     "word_table",
-    "chart_folds",
+    "folds",
 )
 HEATMAP_CHOICES: Final[dict[str, Any]] = {
     "view": HeatmapView,
@@ -69,8 +69,8 @@ class Shown:
         look: How the heatmap is drawn.
         picked: The pair whose score is taken apart, "q0:p3"; empty for none.
         marks: Pairs of a query and a passage, from 0, that the visitor says belong together.
-        charts: Charts whose fold has been opened, by their names in `RankingResults.chart_folds`. No other is drawn:
-            a browser that draws none never loads and runs the 4.6 MB of plotly.
+        opened: Folds that have been opened, by their names in `RankingResults.folds`. No other is filled: that would
+            cost at every click, and a browser that draws no chart never loads and runs the 4.6 MB of plotly.
     """
 
     result: RankingResult
@@ -79,7 +79,7 @@ class Shown:
     look: HeatmapLook = field(default_factory=HeatmapLook)
     picked: str = ""
     marks: frozenset[tuple[int, int]] = frozenset()
-    charts: frozenset[str] = frozenset()
+    opened: frozenset[str] = frozenset()
 
     def pressed(self, what: str) -> Shown:
         """Return what is looked at after a press of "query:2", "mark:3", "scale:fixed" or "pair:close"; else the same.
@@ -99,17 +99,17 @@ class Shown:
         return self
 
     def followed_by(self, result: RankingResult, asked: FilledForm) -> Shown:
-        """Return what is looked at when the next result comes: look, open charts and, where they are open, reasons."""
-        after = Shown(result, asked, look=self.look, charts=self.charts)
+        """Return what is looked at when the next result comes: look, open folds and, where they are open, reasons."""
+        after = Shown(result, asked, look=self.look, opened=self.opened)
         return after.with_best_picked() if self.picked else after
 
     def with_picked(self, picked: str) -> Shown:
         """Return the same with another pair picked."""
         return replace(self, picked=picked)
 
-    def with_chart(self, chart: str) -> Shown:
-        """Return the same with the fold of another chart opened."""
-        return replace(self, charts=self.charts | {chart})
+    def with_opened(self, fold: str) -> Shown:
+        """Return the same with another fold opened."""
+        return replace(self, opened=self.opened | {fold})
 
     def with_best_picked(self) -> Shown:
         """Return the same with the best passage of the chosen query picked."""
@@ -183,7 +183,7 @@ class RankingResults:
     json: gr.Button
     png: gr.Button
     heatmap_csv: gr.Button
-    chart_folds: dict[str, gr.Accordion]
+    folds: dict[str, gr.Accordion]
 
     @property
     def outputs(self) -> list[Any]:
@@ -213,18 +213,16 @@ class RankingResults:
             self.scatter: _maybe(draw_scatter(result, language)),
             self.scatter_table: ranking_html.scatter_table(result, language),
             self.map_box: gr.update(visible=result.text_map is not None),
-            self.map: _maybe(draw_map(result, language) if "map" in shown.charts else None),
-            self.map_table: ranking_html.map_table(result, language),
-            self.sent: ranking_html.sent(result, language),
             self.code: exports.snippet(result),
             **self.show_look(shown, language),
+            **(self._show_map(shown, language) if "map" in shown.opened else {}),
+            **(self._show_sent(shown, language) if "sent" in shown.opened else {}),
         }
 
     def show_look(self, shown: Shown, language: Language) -> dict[Any, Any]:
         """Return what depends on the chosen query and on how the heatmap is looked at."""
         result, query = shown.result, shown.query
         drawing = draw_heatmap(result, shown.look, query)
-        placed = place_scores(result, query, language)
         return {
             self.queries: ranking_html.queries(result, query, language),
             self.tools: ranking_html.heatmap_tools(drawing, shown.look, language),
@@ -232,10 +230,8 @@ class RankingResults:
             self.readout: ranking_html.readout(drawing, language),
             self.ranking: ranking_html.ranking(result, query, language, marks=shown.marks),
             self.marked: gr.update(value=message("marked", language, n=len(shown.marks)), visible=bool(shown.marks)),
-            self.calibration: ranking_html.calibration(placed.told, language),
-            self.strip: _maybe(placed.figure if "strip" in shown.charts else None),
-            self.strip_table: ranking_html.strip_table(placed, language),
             self.second: ranking_html.second_ranking(result, query, language),
+            **(self._show_high(shown, language) if "high" in shown.opened else {}),
         }
 
     def show_pair(self, shown: Shown | None, host: ModelHost, language: Language) -> dict[Any, Any]:
@@ -255,17 +251,41 @@ class RankingResults:
         return {
             self.pair_box: gr.update(visible=True),
             self.pair: ranking_html.pair(explained, language),
-            self.word_plot: _maybe(explained.figure if "word_plot" in shown.charts else None),
+            self.word_plot: _maybe(explained.figure if "words" in shown.opened else None),
             self.word_table: ranking_html.words_table(explained, language),
         }
 
-    def show_chart(self, chart: str, shown: Shown, host: ModelHost, language: Language) -> dict[Any, Any]:
-        """Draw the chart whose fold was opened."""
-        if chart == "word_plot":
+    def show_fold(self, fold: str, shown: Shown, host: ModelHost, language: Language) -> dict[Any, Any]:
+        """Return what stands in a fold that was opened."""
+        if fold == "words":
             return self.show_pair(shown, host, language)
-        if chart == "map":
-            return {self.map: _maybe(draw_map(shown.result, language))}
-        return {self.strip: _maybe(place_scores(shown.result, shown.query, language).figure)}
+        show = {"high": self._show_high, "map": self._show_map, "sent": self._show_sent}[fold]
+        return show(shown, language)
+
+    def in_fold(self, fold: str) -> list[Any]:
+        """Return the components that `show_fold` fills."""
+        parts: dict[str, list[Any]] = {
+            "high": [self.calibration, self.strip, self.strip_table],
+            "map": [self.map, self.map_table],
+            "sent": [self.sent],
+            "words": self.of_pair,
+        }
+        return parts[fold]
+
+    def _show_high(self, shown: Shown, language: Language) -> dict[Any, Any]:
+        placed = place_scores(shown.result, shown.query, language)
+        return {
+            self.calibration: ranking_html.calibration(placed.told, language),
+            self.strip: _maybe(placed.figure),
+            self.strip_table: ranking_html.strip_table(placed, language),
+        }
+
+    def _show_map(self, shown: Shown, language: Language) -> dict[Any, Any]:
+        table = ranking_html.map_table(shown.result, language)
+        return {self.map: _maybe(draw_map(shown.result, language)), self.map_table: table}
+
+    def _show_sent(self, shown: Shown, language: Language) -> dict[Any, Any]:
+        return {self.sent: ranking_html.sent(shown.result, language)}
 
     def tell_stale(self, shown: Shown | None, filled: FilledForm, language: Language) -> dict[Any, Any]:
         """Say that the result does not belong to the form any more, where it does not."""
@@ -311,11 +331,11 @@ def build_results(words: Words) -> RankingResults:
         with _fold(words, "map_title", "map-box") as map_box:
             made["map"] = _plot(words, "map_title", "map")
             made["map_table"] = gr.HTML(elem_id="map-table", **PLAIN)
-        with _fold(words, "sent", "sent-box"):
+        with _fold(words, "sent", "sent-box") as sent_box:
             made["sent"] = gr.HTML(elem_id="sent", **PLAIN)
         with _fold(words, "code", "code-box"):
             made["code"] = gr.Code(language="python", interactive=False, show_label=False, elem_id="code")
-    made["chart_folds"] = {"strip": high_box, "map": map_box, "word_plot": words_box}
+    made["folds"] = {"high": high_box, "map": map_box, "sent": sent_box, "words": words_box}
     return RankingResults(pair_box=pair_box, second_box=second_box, map_box=map_box, **made)
 
 

@@ -175,14 +175,14 @@ class RankingEvents:
         now = _kept(values[self.shown]).with_picked(str(getattr(event, "pick", "")))
         return {self.shown: now, **self.results.show_pair(now, self._host, Language(values[self.language]))}
 
-    def on_unfold(self, chart: str) -> Handler:
-        """Return what draws a chart now that its fold is open, and with every result from now on."""
+    def on_unfold(self, fold: str) -> Handler:
+        """Return what fills a fold now that it is open, and with every result from now on."""
 
-        def draw_chart(values: Values) -> dict[Any, Any]:
-            now = _kept(values[self.shown]).with_chart(chart)
-            return {self.shown: now, **self.results.show_chart(chart, now, self._host, Language(values[self.language]))}
+        def fill(values: Values) -> dict[Any, Any]:
+            now = _kept(values[self.shown]).with_opened(fold)
+            return {self.shown: now, **self.results.show_fold(fold, now, self._host, Language(values[self.language]))}
 
-        return draw_chart
+        return fill
 
     def on_explain(self, values: Values) -> dict[Any, Any]:
         """Show the picked pair anew: of another query, in another language, or none any more."""
@@ -256,11 +256,10 @@ def _wire_results(events: RankingEvents, language: gr.Radio) -> None:
         concurrency_id=MODEL_QUEUE,
         show_progress_on=[results.pair],
     )
-    for chart in ("strip", "map"):
-        drawn = [events.shown, getattr(results, chart)]
-        results.chart_folds[chart].expand(guarded(events.on_unfold(chart)), kept, drawn, **QUIET)
-    words = explain | {"fn": guarded(events.on_unfold("word_plot")), "outputs": [events.shown, *results.of_pair]}
-    results.chart_folds["word_plot"].expand(**words)
+    for name, fold in results.folds.items():
+        filled = [events.shown, *results.in_fold(name)]
+        options: dict[str, Any] = {"concurrency_id": MODEL_QUEUE} if name == "words" else {}
+        fold.expand(guarded(events.on_unfold(name)), kept, filled, **options, **QUIET)
     language.change(guarded(events.on_language), kept, results.outputs, **UNQUEUED).then(**explain)
 
 

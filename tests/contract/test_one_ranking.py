@@ -13,7 +13,7 @@ from doubles import SAME_SCORE, alike
 from koe5_demo import exports, load_encoder
 from koe5_demo.cli import main
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.figures.of_ranking import draw_pair
+from koe5_demo.figures.of_ranking import draw_pair, place_scores
 from koe5_demo.ranking.result import TextRef
 from koe5_demo.records import Encoder, Role
 from koe5_demo.settings import Settings
@@ -71,6 +71,7 @@ def test_the_page_shows_the_numbers_of_the_command_line(told: Any) -> None:
         }
     )
     shown = {getattr(part, "elem_id", None) or id(part): value for part, value in click().items()}
+    assert not {"sent", "calibration", "strip-table", "map-table"} & shown.keys()  # their folds are closed
     first = told["results"][0]["hits"]
     rows = re.findall(r'<tr data-index="(\d+)">\n(.*?)</tr>', shown["ranking"], flags=re.DOTALL)
     assert [int(index) for index, _ in rows] == [hit["index"] for hit in first]
@@ -93,8 +94,10 @@ def test_the_page_shows_the_numbers_of_the_command_line(told: Any) -> None:
     for unit in best["explanation"]["passage"]:
         if unit["kind"] == "word" and not unit["cut"]:
             assert f'title="{unit["value"]:+.4f}"' in explained
-    assert f"{best['percentiles']['random']:.1f}%" in shown["strip-table"]
-    assert f"{told['map']['points'][0]['x']:.3f}" in shown["map-table"]
+    assert f"{best['percentiles']['random']:.1f}%" in ranking_html.strip_table(
+        place_scores(looked, 0, Language.KO), Language.KO
+    )
+    assert f"{told['map']['points'][0]['x']:.3f}" in ranking_html.map_table(looked, Language.KO)
 
 
 def test_what_the_page_lets_download_is_what_the_command_line_prints(told: Any) -> None:

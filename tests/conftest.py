@@ -16,7 +16,6 @@ from browser import served
 from hub_stand_in import HubStandIn, serve
 from koe5_demo.catalog import KOE5
 from profiles import examples
-from tiny_models import build_tiny_xlmr
 
 __all__ = ["examples", "served"]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -32,6 +31,9 @@ def own_log_level() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny XLM-RoBERTa with mean pooling in sentence-transformers form."""
+    # Here, not above: it imports for seconds what the process that hands out the tests never needs.
+    from tiny_models import build_tiny_xlmr
+
     return Path(build_tiny_xlmr(tmp_path_factory.mktemp("tiny") / "model"))
 
 

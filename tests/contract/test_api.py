@@ -38,7 +38,12 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"```{kind}\n(.*?)```", GUIDE, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("code", blocks("python"))
+def quick_and_slow(codes: list[str]) -> list[Any]:
+    """Mark what encodes a whole data set."""
+    return [pytest.param(code, marks=pytest.mark.slow) if 'models=["mini"' in code else code for code in codes]
+
+
+@pytest.mark.parametrize("code", quick_and_slow(blocks("python")))
 def test_the_documented_python_runs(url: str, code: str) -> None:
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
@@ -98,9 +103,12 @@ def test_models_are_told_as_the_command_line_does(client: Client, capsys: pytest
     assert (states["mini"], states["koe5"]) == ("ready", "absent")
 
 
-def test_a_benchmark_is_told_as_the_command_line_does(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
-    answer = client.predict(dataset="ours", models=["mini"], api_name="/benchmark")
-    said = command_line("benchmark", "--dataset", "ours", "--model", "mini", capsys=capsys)
+@pytest.mark.parametrize("model", ["bm25", pytest.param("mini", marks=pytest.mark.slow)])
+def test_a_benchmark_is_told_as_the_command_line_does(
+    client: Client, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = client.predict(dataset="ours", models=[model], api_name="/benchmark")
+    said = command_line("benchmark", "--dataset", "ours", "--model", model, capsys=capsys)
     assert answer["failures"] == []
     (here,), (there,) = answer["runs"], said["runs"]
     assert (here["model"], here["dataset"], here["metrics"]) == (there["model"], there["dataset"], there["metrics"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -99,7 +100,11 @@ def test_a_revision_that_the_hub_lacks_is_named(hub: HubStandIn) -> None:
     assert caught.value.key == "hub_not_found"
 
 
-def test_a_file_that_breaks_off_is_reported_and_not_taken_for_complete(hub: HubStandIn) -> None:
+def test_a_file_that_breaks_off_is_reported_and_not_taken_for_complete(
+    hub: HubStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It tries again and again, a second apart.
+    monkeypatch.setattr("huggingface_hub.file_download.time", SimpleNamespace(sleep=lambda _seconds: None))
     hub.fault = "truncated"
     with pytest.raises(HubError) as caught:
         load_encoder("koe5")

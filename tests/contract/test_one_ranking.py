@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import io
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
@@ -46,31 +50,38 @@ class OneModel:
         return self._encoder
 
 
-@pytest.fixture(autouse=True)
-def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KOE5_MODEL", "mini")
+@pytest.fixture(scope="module", autouse=True)
+def mini_is_asked_for() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KOE5_MODEL", "mini")
+        yield
 
 
-@pytest.fixture
-def told(capsys: pytest.CaptureFixture[str]) -> Any:
+@pytest.fixture(scope="module")
+def mini() -> Encoder:
+    return load_encoder("mini")
+
+
+@pytest.fixture(scope="module")
+def told() -> Any:
+    """What the command line prints."""
     options = [option for text in QUERIES for option in ("--query", text)]
     options += [option for text in PASSAGES for option in ("--passage", text)]
-    capsys.readouterr()
-    assert main(["rank", *options, *WISHES, "--model", "mini", "--format", "json"]) == 0
-    return json.loads(capsys.readouterr().out)
+    out = io.TextIOWrapper(io.BytesIO())
+    with contextlib.redirect_stdout(out):
+        assert main(["rank", *options, *WISHES, "--model", "mini", "--format", "json"]) == 0
+    return json.loads(out.buffer.getvalue())
 
 
-def test_the_page_shows_the_numbers_of_the_command_line(told: Any) -> None:
-    click = click_on_rank(
-        {
-            "queries": "\n".join(QUERIES),
-            "passages": "\n\n".join(PASSAGES),
-            "windows": True,
-            "bare": True,
-            "rival": "bm25",
-        }
-    )
-    shown = {getattr(part, "elem_id", None) or id(part): value for part, value in click().items()}
+@pytest.fixture(scope="module")
+def clicked() -> dict[Any, Any]:
+    """What one click on the page's button shows, by component."""
+    texts = {"queries": "\n".join(QUERIES), "passages": "\n\n".join(PASSAGES)}
+    return click_on_rank({**texts, "windows": True, "bare": True, "rival": "bm25"})()
+
+
+def test_the_page_shows_the_numbers_of_the_command_line(told: Any, clicked: dict[Any, Any], mini: Encoder) -> None:
+    shown = {getattr(part, "elem_id", None) or id(part): value for part, value in clicked.items()}
     assert not {"sent", "calibration", "strip-table", "map-table"} & shown.keys()  # their folds are closed
     first = told["results"][0]["hits"]
     rows = re.findall(r'<tr data-index="(\d+)">\n(.*?)</tr>', shown["ranking"], flags=re.DOTALL)
@@ -89,7 +100,7 @@ def test_the_page_shows_the_numbers_of_the_command_line(told: Any) -> None:
     best = first[0]
     looked = next(value for value in shown.values() if isinstance(value, Shown)).result
     pair = TextRef(Role.QUERY, 0), TextRef(Role.PASSAGE, best["index"])
-    explained = ranking_html.pair(draw_pair(looked, *pair, load_encoder("mini"), Language.KO), Language.KO)
+    explained = ranking_html.pair(draw_pair(looked, *pair, mini, Language.KO), Language.KO)
     assert f'data-score="{best["explanation"]["score"]:.4f}' in explained
     for unit in best["explanation"]["passage"]:
         if unit["kind"] == "word" and not unit["cut"]:
@@ -100,34 +111,25 @@ def test_the_page_shows_the_numbers_of_the_command_line(told: Any) -> None:
     assert f"{told['map']['points'][0]['x']:.3f}" in ranking_html.map_table(looked, Language.KO)
 
 
-def test_what_the_page_lets_download_is_what_the_command_line_prints(told: Any) -> None:
-    click = click_on_rank(
-        {
-            "queries": "\n".join(QUERIES),
-            "passages": "\n\n".join(PASSAGES),
-            "windows": True,
-            "bare": True,
-            "rival": "bm25",
-        }
-    )
-    result = next(value.result for value in click().values() if isinstance(value, Shown))
-    page = json.loads(exports.to_json(exports.ranking_json(result)))
-    for answer in (page, told):
+def test_what_the_page_lets_download_is_what_the_command_line_prints(told: Any, clicked: dict[Any, Any]) -> None:
+    result = next(value.result for value in clicked.values() if isinstance(value, Shown))
+    page, printed = json.loads(exports.to_json(exports.ranking_json(result))), copy.deepcopy(told)
+    for answer in (page, printed):
         for query in answer["results"]:
             for hit in query["hits"]:
                 hit.pop("explanation", None)  # the page explains the pair that is picked
-    assert alike(page, told)
+    assert alike(page, printed)
 
 
-def test_the_api_answers_as_the_command_line_does(told: Any) -> None:
-    api = Api(cast("ModelHost", OneModel(load_encoder("mini"))), Settings())
+def test_the_api_answers_as_the_command_line_does(told: Any, mini: Encoder) -> None:
+    api = Api(cast("ModelHost", OneModel(mini)), Settings())
     wishes: dict[str, Any] = {"windows": True, "compare": "bm25", "bare": True, "explain": True}
     answer = api.rank(QUERIES, PASSAGES, **wishes, calibration=True, map=True)
     assert alike(json.loads(json.dumps(answer)), told)
 
 
-def test_a_whole_number_of_another_language_is_a_top_k() -> None:
-    api = Api(cast("ModelHost", OneModel(load_encoder("mini"))), Settings())
+def test_a_whole_number_of_another_language_is_a_top_k(mini: Encoder) -> None:
+    api = Api(cast("ModelHost", OneModel(mini)), Settings())
     assert len(api.rank(QUERIES, PASSAGES, top_k=cast("int", 1.0))["results"][0]["hits"]) == 1
 
 

@@ -27,8 +27,8 @@ HEAVY = ("transformers", "sentence_transformers", "sklearn", "scipy", "pandas", 
 PROGRAM = """
 import json, sys
 from koe5_demo.cli import main
-code = main(json.loads(sys.argv[1]))
-print(json.dumps({"code": code, "imported": [name for name in json.loads(sys.argv[2]) if name in sys.modules]}))
+codes = [main(arguments) for arguments in json.loads(sys.argv[1])]
+print(json.dumps({"codes": codes, "imported": [name for name in json.loads(sys.argv[2]) if name in sys.modules]}))
 """
 ASK = Prompts("ask: ", "doc: ")
 OWN = Prompts("own q: ", "own p: ")
@@ -90,9 +90,10 @@ def test_options_go_before_the_environment_and_that_leaves_the_catalog_alone() -
     assert prompts(Settings(), ModelOptions(), in_catalog=False) == OWN
 
 
-def run_quick(*arguments: str) -> dict[str, object]:
+def run_quick(calls: list[list[str]]) -> dict[str, object]:
+    """Call the command line in one fresh process; return its codes and which heavy packages it imported."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps(arguments), json.dumps(HEAVY)],
+        [sys.executable, "-c", PROGRAM, json.dumps(calls), json.dumps(HEAVY)],
         cwd=ROOT,
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
         capture_output=True,
@@ -104,11 +105,12 @@ def run_quick(*arguments: str) -> dict[str, object]:
     return told
 
 
-@pytest.mark.parametrize("build", [build_tiny_mini, build_tiny_xlmr, build_tiny_bert])
-def test_a_model_of_the_known_shape_needs_neither_transformers_nor_sentence_transformers(tmp_path, build) -> None:
-    folder = str(build(tmp_path / "model"))
-    asked = ("rank", "--model", folder, "--query", "서울", "--passage", "서울은 수도이다.", "--format", "json")
-    assert run_quick(*asked) == {"code": 0, "imported": []}
+def test_models_of_the_known_shapes_need_neither_transformers_nor_sentence_transformers(tmp_path) -> None:
+    builds = (build_tiny_mini, build_tiny_xlmr, build_tiny_bert)
+    folders = [str(build(tmp_path / build.__name__)) for build in builds]
+    asked = ["--query", "서울", "--passage", "서울은 수도이다.", "--format", "json"]
+    told = run_quick([["rank", "--model", folder, *asked] for folder in folders])
+    assert told == {"codes": [0, 0, 0], "imported": []}
 
 
 @pytest.mark.parametrize("tokenizer_class", [None, "XLMRobertaTokenizer"])

@@ -9,18 +9,36 @@ from __future__ import annotations
 import pytest
 
 from koe5_demo import load_encoder
-from koe5_demo.benchmark.calibrating import measure
+from koe5_demo.benchmark.calibrating import measure, random_pairs, relevant_pairs
 from koe5_demo.benchmark.datasets.registry import read_dataset
 from koe5_demo.catalog import CATALOG
-from koe5_demo.ranking.calibration import SHIPPED, load_calibration, read
+from koe5_demo.ranking.calibration import SHIPPED, Calibration, load_calibration, read
+from koe5_demo.records import Encoder
 
 
-def test_the_shipped_calibration_of_the_embedded_model_is_what_is_measured_now() -> None:
-    encoder, data = load_encoder("mini"), read_dataset("ours")
-    shipped = load_calibration(encoder.info)
-    assert shipped is not None, "the model has changed: measure it again (see the head of this file)"
+@pytest.fixture(scope="module")
+def mini() -> Encoder:
+    return load_encoder("mini")
+
+
+@pytest.fixture(scope="module")
+def shipped(mini: Encoder) -> Calibration:
+    found = load_calibration(mini.info)
+    assert found is not None, "the model has changed: measure it again (see the head of this file)"
+    return found
+
+
+def test_the_shipped_calibration_is_of_the_embedded_model_and_the_data_of_today(shipped: Calibration) -> None:
+    data = read_dataset("ours")
     assert shipped.data["content"] == data.content_hash()
-    now = measure(encoder, data)
+    assert (shipped.relevant.n, shipped.random.n) == (len(relevant_pairs(data)), len(random_pairs(data)))
+    # What makes it useful: the two kinds of pairs lie apart.
+    assert shipped.relevant.percentile(shipped.random.values[shipped.random.levels.index(99)]) < 50
+
+
+@pytest.mark.slow
+def test_the_shipped_calibration_is_what_is_measured_now(mini: Encoder, shipped: Calibration) -> None:
+    now = measure(mini, read_dataset("ours"))
     for kind, expected in ((shipped.relevant, now.relevant), (shipped.random, now.random)):
         assert kind.n == expected.n
         assert kind.values == pytest.approx(expected.values, abs=2e-5)

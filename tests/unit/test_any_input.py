@@ -269,12 +269,12 @@ def test_saved_results_of_any_shape_are_refused_in_words(
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl"])
-def test_a_million_columns_are_refused(ending: str) -> None:
-    wide = Limits(file_mb=20)
+def test_a_file_of_very_many_columns_is_refused(ending: str) -> None:
+    wide, n_columns = Limits(file_mb=20), 200_000
     if ending == "jsonl":
-        content = json.dumps({str(n): 1 for n in range(1_000_000)}).encode()
+        content = json.dumps({str(n): 1 for n in range(n_columns)}).encode()
     else:
-        content = ("\t" if ending == "tsv" else ",").join(map(str, range(1_000_000))).encode() + b"\n1"
+        content = ("\t" if ending == "tsv" else ",").join(map(str, range(n_columns))).encode() + b"\n1"
     with pytest.raises(DemoError) as refused:
         inputs.read_table(content, f"a.{ending}", wide)
     assert refused.value.key == "file_too_many_columns"

@@ -274,8 +274,8 @@ def run_encode_ray(options: argparse.Namespace, settings: Settings) -> int:
     job = ray_corpus.CorpusJob(options.input, options.output, column, Role(options.role), options.id_column)
     device = options.device or settings.device
     opener = partial(open_named, options.model or settings.model, settings, ModelOptions.of(options))
-    workers = ray_corpus.Workers(count=options.workers, gpus=1 if device == "cuda" else 0)
-    report = ray_corpus.encode_corpus(job, opener, workers=workers, on_progress=_bar("encode"))
+    gpus = 1 if device == "cuda" else 0
+    report = ray_corpus.encode_corpus(job, opener, n_workers=options.workers, gpus=gpus, on_progress=_bar("encode"))
     _tell(
         f"{options.output}: {report.n_rows:,} x {report.dimensions:,} float32, {report.n_blank:,} blank, "
         f"{report.n_truncated:,} cut, {report.n_skipped:,} of {report.n_parts:,} parts kept, {report.model}"

@@ -289,11 +289,11 @@ def run_export(options: argparse.Namespace, settings: Settings) -> int:
 
     name, how = options.model or settings.model, replace(ModelOptions.of(options), dtype=None)
     dtype = options.dtype or "float16"
-    done = export_model(name, options.output, settings, how, dtype=dtype, on_progress=_bar(name))
-    told = {"path": str(options.output), "id": done.info.id, "revision": done.info.revision, "dtype": dtype}
-    _tell(Notice("export_done", told).text(settings.language))
-    if done.largest_move is not None:
-        _tell(Notice("export_compared", {"move": done.largest_move}).text(settings.language))
+    info, moved = export_model(name, options.output, settings, how, dtype=dtype, on_progress=_bar(name))
+    told = [Notice("export_done", {"path": options.output, "id": info.id, "revision": info.revision, "dtype": dtype})]
+    if moved is not None:
+        told.append(Notice("export_compared", {"move": moved}))
+    _tell_all(told, settings)
     return 0
 
 

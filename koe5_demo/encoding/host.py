@@ -232,27 +232,23 @@ class ModelHost:
             known.set()
             over.set()
 
-    def _load(self, name: str, known: Event | None = None) -> None:
+    def _load(self, name: str, known: Event) -> None:
         phase = Phase.LOADING if opening.is_here(name) else Phase.DOWNLOADING
         self._set(ModelState(name, phase))
-        if known is not None:
-            known.set()
+        known.set()
         if name != EMBEDDED_MODEL:
             self._begin(EMBEDDED_MODEL).wait()  # first the one that answers meanwhile
         if phase is Phase.DOWNLOADING:
-            source, timeout = opening.find_source(name), self._settings.hub_timeout
-            opening.fetch_files(source, timeout=timeout, on_progress=self._progress(name))
+            opening.fetch_files(
+                opening.find_source(name),
+                timeout=self._settings.hub_timeout,
+                on_progress=lambda done, total: self._set(ModelState(name, Phase.DOWNLOADING, done, total)),
+            )
             self._set(ModelState(name, Phase.LOADING))
         with self._load_lock:
             options = opening.ModelOptions(dtype=self._settings.page_dtype)
             inner = opening.open_model(name, self._settings, options)
         self._keep(name, inner)
-
-    def _progress(self, name: str) -> OnProgress:
-        def report(done: int, total: int) -> None:
-            self._set(ModelState(name, Phase.DOWNLOADING, done, total))
-
-        return report
 
     def _keep(self, name: str, inner: Encoder) -> None:
         encoder = _Served(inner, self._cache, lambda: self._let_go(name))

@@ -12,7 +12,6 @@ from koe5_demo.encoding import hub
 from koe5_demo.encoding.endpoint.encoder import SPECIAL_TOKENS, EndpointEncoder, Probing, TokenCounter, probe_server
 from koe5_demo.encoding.endpoint.protocol import SCHEME, model_address, parse_address
 from koe5_demo.encoding.endpoint.server import ANY_NAME, Options, Server, known_model, same_model
-from koe5_demo.encoding.fingerprint import with_fingerprint
 from koe5_demo.encoding.text_tokens import TextTokenizer
 from koe5_demo.errors import EndpointError
 from koe5_demo.prompts import GivenPrompts, resolve_prompts, with_prompts
@@ -79,7 +78,7 @@ def open_endpoint(
         fingerprint="",
         note="; ".join(part for part in (*notes, counter.note) if part),
     )
-    info = with_fingerprint(info, f"{server.url}#{server.model}@{probing.content}")
+    info = info.with_fingerprint(f"{server.url}#{server.model}@{probing.content}")
     return EndpointEncoder(server, info, counter, probing)
 
 

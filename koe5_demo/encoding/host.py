@@ -218,21 +218,26 @@ class ModelHost:
         return over
 
     def _run(self, name: str, known: Event, over: Event) -> None:
+        encoder = None
         try:
-            self._load(name, known)
+            encoder = self._load(name, known)
+            ended = ModelState(name, Phase.READY)
         except DemoError as error:
             logger.warning("model %s: %s", shown_name(name), error)
-            self._set(ModelState(name, Phase.FAILED, error=error))
+            ended = ModelState(name, Phase.FAILED, error=error)
         except Exception:
             logger.exception("model %s", shown_name(name))
-            self._set(ModelState(name, Phase.FAILED, error=ModelLoadError("model_load_failed", name=name, reason="?")))
-        finally:
-            with self._lock:
-                del self._under_way[name]
-            known.set()
-            over.set()
+            ended = ModelState(name, Phase.FAILED, error=ModelLoadError("model_load_failed", name=name, reason="?"))
+        with self._lock:  # in one step: who sees a model settled may ask for it anew at once
+            del self._under_way[name]
+            self._states[name] = ended
+            if encoder is not None:
+                self._encoders[name] = encoder
+                self._let_oldest_go()
+        known.set()
+        over.set()
 
-    def _load(self, name: str, known: Event) -> None:
+    def _load(self, name: str, known: Event) -> CachingEncoder:
         phase = Phase.LOADING if opening.is_here(name) else Phase.DOWNLOADING
         self._set(ModelState(name, phase))
         known.set()
@@ -248,21 +253,18 @@ class ModelHost:
         with self._load_lock:
             options = opening.ModelOptions(dtype=self._settings.page_dtype)
             inner = opening.open_model(name, self._settings, options)
-        self._keep(name, inner)
-
-    def _keep(self, name: str, inner: Encoder) -> None:
         encoder = _Served(inner, self._cache, lambda: self._let_go(name))
         if not zero_gpu.ACTIVE:
             self._warm_up(encoder)
-        with self._lock:
-            self._encoders[name] = encoder
-            self._states[name] = ModelState(name, Phase.READY)
-            staying = {EMBEDDED_MODEL, self.wanted}
-            visitors = [kept for kept in self._encoders if kept not in staying]
-            places = max(1, self._settings.models_in_memory - len(staying - {EMBEDDED_MODEL}))
-            for oldest in visitors[: max(0, len(visitors) - places)]:
-                del self._encoders[oldest]
-                self._states[oldest] = ModelState(oldest, Phase.ABSENT)
+        return encoder
+
+    def _let_oldest_go(self) -> None:
+        staying = {EMBEDDED_MODEL, self.wanted}
+        visitors = [kept for kept in self._encoders if kept not in staying]
+        places = max(1, self._settings.models_in_memory - len(staying - {EMBEDDED_MODEL}))
+        for oldest in visitors[: max(0, len(visitors) - places)]:
+            del self._encoders[oldest]
+            self._states[oldest] = ModelState(oldest, Phase.ABSENT)
 
     def _let_go(self, name: str) -> None:
         """Forget a model and open it anew: behind its address stands another one now."""

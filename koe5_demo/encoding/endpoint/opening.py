@@ -1,21 +1,21 @@
-"""Open an address: connect, learn which model answers, check it, and say what it is and how to have its scores."""
+"""Open an address: connect, learn which model answers, check it, and say what it is."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from koe5_demo.catalog import ModelSpec
 from koe5_demo.encoding import hub
+from koe5_demo.encoding.endpoint.client import Options
 from koe5_demo.encoding.endpoint.encoder import SPECIAL_TOKENS, EndpointEncoder, Probing, TokenCounter, probe_server
-from koe5_demo.encoding.endpoint.protocol import SCHEME, model_address, parse_address
-from koe5_demo.encoding.endpoint.server import ANY_NAME, Options, Server, known_model, same_model
+from koe5_demo.encoding.endpoint.protocol import SCHEME, parse_address
+from koe5_demo.encoding.endpoint.server import ANY_NAME, Server, known_model, same_model
 from koe5_demo.encoding.text_tokens import TextTokenizer
 from koe5_demo.errors import EndpointError
-from koe5_demo.prompts import GivenPrompts, resolve_prompts, with_prompts
-from koe5_demo.records import ENDPOINT_ENGINE, UNKNOWN_LIMIT, IntArray, ModelInfo, Prompts, Role
+from koe5_demo.prompts import GivenPrompts, resolve_prompts
+from koe5_demo.records import ENDPOINT_ENGINE, UNKNOWN_LIMIT, IntArray, ModelInfo, Prompts
 from koe5_demo.settings import endpoint_options
 from koe5_demo.words import Language, message
 
@@ -133,53 +133,3 @@ def _local_tokenizer(name: str, spec: ModelSpec | None) -> Callable[[Sequence[st
         return TextTokenizer(AutoTokenizer.from_pretrained(str(folder), local_files_only=True), UNKNOWN_LIMIT).count
     except (OSError, ValueError, AttributeError):
         return None
-
-
-def endpoint_code(info: ModelInfo, queries: Sequence[str], passages: Sequence[str]) -> str:
-    """Return Python code that computes the scores of a server's model with the official client and numpy alone.
-
-    Args:
-        info: A model that `open_endpoint` opened.
-        queries, passages: As a visitor gave them; the code holds them as they are sent.
-    """
-    address = parse_address(model_address(info))
-    calls = {role: address.asked(role) for role in (Role.QUERY, Role.PASSAGE)}
-    texts = {
-        "queries": with_prompts(queries, Role.QUERY, info.prompts),
-        "passages": with_prompts(passages, Role.PASSAGE, info.prompts),
-    }
-    lists = [
-        line
-        for name, sent in texts.items()
-        for line in (f"{name} = [", *(f"    {json.dumps(text or ' ', ensure_ascii=False)}," for text in sent), "]")
-    ]
-    return "\n".join(
-        [
-            "import os",
-            "",
-            "import numpy as np",
-            "from openai import OpenAI",
-            "",
-            f'client = OpenAI(base_url={address.url!r}, api_key=os.environ.get("{KEY_VARIABLE}") or "none")',
-            "",
-            "",
-            "def embed(texts, model, body):",
-            "    rows = []",
-            "    for start in range(0, len(texts), 8):",
-            "        answer = client.embeddings.create(",
-            '            model=model, input=texts[start : start + 8], encoding_format="float", extra_body=body',
-            "        )",
-            '        entries = sorted(answer.data, key=lambda entry: getattr(entry, "index", 0) or 0)',
-            "        rows += [entry.embedding for entry in entries]",
-            "    vectors = np.array(rows)",
-            "    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)",
-            "",
-            "",
-            "# Prompts of this side stand in the texts already.",
-            *lists,
-            f"q = embed(queries, {calls[Role.QUERY][0]!r}, {dict(calls[Role.QUERY][1])!r})",
-            f"p = embed(passages, {calls[Role.PASSAGE][0]!r}, {dict(calls[Role.PASSAGE][1])!r})",
-            "print((q @ p.T).round(4))",
-            "",
-        ]
-    )

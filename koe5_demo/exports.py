@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from koe5_demo.catalog import CATALOG
+from koe5_demo.encoding.endpoint import KEY_VARIABLE, model_address, parse_address
+from koe5_demo.encoding.hub import cached_folder
 from koe5_demo.prompts import with_prompts
 from koe5_demo.ranking.agreement import Agreement, AgreementReport
 from koe5_demo.ranking.calibration import percent_text
@@ -94,15 +96,11 @@ def model_option(info: ModelInfo) -> str:
     """Return what `--model` takes to open a model again, as it is typed in a shell."""
     if info.engine != ENDPOINT_ENGINE:
         return shlex.quote(info.id)
-    from koe5_demo.encoding.endpoint import model_address  # as in `catalog_json`
-
     return shlex.quote(model_address(info))
 
 
 def catalog_json() -> list[dict[str, Any]]:
     """Return the models of the catalog, and whether each is on this machine."""
-    from koe5_demo.encoding.hub import cached_folder  # brings in huggingface_hub, which other exports do not need
-
     return [
         {
             "id": spec.id,
@@ -409,8 +407,6 @@ def endpoint_code(info: ModelInfo, queries: Sequence[str], passages: Sequence[st
         info: A model that `encoding.endpoint.open_endpoint` opened.
         queries, passages: As a visitor gave them; the code holds them as they are sent.
     """
-    from koe5_demo.encoding.endpoint import KEY_VARIABLE, model_address, parse_address  # as in `catalog_json`
-
     address = parse_address(model_address(info))
     query_model, query_body = address.asked(Role.QUERY)
     passage_model, passage_body = address.asked(Role.PASSAGE)

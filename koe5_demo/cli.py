@@ -51,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings()
         language = _printable(settings.language)
         given = sys.argv[1:] if arguments is None else arguments
-        _require_readable(given)
+        # Bytes that the locale could not read: Python hands each on as a lone surrogate.
+        if any("\ud800" <= char <= "\udfff" for argument in given for char in argument):
+            raise InputError("argument_broken")
         if given and given[0] in BRIEF:
             # Read when torch is imported. Threads that wait by counting cost a few texts more than they save.
             os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -74,12 +76,6 @@ def _printable(language: Language) -> Language:
     except (UnicodeEncodeError, LookupError):
         return Language.EN
     return language
-
-
-def _require_readable(arguments: Sequence[str]) -> None:
-    """Refuse arguments in bytes that the locale could not read: Python hands each such byte on as a lone surrogate."""
-    if any("\ud800" <= char <= "\udfff" for argument in arguments for char in argument):
-        raise InputError("argument_broken")
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from koe5_demo.catalog import CATALOG
 from koe5_demo.encoding.endpoint import KEY_VARIABLE, model_address, parse_address
-from koe5_demo.encoding.hub import cached_folder
+from koe5_demo.encoding.opening import is_here
 from koe5_demo.prompts import with_prompts
 from koe5_demo.ranking.agreement import Agreement, AgreementReport
 from koe5_demo.ranking.calibration import percent_text
@@ -109,7 +109,7 @@ def catalog_json() -> list[dict[str, Any]]:
             "dimensions": spec.dimensions,
             "max_tokens": spec.max_tokens,
             "licence": spec.licence,
-            "cached": spec.hub_id is None or cached_folder(spec.hub_id, spec.revision) is not None,
+            "cached": is_here(spec.id),
         }
         for spec in CATALOG.values()
     ]
@@ -245,7 +245,7 @@ def similarity_json(
     return {
         "model": model_json(info, role),
         "texts": list(texts),
-        "matrix": [[float(x) for x in row] for row in matrix],
+        "matrix": matrix.tolist(),
     }
 
 

@@ -115,23 +115,14 @@ class ModelHost:
         """Begin to load a model unless it is ready or under way; the event is set when that is over.
 
         Raises:
-            UnknownModelError: If visitors may not open such a model.
+            UnknownModelError: If it is neither in the catalog nor the operator's, and no hub id or not allowed.
         """
-        self.require_allowed(name)
+        if name not in CATALOG and name != self.wanted:
+            if not self._settings.allow_custom_models or is_endpoint(name):  # an address would get the operator's key
+                raise UnknownModelError("custom_model_refused", valid=", ".join(CATALOG))
+            if HUB_ID.fullmatch(name) is None or Path(name).is_dir():  # folders of this server are not theirs to name
+                raise UnknownModelError("hub_id_only")
         return self._begin(name)
-
-    def require_allowed(self, name: str) -> None:
-        """Refuse models outside the catalog unless the operator allows them or chose this one.
-
-        Raises:
-            UnknownModelError: If it is refused.
-        """
-        if name in CATALOG or name == self.wanted:
-            return
-        if not self._settings.allow_custom_models or is_endpoint(name):  # an address would get the operator's key
-            raise UnknownModelError("custom_model_refused", valid=", ".join(CATALOG))
-        if HUB_ID.fullmatch(name) is None or Path(name).is_dir():  # folders of this server are not a visitor's to name
-            raise UnknownModelError("hub_id_only")
 
     def state(self, name: str) -> ModelState:
         """Return how far a model is."""

@@ -131,8 +131,23 @@ def open_model(
         if value not in valid:
             raise SettingError("bad_option", name=option, value=value, valid=", ".join(valid))
     files = fetch_files(find_source(name), timeout=settings.hub_timeout, on_progress=on_progress)
+    refuse_foreign_code(files)
+    refuse_pickles(files)
     device, dtype = zero_gpu.placement(device, dtype, small=name == EMBEDDED_MODEL)
-    return zero_gpu.lend_gpu(_open_files(files, device, dtype, prompts, settings.data_dir / SPEEDS))
+    try:
+        from koe5_demo.encoding.fast.choice import ModelFiles, open_fast  # brings in torch, which takes seconds
+
+        n_bytes = sum(path.stat().st_size for path in files.folder.rglob("*") if path.suffix in WEIGHT_FILES)
+        if dtype == "auto" and n_bytes < LEAST_WORTH_BYTES:
+            dtype = "fp32"
+        described = partial(describe, files, prompts=prompts)
+        stamp = partial(ModelInfo.with_fingerprint, content=files.content)
+        opened = open_fast(ModelFiles(files.folder, described, stamp, settings.data_dir / SPEEDS), device, dtype=dtype)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        logger.exception("loading %s failed", files.source.id)
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise ModelLoadError("model_load_failed", name=files.source.id, reason=reason) from error
+    return zero_gpu.lend_gpu(opened)
 
 
 def load_encoder(
@@ -291,24 +306,6 @@ def describe(
         fingerprint="",
         note=note if used == found and prompts in (None, GivenPrompts()) else "",
     )
-
-
-def _open_files(files: Files, device: str, dtype: str, prompts: GivenPrompts, speeds: Path) -> Encoder:
-    refuse_foreign_code(files)
-    refuse_pickles(files)
-    try:
-        from koe5_demo.encoding.fast.choice import ModelFiles, open_fast  # brings in torch, which takes seconds
-
-        n_bytes = sum(path.stat().st_size for path in files.folder.rglob("*") if path.suffix in WEIGHT_FILES)
-        if dtype == "auto" and n_bytes < LEAST_WORTH_BYTES:
-            dtype = "fp32"
-        described = partial(describe, files, prompts=prompts)
-        stamp = partial(ModelInfo.with_fingerprint, content=files.content)
-        return open_fast(ModelFiles(files.folder, described, stamp, speeds), device, dtype=dtype)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
-        logger.exception("loading %s failed", files.source.id)
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ModelLoadError("model_load_failed", name=files.source.id, reason=reason) from error
 
 
 def refuse_foreign_code(files: Files) -> None:

@@ -96,7 +96,7 @@ def probe_server(server: Server, prompts: Prompts, chosen: Sequence[Probe] | Non
     """
     texts = tuple(sorted(probes() if chosen is None else chosen, key=lambda probe: probe.role is not Role.QUERY))
     sent = [with_prompt(probe.text, probe.role, prompts) for probe in texts]
-    if server.tells_roles:
+    if server.address.tells_roles:
         n_queries = sum(probe.role is Role.QUERY for probe in texts)
         parts = [(sent[:n_queries], Role.QUERY), (sent[n_queries:], Role.PASSAGE)]
     else:

@@ -57,16 +57,16 @@ def open_endpoint(
     spec = server.spec
     notes = _notes_on_the_name(server)
     own, prompts_note = _own_prompts(server, spec)
-    used = resolve_prompts(own, prompts, in_catalog=spec is not None and not server.tells_roles)
+    used = resolve_prompts(own, prompts, in_catalog=spec is not None and not server.address.tells_roles)
     probing = probe_server(server, used)
     width = probing.vectors.shape[1]
     if spec is not None and width != spec.dimensions:
         raise EndpointError("endpoint_wrong_dimensions", url=server.url, expected=spec.dimensions, found=width)
-    counter = best_counter(server.name, spec, probing)
+    counter = best_counter(server.address.name, spec, probing)
     if used == own and prompts in (None, GivenPrompts()):
         notes.append(prompts_note)
     info = ModelInfo(
-        id=SCHEME + (server.model or ANY_NAME),
+        id=SCHEME + (server.address.model or ANY_NAME),
         hub_id=None,
         revision=f"probe-{probing.content[:12]}",
         engine=ENDPOINT_ENGINE,
@@ -78,7 +78,7 @@ def open_endpoint(
         fingerprint="",
         note="; ".join(part for part in (*notes, counter.note) if part),
     )
-    info = info.with_fingerprint(f"{server.url}#{server.model}@{probing.content}")
+    info = info.with_fingerprint(f"{server.url}#{server.address.model}@{probing.content}")
     return EndpointEncoder(server, info, counter, probing)
 
 
@@ -89,19 +89,19 @@ def _notes_on_the_name(server: Server) -> list[str]:
         EndpointError: If both are known, and known to be two.
     """
     told = server.answers_as
-    if not server.name or not told or same_model(server.name, told):
+    if not server.address.name or not told or same_model(server.address.name, told):
         return []
     if server.spec is not None and known_model(told) is not None:
-        raise EndpointError("endpoint_not_listed", url=server.url, name=server.name, valid=told)
+        raise EndpointError("endpoint_not_listed", url=server.url, name=server.address.name, valid=told)
     return [message("endpoint_note_called", Language.EN, name=told)]
 
 
 def _own_prompts(server: Server, spec: ModelSpec | None) -> tuple[Prompts, str]:
     """Return the prompts of a server's model where none are given, and a note on them."""
-    if server.tells_roles:
-        return Prompts(), message("endpoint_note_roles", Language.EN, model=server.model)
+    if server.address.tells_roles:
+        return Prompts(), message("endpoint_note_roles", Language.EN, model=server.address.model)
     if spec is None:
-        return Prompts(), message("endpoint_note_prompts", Language.EN, name=server.name)
+        return Prompts(), message("endpoint_note_prompts", Language.EN, name=server.address.name)
     return spec.prompts, ""
 
 

@@ -10,7 +10,7 @@ import binascii
 import json
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
@@ -61,10 +61,6 @@ class Address:
         if role is Role.QUERY:
             return self.name, self.query_body
         return self.passage_name or self.name, self.passage_body
-
-    def with_bodies(self, query: Mapping[str, object], passage: Mapping[str, object]) -> Address:
-        """Return the address with more additions; those that it has already stay."""
-        return replace(self, query_body={**query, **self.query_body}, passage_body={**passage, **self.passage_body})
 
     def _values(self, key: str) -> str:
         shown = [_shown_value(body[key]) if key in body else "" for body in (self.query_body, self.passage_body)]

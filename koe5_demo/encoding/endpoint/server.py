@@ -113,6 +113,9 @@ class Server:
         address: Where it is.
         options: Bounds, time-outs and retries.
         key: What it is opened with; empty if it is open.
+
+    Attributes:
+        address: The same with the names by which the server lists its model, and without what opens it.
     """
 
     def __init__(self, address: Address, options: Options, key: str = "") -> None:
@@ -123,34 +126,24 @@ class Server:
         self._secrets = [secret for secret in (key, *address.userinfo.split(":", 1)) if secret]
         self._calls = Calls()
         self._client, self._headers = careful_client(address, options, key, self._calls)
-        self._address = replace(address.with_bodies(options.query_body, options.passage_body), userinfo="")
+        self.address = replace(
+            address,
+            query_body={**options.query_body, **address.query_body},
+            passage_body={**options.passage_body, **address.passage_body},
+            userinfo="",
+        )
         self._format = FORMATS[0]
         self._extra_body: dict[str, object] = {}
         self._listed: dict[str, dict[str, Any]] = {}
         self._answers_as: dict[str, str] = {}
 
     def __repr__(self) -> str:
-        return f"Server({self.url!r}, {self.model!r})"
-
-    @property
-    def model(self) -> str:
-        """Return the model as it stands behind the # of an address."""
-        return self._address.model
-
-    @property
-    def name(self) -> str:
-        """Return the name of the model, the one for queries if there are two."""
-        return self._address.name
-
-    @property
-    def tells_roles(self) -> bool:
-        """Return whether the server is told what a text is, so that it can add a prefix itself."""
-        return self._address.tells_roles
+        return f"Server({self.url!r}, {self.address.model!r})"
 
     @property
     def answers_as(self) -> str:
         """Return what the server calls the model that answers queries; empty if it does not say."""
-        return self._answers_as.get(self._address.asked(Role.QUERY)[0], "")
+        return self._answers_as.get(self.address.asked(Role.QUERY)[0], "")
 
     def find_model(self) -> int:
         """Learn from the list of models, where the server has one, which model answers; return its limit of tokens.
@@ -159,12 +152,12 @@ class Server:
             EndpointError: If no name was given and there are several models, or the name is not in the list.
         """
         self._listed = self._listed_models()
-        given = self._address
+        given = self.address
         if not given.name and len(self._listed) > 1:
             raise EndpointError("endpoint_which_model", url=self.url, valid=self._shown_list())
         name = self._listed_as(given.name) if given.name else next(iter(self._listed), "")
         second = self._listed_as(given.passage_name) if given.passage_name else ""
-        self._address = replace(given, name=name, passage_name=second)
+        self.address = replace(given, name=name, passage_name=second)
         self.spec = known_model(given.name) or known_model(name)
         entry = self._listed.get(name, {})
         if entry.get("owned_by") == "vllm":
@@ -246,7 +239,7 @@ class Server:
         if not self._listed:
             return
         now = self._listed_models()
-        for name in filter(None, (self._address.name, self._address.passage_name)):
+        for name in filter(None, (self.address.name, self.address.passage_name)):
             before, after = self._listed[name], now.get(name)
             if now and (after is None or after.get("root") != before.get("root")):
                 found = ", ".join(list(now)[:SHOWN_MODELS]) if after is None else str(after.get("root"))
@@ -263,7 +256,7 @@ class Server:
         return not call.stop.wait(min(FIRST_WAIT_S * 2 ** (n_timeouts - 1), LONGEST_BACK_OFF_S))
 
     def _ask(self, sent: list[str], role: Role, call: Call) -> Answer:
-        name, body = self._address.asked(role)
+        name, body = self.address.asked(role)
         self._calls.current = call
         try:
             answer = self._client.embeddings.with_raw_response.create(
@@ -327,7 +320,7 @@ class Server:
         if status in TOO_SOON or status >= SERVER_FAULT:
             return EndpointError("endpoint_busy", **values, tries=call.n_tries)
         key = {**dict.fromkeys(BAD_KEY, "endpoint_key_refused"), NOT_FOUND: "endpoint_not_found"}
-        return EndpointError(key.get(status, "endpoint_refused"), **values, name=self.name)
+        return EndpointError(key.get(status, "endpoint_refused"), **values, name=self.address.name)
 
     def _reason(self, error: APIStatusError) -> str:
         if error.status_code in REDIRECTS:

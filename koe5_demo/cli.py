@@ -26,7 +26,7 @@ from koe5_demo.ranking.map2d import LEAST_TEXTS
 from koe5_demo.ranking.result import RankingRequest, RankingResult, rank_all
 from koe5_demo.ranking.scores import checked_top_k, similarity
 from koe5_demo.records import FloatArray, ModelInfo, Notice, Role
-from koe5_demo.settings import Settings, load_settings
+from koe5_demo.settings import DTYPES, Settings, load_settings
 from koe5_demo.whole_files import whole_file
 from koe5_demo.words import Language
 
@@ -51,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings()
         language = _printable(settings.language)
         given = sys.argv[1:] if arguments is None else arguments
-        _require_readable(given)
+        # Bytes that the locale could not read: Python hands each on as a lone surrogate.
+        if any("\ud800" <= char <= "\udfff" for argument in given for char in argument):
+            raise InputError("argument_broken")
         if given and given[0] in BRIEF:
             # Read when torch is imported. Threads that wait by counting cost a few texts more than they save.
             os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -76,12 +78,6 @@ def _printable(language: Language) -> Language:
     return language
 
 
-def _require_readable(arguments: Sequence[str]) -> None:
-    """Refuse arguments in bytes that the locale could not read: Python hands each such byte on as a lone surrogate."""
-    if any("\ud800" <= char <= "\udfff" for argument in arguments for char in argument):
-        raise InputError("argument_broken")
-
-
 class OneLineParser(argparse.ArgumentParser):
     """A parser whose complaint is one line, without the usage text."""
 
@@ -102,7 +98,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     _add_similarity(commands)
     _add_encode(commands)
     models = commands.add_parser("models", help="list the models of the catalog")
-    models.add_argument("--format", choices=FORMATS, default="table")
+    _add_format(models)
     models.set_defaults(func=run_models)
     _add_export(commands)
     if command not in QUICK:
@@ -130,7 +126,8 @@ def _add_rank(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--explain", action="store_true", help="take the scores of the ten best hits apart, by words")
     parser.add_argument("--calibration", action="store_true", help="how high the scores are among measured pairs")
     parser.add_argument("--map", action="store_true", help="lay the texts out in two dimensions, from 8 texts on")
-    _add_common(parser)
+    _add_model(parser)
+    _add_format(parser)
     parser.set_defaults(func=run_rank)
 
 
@@ -138,7 +135,8 @@ def _add_similarity(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser("similarity", help="cosines between all pairs of texts")
     parser.add_argument("--text", action="append", required=True, help="may be given more than once")
     parser.add_argument("--role", choices=[role.value for role in Role], default=Role.NONE.value)
-    _add_common(parser)
+    _add_model(parser)
+    _add_format(parser)
     parser.set_defaults(func=run_similarity)
 
 
@@ -159,23 +157,17 @@ def _add_encode(commands: argparse._SubParsersAction[Any]) -> None:
 def _add_export(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser("export", help="write a model as a plain sentence-transformers folder")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder that is new or empty")
-    _add_name(parser)
-    add_model_options(parser, ("float16", "float32"))
+    _add_model(parser, ("float16", "float32"))
     parser.set_defaults(func=run_export)
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    _add_model(parser)
+def _add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="table")
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    _add_name(parser)
-    add_model_options(parser)
-
-
-def _add_name(parser: argparse.ArgumentParser) -> None:
+def _add_model(parser: argparse.ArgumentParser, dtypes: Sequence[str] = DTYPES) -> None:
     parser.add_argument("--model", help="catalog id, hub id, folder or endpoint:URL#name (default: KOE5_MODEL or koe5)")
+    add_model_options(parser, dtypes)
 
 
 def run_rank(options: argparse.Namespace, settings: Settings) -> int:
@@ -200,18 +192,18 @@ def run_rank(options: argparse.Namespace, settings: Settings) -> int:
     second = open_named(name, settings, how, on_progress=_bar(name)) if name else None
     measured = load_calibration(encoder.info, settings) if request.calibration else None
     result = rank_all(request, encoder, second_encoder=second, calibration=measured, on_progress=_bar("rank"))
-    _tell_all(result.notices, settings)
+    told = [*result.notices]
     if request.calibration and measured is None:
-        _tell_all([Notice("calibration_none", {"model": encoder.info.id})], settings)
+        told.append(Notice("calibration_none", {"model": encoder.info.id}))
     if request.text_map and result.text_map is None:
         n_texts = len(queries.texts) + len(passages.texts)
-        _tell_all([Notice("map_too_few", {"n": n_texts, "least": LEAST_TEXTS})], settings)
-    writers: dict[str, Callable[[], str]] = {
-        "json": lambda: exports.to_json(exports.ranking_json(result, top_k)) + "\n",
-        "csv": lambda: exports.ranking_csv(result, top_k),
-        "table": lambda: ranking_table(result, top_k),
-    }
-    _print(writers[options.format]())
+        told.append(Notice("map_too_few", {"n": n_texts, "least": LEAST_TEXTS}))
+    _tell_all(told, settings)
+    if options.format == "json":
+        _print(exports.to_json(exports.ranking_json(result, top_k)) + "\n")
+    else:
+        shown = exports.ranking_csv if options.format == "csv" else ranking_table
+        _print(shown(result, top_k))
     return 0
 
 
@@ -222,15 +214,13 @@ def run_similarity(options: argparse.Namespace, settings: Settings) -> int:
     encoder = open_model(options, settings)
     role = Role(options.role)
     matrix = similarity(texts.texts, encoder, role=role)
-    _tell_all(texts.notices, settings)
-    counts = encoder.count_tokens(texts.texts, role)
-    _tell_cut(int((counts > encoder.info.max_tokens).sum()), encoder.info, settings)
-    writers: dict[str, Callable[[], str]] = {
-        "json": lambda: exports.to_json(exports.similarity_json(texts.texts, matrix, encoder.info, role)) + "\n",
-        "csv": lambda: exports.similarity_csv(texts.texts, matrix, encoder.info),
-        "table": lambda: similarity_table(texts.texts, matrix, encoder.info),
-    }
-    _print(writers[options.format]())
+    n_cut = int((encoder.count_tokens(texts.texts, role) > encoder.info.max_tokens).sum())
+    _tell_all([*texts.notices, *_cut(n_cut, encoder.info)], settings)
+    if options.format == "json":
+        _print(exports.to_json(exports.similarity_json(texts.texts, matrix, encoder.info, role)) + "\n")
+    else:
+        shown = exports.similarity_csv if options.format == "csv" else similarity_table
+        _print(shown(texts.texts, matrix, encoder.info))
     return 0
 
 
@@ -248,7 +238,10 @@ def run_encode(options: argparse.Namespace, settings: Settings) -> int:
     texts = inputs.read_file(options.input, sheet=options.sheet).texts(options.column)
     encoder = open_model(options, settings)
     encoded = encoder.encode(texts.texts, Role(options.role), on_progress=_bar("encode"))
-    vectors = _in_places(encoded.vectors, texts)
+    vectors = encoded.vectors
+    if texts.places is not None and texts.n_given is not None:
+        vectors = np.zeros((texts.n_given, encoder.info.dimensions), dtype=np.float32)
+        vectors[list(texts.places)] = encoded.vectors
     try:
         with whole_file(options.output) as file:
             # As np.save, which tells a full disk as "4096 requested and 1218 written".
@@ -256,8 +249,7 @@ def run_encode(options: argparse.Namespace, settings: Settings) -> int:
             file.write(np.ascontiguousarray(vectors).data)
     except OSError as error:
         raise DataError("output_failed", name=str(options.output), reason=error.strerror or str(error)) from error
-    _tell_all(texts.notices, settings)
-    _tell_cut(int(encoded.truncated.sum()), encoder.info, settings)
+    _tell_all([*texts.notices, *_cut(int(encoded.truncated.sum()), encoder.info)], settings)
     n, dimensions = vectors.shape
     _tell(f"{options.output}: {n:,} x {dimensions:,} float32, {made_by(encoder.info)}")
     return 0
@@ -274,8 +266,8 @@ def run_encode_ray(options: argparse.Namespace, settings: Settings) -> int:
     job = ray_corpus.CorpusJob(options.input, options.output, column, Role(options.role), options.id_column)
     device = options.device or settings.device
     opener = partial(open_named, options.model or settings.model, settings, ModelOptions.of(options))
-    workers = ray_corpus.Workers(count=options.workers, gpus=1 if device == "cuda" else 0)
-    report = ray_corpus.encode_corpus(job, opener, workers=workers, on_progress=_bar("encode"))
+    gpus = 1 if device == "cuda" else 0
+    report = ray_corpus.encode_corpus(job, opener, n_workers=options.workers, gpus=gpus, on_progress=_bar("encode"))
     _tell(
         f"{options.output}: {report.n_rows:,} x {report.dimensions:,} float32, {report.n_blank:,} blank, "
         f"{report.n_truncated:,} cut, {report.n_skipped:,} of {report.n_parts:,} parts kept, {report.model}"
@@ -289,24 +281,22 @@ def run_export(options: argparse.Namespace, settings: Settings) -> int:
 
     name, how = options.model or settings.model, replace(ModelOptions.of(options), dtype=None)
     dtype = options.dtype or "float16"
-    done = export_model(name, options.output, settings, how, dtype=dtype, on_progress=_bar(name))
-    told = {"path": str(options.output), "id": done.info.id, "revision": done.info.revision, "dtype": dtype}
-    _tell(Notice("export_done", told).text(settings.language))
-    if done.largest_move is not None:
-        _tell(Notice("export_compared", {"move": done.largest_move}).text(settings.language))
+    info, moved = export_model(name, options.output, settings, how, dtype=dtype, on_progress=_bar(name))
+    told = [Notice("export_done", {"path": options.output, "id": info.id, "revision": info.revision, "dtype": dtype})]
+    if moved is not None:
+        told.append(Notice("export_compared", {"move": moved}))
+    _tell_all(told, settings)
     return 0
 
 
 def run_models(options: argparse.Namespace, _settings: Settings) -> int:
     """Print the catalog."""
-    rows = exports.catalog_json()
-    cells = [["" if value is None else str(value) for value in row.values()] for row in rows]
-    writers: dict[str, Callable[[], str]] = {
-        "json": lambda: exports.to_json({"models": rows}) + "\n",
-        "csv": lambda: exports.to_csv([list(rows[0]), *cells]),
-        "table": lambda: _aligned([list(rows[0]), *cells]),
-    }
-    _print(writers[options.format]())
+    models = exports.catalog_json()
+    rows = [list(models[0]), *(["" if value is None else str(value) for value in model.values()] for model in models)]
+    if options.format == "json":
+        _print(exports.to_json({"models": models}) + "\n")
+    else:
+        _print(exports.to_csv(rows) if options.format == "csv" else _aligned(rows))
     return 0
 
 
@@ -385,23 +375,13 @@ def _passages(options: argparse.Namespace, settings: Settings) -> inputs.Parsed:
     return inputs.clean_each(options.passage, "blank_passage")
 
 
-def _in_places(vectors: FloatArray, texts: inputs.Parsed) -> FloatArray:
-    """Return (n_given, dimensions) float32: each vector in the place of its text, zeros where there was none."""
-    if texts.places is None or texts.n_given is None:
-        return vectors
-    placed = np.zeros((texts.n_given, vectors.shape[1]), dtype=np.float32)
-    placed[list(texts.places)] = vectors
-    return placed
-
-
 def _tell_all(notices: Sequence[Notice], settings: Settings) -> None:
     for notice in notices:
         _tell(notice.text(settings.language))
 
 
-def _tell_cut(n: int, info: ModelInfo, settings: Settings) -> None:
-    if n:
-        _tell(Notice("notice_truncated", {"n": n, "limit": info.max_tokens}).text(settings.language))
+def _cut(n: int, info: ModelInfo) -> list[Notice]:
+    return [Notice("notice_truncated", {"n": n, "limit": info.max_tokens})] if n else []
 
 
 def _bar(label: str) -> Callable[[int, int], None]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from koe5_demo.catalog import CATALOG
+from koe5_demo.encoding.endpoint import KEY_VARIABLE, model_address, parse_address
+from koe5_demo.encoding.opening import is_here
 from koe5_demo.prompts import with_prompts
 from koe5_demo.ranking.agreement import Agreement, AgreementReport
 from koe5_demo.ranking.calibration import percent_text
@@ -26,6 +28,43 @@ RANKING_COLUMNS: Final = ("query", "rank", "index", "number", "score", "tokens",
 SHOWN_WORDS: Final = 5
 BYTE_ORDER_MARK: Final = "\ufeff"
 FORMULA: Final = re.compile(GUARDED)
+LOCAL_CODE: Final = """\
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer({place!r}{revision}{dtype})
+{limit}{texts}
+# The prompts stand in the texts already; prompt="" keeps the library from adding one.
+q = model.encode(queries, prompt="", normalize_embeddings=True)
+p = model.encode(passages, prompt="", normalize_embeddings=True)
+print((q @ p.T).round(4))
+"""
+SERVER_CODE: Final = """\
+import os
+
+import numpy as np
+from openai import OpenAI
+
+client = OpenAI(base_url={url!r}, api_key=os.environ.get("{key}") or "none")
+
+
+def embed(texts, model, body):
+    rows = []
+    for start in range(0, len(texts), 8):
+        answer = client.embeddings.create(
+            model=model, input=texts[start : start + 8], encoding_format="float", extra_body=body
+        )
+        entries = sorted(answer.data, key=lambda entry: getattr(entry, "index", 0) or 0)
+        rows += [entry.embedding for entry in entries]
+    vectors = np.array(rows)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+# Prompts of this side stand in the texts already.
+{texts}
+q = embed(queries, {query_model!r}, {query_body!r})
+p = embed(passages, {passage_model!r}, {passage_body!r})
+print((q @ p.T).round(4))
+"""
 NUMBER: Final = re.compile(r"[+-]?\d[\d,]*(\.\d+)?(e[+-]?\d+)?( ?%)?")
 
 
@@ -57,15 +96,11 @@ def model_option(info: ModelInfo) -> str:
     """Return what `--model` takes to open a model again, as it is typed in a shell."""
     if info.engine != ENDPOINT_ENGINE:
         return shlex.quote(info.id)
-    from koe5_demo.encoding.endpoint import model_address  # as in `catalog_json`
-
     return shlex.quote(model_address(info))
 
 
 def catalog_json() -> list[dict[str, Any]]:
     """Return the models of the catalog, and whether each is on this machine."""
-    from koe5_demo.encoding.hub import cached_folder  # brings in huggingface_hub, which other exports do not need
-
     return [
         {
             "id": spec.id,
@@ -74,7 +109,7 @@ def catalog_json() -> list[dict[str, Any]]:
             "dimensions": spec.dimensions,
             "max_tokens": spec.max_tokens,
             "licence": spec.licence,
-            "cached": spec.hub_id is None or cached_folder(spec.hub_id, spec.revision) is not None,
+            "cached": is_here(spec.id),
         }
         for spec in CATALOG.values()
     ]
@@ -210,7 +245,7 @@ def similarity_json(
     return {
         "model": model_json(info, role),
         "texts": list(texts),
-        "matrix": [[float(x) for x in row] for row in matrix],
+        "matrix": matrix.tolist(),
     }
 
 
@@ -353,32 +388,43 @@ def snippet(result: RankingResult) -> str:
     """Return Python code that computes the same scores: with sentence-transformers alone, or from the same server."""
     comparison, info = result.comparison, result.info
     if info.engine == ENDPOINT_ENGINE:
-        from koe5_demo.encoding.endpoint import endpoint_code  # as in `catalog_json`
-
         return endpoint_code(info, comparison.queries, comparison.passages)
-    place = info.hub_id or f"<{info.id}>"  # a folder: whoever runs this names its own
-    revision = f', revision="{info.revision}"' if info.hub_id else ""
-    dtype = "" if info.dtype == "float32" else f', model_kwargs={{"dtype": "{info.dtype}"}}'
-    queries = with_prompts(comparison.queries, Role.QUERY, info.prompts)
-    passages = with_prompts(comparison.passages, Role.PASSAGE, info.prompts)
-    if info.id == "mini":
-        place = "assets/mini"
-    return "\n".join(
-        [
-            "from sentence_transformers import SentenceTransformer",
-            "",
-            f"model = SentenceTransformer({place!r}{revision}{dtype})",
-            *([f"model.max_seq_length = {info.known_limit}"] if info.known_limit else []),
-            "queries = [",
-            *(f"    {json.dumps(text, ensure_ascii=False)}," for text in queries),
-            "]",
-            "passages = [",
-            *(f"    {json.dumps(text, ensure_ascii=False)}," for text in passages),
-            "]",
-            '# The prompts stand in the texts already; prompt="" keeps the library from adding one.',
-            'q = model.encode(queries, prompt="", normalize_embeddings=True)',
-            'p = model.encode(passages, prompt="", normalize_embeddings=True)',
-            "print((q @ p.T).round(4))",
-            "",
-        ]
+    # A model that is only here has no name on the hub: whoever runs this names the folder.
+    place = "assets/mini" if info.id == "mini" else info.hub_id or f"<{info.id}>"
+    return LOCAL_CODE.format(
+        place=place,
+        revision=f', revision="{info.revision}"' if info.hub_id else "",
+        dtype="" if info.dtype == "float32" else f', model_kwargs={{"dtype": "{info.dtype}"}}',
+        limit=f"model.max_seq_length = {info.known_limit}\n" if info.known_limit else "",
+        texts=_texts_as_code(info, comparison.queries, comparison.passages),
     )
+
+
+def endpoint_code(info: ModelInfo, queries: Sequence[str], passages: Sequence[str]) -> str:
+    """Return Python code that computes the scores of a server's model with the official client and numpy alone.
+
+    Args:
+        info: A model that `encoding.endpoint.open_endpoint` opened.
+        queries, passages: As a visitor gave them; the code holds them as they are sent.
+    """
+    address = parse_address(model_address(info))
+    query_model, query_body = address.asked(Role.QUERY)
+    passage_model, passage_body = address.asked(Role.PASSAGE)
+    return SERVER_CODE.format(
+        url=address.url,
+        key=KEY_VARIABLE,
+        texts=_texts_as_code(info, queries, passages),
+        query_model=query_model,
+        query_body=dict(query_body),
+        passage_model=passage_model,
+        passage_body=dict(passage_body),
+    )
+
+
+def _texts_as_code(info: ModelInfo, queries: Sequence[str], passages: Sequence[str]) -> str:
+    """Return two lists of texts with their prompts. Servers refuse an empty text; a blank has no token of its own."""
+    lines = []
+    for name, texts, role in (("queries", queries, Role.QUERY), ("passages", passages, Role.PASSAGE)):
+        sent = with_prompts(texts, role, info.prompts)
+        lines += [f"{name} = [", *(f"    {json.dumps(text or ' ', ensure_ascii=False)}," for text in sent), "]"]
+    return "\n".join(lines)

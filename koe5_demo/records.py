@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from hashlib import blake2b
 from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
@@ -86,6 +87,11 @@ class ModelInfo:
     def can_explain(self) -> bool:
         """Return whether a score can be taken apart into words: a server gives whole vectors only."""
         return self.engine != ENDPOINT_ENGINE
+
+    def with_fingerprint(self, content: str) -> ModelInfo:
+        """Return this with the fingerprint of the model's content and of all that bears on its vectors."""
+        parts = (content, self.engine, self.dtype, str(self.max_tokens), self.prompts.query, self.prompts.passage)
+        return replace(self, fingerprint=blake2b("\0".join(parts).encode(), digest_size=16).hexdigest())
 
     def remarks(self, language: Language) -> str:
         """Return the note and the notices as one text; empty if there is nothing to tell."""

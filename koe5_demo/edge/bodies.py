@@ -1,13 +1,23 @@
-"""How much a JSON body asks for, told from its bytes before anything reads it: characters, structure, depth.
+"""What a request may bring: how much JSON, told from its bytes before anything reads it, and which upload.
 
-A request whose texts are far beyond the limits, or that nests thousands of brackets, costs a look at its bytes and
-nothing else. Whether it is well-formed is left to who reads it.
+A call whose texts are far beyond the limits, or that nests thousands of brackets, costs a look at its bytes and
+nothing else; whether it is well-formed is left to who reads it. An upload is one file, of a kind that is read here, and
+goes into a folder that cannot fill the disk.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+import time
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
+
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from koe5_demo.errors import InputError
 
@@ -15,6 +25,9 @@ MOST_DEPTH: Final = 32
 STRUCTURE_BYTES: Final = 1_000_000
 """Of numbers, brackets, commas and blanks; a request holds texts and a few options."""
 ESCAPE_CHARS: Final = len("u0041")
+MOST_FILES: Final = 1
+FOLDER_PREFIX: Final = "koe5-uploads-"
+FORGOTTEN_AFTER_S: Final = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -61,3 +74,80 @@ def _depth(structure: bytes) -> int:
         elif byte in b"]}":
             depth -= 1
     return deepest
+
+
+class UploadCheck:
+    """Reads a multipart body as it passes by, and refuses what should not come in.
+
+    Args:
+        content_type: The request's header, with the boundary.
+        kinds: Endings that may be uploaded, without the dot.
+    """
+
+    def __init__(self, content_type: str, kinds: tuple[str, ...]) -> None:
+        kind, options = parse_options_header(content_type)
+        boundary = options.get(b"boundary", b"")
+        if kind != b"multipart/form-data" or not boundary:
+            raise InputError("upload_broken")
+        self._kinds = kinds
+        self._n_files = 0
+        self._name = bytearray()
+        self._value = bytearray()
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_header_begin": self._begin,
+                "on_header_field": lambda data, start, end: self._name.extend(data[start:end]),
+                "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
+                "on_header_end": self._end,
+            },
+        )
+
+    def feed(self, chunk: bytes) -> None:
+        """Look at the next bytes.
+
+        Raises:
+            InputError: If there are too many files, one of another kind, or the body is broken.
+        """
+        try:
+            self._parser.write(chunk)
+        except MultipartParseError as error:
+            raise InputError("upload_broken") from error
+
+    def _begin(self) -> None:
+        self._name.clear()
+        self._value.clear()
+
+    def _end(self) -> None:
+        if bytes(self._name).lower() != b"content-disposition":
+            return
+        _, options = parse_options_header(bytes(self._value))
+        if b"filename" not in options:
+            return
+        self._n_files += 1
+        if self._n_files > MOST_FILES:
+            raise InputError("upload_count", limit=MOST_FILES)
+        name = options[b"filename"].decode("utf-8", "replace")
+        ending = name.rsplit(".", 1)[-1].lower() if "." in name else ""
+        if ending not in self._kinds:
+            raise InputError("file_kind", name=name[:100], valid=", ".join(f".{kind}" for kind in self._kinds))
+
+
+def make_folder() -> Path:
+    """Make a folder of this process for uploads, and delete those that killed processes left a day ago."""
+    place = Path(tempfile.gettempdir())
+    for old in place.glob(f"{FOLDER_PREFIX}*"):
+        with suppress(OSError):  # another process may have deleted it
+            if time.time() - old.stat().st_mtime > FORGOTTEN_AFTER_S:
+                shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=place))
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of all files in a folder."""
+    n_bytes = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # deleted meanwhile
+                n_bytes += (Path(place) / name).stat().st_size
+    return n_bytes

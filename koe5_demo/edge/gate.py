@@ -18,11 +18,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from koe5_demo.edge.bodies import BodyBounds, require_modest
+from koe5_demo.edge.bodies import BodyBounds, UploadCheck, require_modest, size_of
 from koe5_demo.edge.connections import Connections
-from koe5_demo.edge.requests_log import log_bug
+from koe5_demo.edge.logs import log_bug
 from koe5_demo.edge.shares import Place, Room, TokenBuckets
-from koe5_demo.edge.uploads import UploadCheck, size_of
 from koe5_demo.edge.visitors import header, is_this_machine, language_of, visitor_key
 from koe5_demo.errors import DemoError, InputError
 from koe5_demo.words import Language
@@ -271,7 +270,8 @@ class _Refusal(Exception):  # noqa: N818 not an error of ours
 
     def answer(self, language: Language) -> JSONResponse:
         logger.info("refused: %s", self.error.key)
-        return _answer(self.status, self.error, language, self.retry_after_s)
+        headers = {"Retry-After": str(max(1, round(self.retry_after_s)))} if self.retry_after_s else {}
+        return JSONResponse({"detail": self.error.text(language)}, self.status, headers)
 
 
 class _Body:
@@ -362,16 +362,11 @@ class _Answer:
             self.started = True
             if self._may_be_full and message["status"] == QUEUE_IS_FULL:
                 self._replaced = True
-                await self._send_full()
-                return
+                # 429, because gradio's page shows its own English sentence for every 503.
+                response = _Refusal(TOO_MANY, DemoError("queue_full"), retry_after_s=FULL_WAIT_S).answer(self._language)
+                await self._send({"type": "http.response.start", "status": TOO_MANY, "headers": response.raw_headers})
+                message = {"type": "http.response.body", "body": response.body}
         await self._send(message)
-
-    async def _send_full(self) -> None:
-        # 429, because gradio's page shows its own English sentence for every 503.
-        response = _answer(TOO_MANY, DemoError("queue_full"), self._language, FULL_WAIT_S)
-        logger.info("refused: queue_full")
-        await self._send({"type": "http.response.start", "status": TOO_MANY, "headers": response.raw_headers})
-        await self._send({"type": "http.response.body", "body": response.body})
 
 
 def _failed(path: str, error: Exception) -> _Refusal:
@@ -385,8 +380,3 @@ def _failed(path: str, error: Exception) -> _Refusal:
 
 def _too_large(most: int) -> _Refusal:
     return _Refusal(TOO_LARGE, InputError("request_too_large", limit=most / 1e6))
-
-
-def _answer(status: int, error: DemoError, language: Language, retry_after_s: float) -> JSONResponse:
-    headers = {"Retry-After": str(max(1, round(retry_after_s)))} if retry_after_s else {}
-    return JSONResponse({"detail": error.text(language)}, status, headers)

@@ -18,6 +18,8 @@ from typing import Any, Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from koe5_demo.edge.gate import FILES
+
 SCRIPT: Final = re.compile(r"<script(?P<attributes>[^>]*)>(?P<code>.*?)</script", re.DOTALL | re.IGNORECASE)
 FRAMES: Final = "frame-ancestors 'self' https://huggingface.co https://*.hf.space"
 PAGE_POLICY: Final = (
@@ -41,7 +43,6 @@ FIXED: Final = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-FILE_PATH: Final = "/gradio_api/file="
 
 
 def inline_scripts(html: str) -> list[str]:
@@ -80,7 +81,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send, self._added, FILE_POLICY if scope["path"].startswith(FILE_PATH) else self._plain)
+        answer = _Answer(send, self._added, FILE_POLICY if scope["path"].startswith(FILES) else self._plain)
         await self._app(scope, receive, answer.send)
 
 

@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from koe5_demo.edge.requests_log import FIELD, REQUESTS, RequestRecord
+from koe5_demo.edge.logs import FIELD, REQUESTS, RequestRecord
 from koe5_demo.edge.visitors import is_private_peer
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.version import __version__

@@ -1,19 +1,31 @@
-"""How the log is written: lines for people, or a JSON object a line for machines; few lines of one kind."""
+"""The log: one record a request, bugs by number, and how both are written.
+
+Who may read it learns how many, how long and how it ended, and never what was typed. Lines for people, or a JSON object
+a line for machines; few lines of one kind.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
+import secrets
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, Final
 
-from koe5_demo.edge.requests_log import FIELD, REQUESTS, Frames, RequestRecord, frames
+from koe5_demo.errors import DemoError
 
+REQUESTS: Final = "koe5_demo.requests"
+FIELD: Final = "request"
+POLLS: Final = frozenset({"page/tick", "page/count"})
 TEXT_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 QUIET: Final = ("httpx", "httpx2", "python_multipart", "httpcore", "mcp")
 ADOPTED: Final = ("uvicorn", "uvicorn.error", "uvicorn.access")
@@ -21,6 +33,90 @@ CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066
 """What moves a terminal's cursor, begins a line or turns the direction of writing."""
 MINUTE_S: Final = 60.0
 MOST_OF_A_PLACE: Final = 30
+
+logger = logging.getLogger(REQUESTS)
+bugs = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """What is told of a request.
+
+    Attributes:
+        id: Random.
+        endpoint: Name of the endpoint, or of the page's event.
+        outcome: "ok", "bug", or the key of the message that the visitor got.
+        milliseconds: Wall time in our code, without waiting in the queue.
+        n_texts: Texts in its arguments.
+        n_chars: Characters of all of them.
+    """
+
+    id: str
+    endpoint: str
+    outcome: str
+    milliseconds: float
+    n_texts: int
+    n_chars: int
+
+
+@contextmanager
+def told(endpoint: str, arguments: Sequence[object]) -> Iterator[None]:
+    """Log one request when it is over; what the page asks by itself, over and over, is logged at a lower level."""
+    start = time.perf_counter()
+    outcome = "bug"
+    try:
+        yield
+        outcome = "ok"
+    except DemoError as error:
+        outcome = error.key
+        raise
+    except GeneratorExit:
+        outcome = "left"
+        raise
+    finally:
+        n_texts, n_chars = counts(arguments)
+        milliseconds = round((time.perf_counter() - start) * 1_000, 2)
+        record = RequestRecord(secrets.token_hex(8), endpoint, outcome, milliseconds, n_texts, n_chars)
+        logger.log(logging.DEBUG if endpoint in POLLS else logging.INFO, "%s", endpoint, extra={FIELD: record})
+
+
+def counts(arguments: Sequence[object]) -> tuple[int, int]:
+    """Return how many texts arguments hold, in lists or alone, and their characters."""
+    items = (item for argument in arguments for item in (argument if isinstance(argument, list) else [argument]))
+    texts = [item for item in items if isinstance(item, str) and item]
+    return len(texts), sum(map(len, texts))
+
+
+def log_bug(error: BaseException) -> str:
+    """Log a bug with its traceback under a number; return the number, for whoever met it to tell the operator.
+
+    The number is made from where the bug happened: the same one again has the same number, and needs no second line.
+    """
+    told_frames = frames(error)
+    number = hashlib.sha256(told_frames.encode("utf-8", "replace")).hexdigest()[:8]
+    bugs.error("unexpected error %s\n%s", number, told_frames)
+    return number
+
+
+class Frames(str):
+    """Lines of our own making, which the log writes as they are; everything else becomes one line."""
+
+    __slots__ = ()
+
+
+def frames(error: BaseException) -> Frames:
+    """Return a traceback without the errors' own words, which may quote what a visitor typed."""
+    lines = []
+    current: BaseException | None = error
+    while current is not None:
+        kind = type(current)
+        lines.append(f"{kind.__module__}.{kind.__qualname__}")
+        lines += [
+            f"  {Path(frame.filename).name}:{frame.lineno} {frame.name}: {frame.line}"
+            for frame in traceback.extract_tb(current.__traceback__)
+        ]
+        current = current.__cause__ or current.__context__
+    return Frames("\n".join(lines))
 
 
 def configure_logging(log_format: str) -> None:
@@ -40,9 +136,9 @@ def configure_logging(log_format: str) -> None:
 def adopt_server_log() -> None:
     """Send what the server says through this log; it has handlers of its own once it has started."""
     for name in ADOPTED:
-        logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.propagate = True
+        adopted = logging.getLogger(name)
+        adopted.handlers.clear()
+        adopted.propagate = True
 
 
 def one_line(text: str) -> str:

@@ -10,7 +10,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,21 +35,6 @@ ARCHITECTURES: Final = {"bert": "BertModel", "roberta": "RobertaModel", "xlm-rob
 CARD: Final = Path(__file__).with_name("export_card.md")
 
 
-@dataclass(frozen=True)
-class Exported:
-    """What was written.
-
-    Attributes:
-        info: The model as it was.
-        dtype: float16 or float32, what the weights are stored in.
-        largest_move: How far a cosine between two probe texts is from the original's; None where it was not measured.
-    """
-
-    info: ModelInfo
-    dtype: str
-    largest_move: float | None
-
-
 def export_model(
     name: str,
     output: Path,
@@ -59,7 +43,7 @@ def export_model(
     *,
     dtype: str = "float16",
     on_progress: OnProgress | None = None,
-) -> Exported:
+) -> tuple[ModelInfo, float | None]:
     """Write a model's folder, whole or not at all.
 
     Args:
@@ -69,6 +53,10 @@ def export_model(
             copy is compared with the original; their arithmetic is not asked.
         dtype: float16 or float32.
         on_progress: Called with (bytes here, bytes in all) while files are fetched.
+
+    Returns:
+        The model as it was, and how far a cosine between two probe texts is from the original's at most; None where
+        that was not measured.
 
     Raises:
         InputError: If the model is at an address, which shows no weights, or dtype is another.
@@ -101,7 +89,7 @@ def export_model(
         raise ModelLoadError("model_load_failed", name=files.source.id, reason=str(error)[:200]) from error
     except OSError as error:
         raise DataError("output_failed", name=str(output), reason=error.strerror or str(error)) from error
-    return Exported(info, dtype, moved)
+    return info, moved
 
 
 def _write(files: opening.Files, prompts: GivenPrompts, folder: Path, dtype: str) -> ModelInfo:

@@ -115,23 +115,14 @@ class ModelHost:
         """Begin to load a model unless it is ready or under way; the event is set when that is over.
 
         Raises:
-            UnknownModelError: If visitors may not open such a model.
+            UnknownModelError: If it is neither in the catalog nor the operator's, and no hub id or not allowed.
         """
-        self.require_allowed(name)
+        if name not in CATALOG and name != self.wanted:
+            if not self._settings.allow_custom_models or is_endpoint(name):  # an address would get the operator's key
+                raise UnknownModelError("custom_model_refused", valid=", ".join(CATALOG))
+            if HUB_ID.fullmatch(name) is None or Path(name).is_dir():  # folders of this server are not theirs to name
+                raise UnknownModelError("hub_id_only")
         return self._begin(name)
-
-    def require_allowed(self, name: str) -> None:
-        """Refuse models outside the catalog unless the operator allows them or chose this one.
-
-        Raises:
-            UnknownModelError: If it is refused.
-        """
-        if name in CATALOG or name == self.wanted:
-            return
-        if not self._settings.allow_custom_models or is_endpoint(name):  # an address would get the operator's key
-            raise UnknownModelError("custom_model_refused", valid=", ".join(CATALOG))
-        if HUB_ID.fullmatch(name) is None or Path(name).is_dir():  # folders of this server are not a visitor's to name
-            raise UnknownModelError("hub_id_only")
 
     def state(self, name: str) -> ModelState:
         """Return how far a model is."""
@@ -218,55 +209,53 @@ class ModelHost:
         return over
 
     def _run(self, name: str, known: Event, over: Event) -> None:
+        encoder = None
         try:
-            self._load(name, known)
+            encoder = self._load(name, known)
+            ended = ModelState(name, Phase.READY)
         except DemoError as error:
             logger.warning("model %s: %s", shown_name(name), error)
-            self._set(ModelState(name, Phase.FAILED, error=error))
+            ended = ModelState(name, Phase.FAILED, error=error)
         except Exception:
             logger.exception("model %s", shown_name(name))
-            self._set(ModelState(name, Phase.FAILED, error=ModelLoadError("model_load_failed", name=name, reason="?")))
-        finally:
-            with self._lock:
-                del self._under_way[name]
-            known.set()
-            over.set()
+            ended = ModelState(name, Phase.FAILED, error=ModelLoadError("model_load_failed", name=name, reason="?"))
+        with self._lock:  # in one step: who sees a model settled may ask for it anew at once
+            del self._under_way[name]
+            self._states[name] = ended
+            if encoder is not None:
+                self._encoders[name] = encoder
+                self._let_oldest_go()
+        known.set()
+        over.set()
 
-    def _load(self, name: str, known: Event | None = None) -> None:
+    def _load(self, name: str, known: Event) -> CachingEncoder:
         phase = Phase.LOADING if opening.is_here(name) else Phase.DOWNLOADING
         self._set(ModelState(name, phase))
-        if known is not None:
-            known.set()
+        known.set()
         if name != EMBEDDED_MODEL:
             self._begin(EMBEDDED_MODEL).wait()  # first the one that answers meanwhile
         if phase is Phase.DOWNLOADING:
-            source, timeout = opening.find_source(name), self._settings.hub_timeout
-            opening.fetch_files(source, timeout=timeout, on_progress=self._progress(name))
+            opening.fetch_files(
+                opening.find_source(name),
+                timeout=self._settings.hub_timeout,
+                on_progress=lambda done, total: self._set(ModelState(name, Phase.DOWNLOADING, done, total)),
+            )
             self._set(ModelState(name, Phase.LOADING))
         with self._load_lock:
             options = opening.ModelOptions(dtype=self._settings.page_dtype)
             inner = opening.open_model(name, self._settings, options)
-        self._keep(name, inner)
-
-    def _progress(self, name: str) -> OnProgress:
-        def report(done: int, total: int) -> None:
-            self._set(ModelState(name, Phase.DOWNLOADING, done, total))
-
-        return report
-
-    def _keep(self, name: str, inner: Encoder) -> None:
         encoder = _Served(inner, self._cache, lambda: self._let_go(name))
         if not zero_gpu.ACTIVE:
             self._warm_up(encoder)
-        with self._lock:
-            self._encoders[name] = encoder
-            self._states[name] = ModelState(name, Phase.READY)
-            staying = {EMBEDDED_MODEL, self.wanted}
-            visitors = [kept for kept in self._encoders if kept not in staying]
-            places = max(1, self._settings.models_in_memory - len(staying - {EMBEDDED_MODEL}))
-            for oldest in visitors[: max(0, len(visitors) - places)]:
-                del self._encoders[oldest]
-                self._states[oldest] = ModelState(oldest, Phase.ABSENT)
+        return encoder
+
+    def _let_oldest_go(self) -> None:
+        staying = {EMBEDDED_MODEL, self.wanted}
+        visitors = [kept for kept in self._encoders if kept not in staying]
+        places = max(1, self._settings.models_in_memory - len(staying - {EMBEDDED_MODEL}))
+        for oldest in visitors[: max(0, len(visitors) - places)]:
+            del self._encoders[oldest]
+            self._states[oldest] = ModelState(oldest, Phase.ABSENT)
 
     def _let_go(self, name: str) -> None:
         """Forget a model and open it anew: behind its address stands another one now."""

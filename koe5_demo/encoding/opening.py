@@ -13,13 +13,13 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
 from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL, ModelSpec
 from koe5_demo.encoding import hub, zero_gpu
 from koe5_demo.encoding.endpoint import is_endpoint, open_endpoint
-from koe5_demo.encoding.fingerprint import folder_hash, with_fingerprint
 from koe5_demo.errors import ModelLoadError, SettingError, UnknownModelError
 from koe5_demo.prompts import GivenPrompts, resolve_prompts
 from koe5_demo.records import UNKNOWN_LIMIT, Encoder, ModelInfo, OnProgress, Prompts
@@ -27,6 +27,9 @@ from koe5_demo.settings import DEVICES, DTYPES, Settings, load_settings
 
 logger = logging.getLogger(__name__)
 
+WHOLE_FILE_BYTES: Final = 64 * 1024 * 1024
+SAMPLE_BYTES: Final = 1024 * 1024
+N_SAMPLES: Final = 32
 KNOWN_MODULES: Final = "sentence_transformers."
 PASSAGE_PROMPT_NAMES: Final = ("passage", "document", "corpus")
 SHOWN_NAME: Final = 100
@@ -128,8 +131,23 @@ def open_model(
         if value not in valid:
             raise SettingError("bad_option", name=option, value=value, valid=", ".join(valid))
     files = fetch_files(find_source(name), timeout=settings.hub_timeout, on_progress=on_progress)
+    refuse_foreign_code(files)
+    refuse_pickles(files)
     device, dtype = zero_gpu.placement(device, dtype, small=name == EMBEDDED_MODEL)
-    return zero_gpu.lend_gpu(_open_files(files, device, dtype, prompts, settings.data_dir / SPEEDS))
+    try:
+        from koe5_demo.encoding.fast.choice import ModelFiles, open_fast  # brings in torch, which takes seconds
+
+        n_bytes = sum(path.stat().st_size for path in files.folder.rglob("*") if path.suffix in WEIGHT_FILES)
+        if dtype == "auto" and n_bytes < LEAST_WORTH_BYTES:
+            dtype = "fp32"
+        described = partial(describe, files, prompts=prompts)
+        stamp = partial(ModelInfo.with_fingerprint, content=files.content)
+        opened = open_fast(ModelFiles(files.folder, described, stamp, settings.data_dir / SPEEDS), device, dtype=dtype)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        logger.exception("loading %s failed", files.source.id)
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise ModelLoadError("model_load_failed", name=files.source.id, reason=reason) from error
+    return zero_gpu.lend_gpu(opened)
 
 
 def load_encoder(
@@ -208,6 +226,26 @@ def local_files(source: Source) -> Files | None:
     return None if folder is None else Files(source, folder, folder.name, f"{source.hub_id}@{folder.name}")
 
 
+def folder_hash(folder: Path) -> str:
+    """Return 40 hexadecimal digits for the files of a model folder: names, sizes and contents.
+
+    Files over 64 MiB are read at 32 even places of 1 MiB, so that 2 GB of weights take a fraction of a second: any
+    training step moves nearly every weight, so two models differ in every sample.
+    """
+    digest = blake2b(digest_size=20)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".md"):
+        size = path.stat().st_size
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
+        with path.open("rb") as file:
+            if size <= WHOLE_FILE_BYTES:
+                digest.update(file.read())
+                continue
+            for n in range(N_SAMPLES):
+                file.seek((size - SAMPLE_BYTES) * n // (N_SAMPLES - 1))
+                digest.update(file.read(SAMPLE_BYTES))
+    return digest.hexdigest()
+
+
 def fetch_files(source: Source, *, timeout: float, on_progress: OnProgress | None = None) -> Files:
     """Return the files of a source, from this machine if they are all here, else from the hub.
 
@@ -247,7 +285,12 @@ def describe(
         prompts: Prompts that overrule those of the catalog and of the files.
     """
     spec = files.source.spec
-    found, note = (spec.prompts, "") if spec is not None else _found_prompts(registered)
+    if spec is not None:
+        found, note = spec.prompts, ""
+    else:
+        passage = next((registered[name] for name in PASSAGE_PROMPT_NAMES if registered.get(name)), "")
+        found = Prompts(registered.get("query") or "", passage)
+        note = "no prompts registered in the model's files, none added" if found == Prompts() else ""
     used = resolve_prompts(found, prompts, in_catalog=spec is not None)
     limit = min(most_tokens or UNKNOWN_LIMIT, spec.max_tokens if spec is not None else UNKNOWN_LIMIT)
     return ModelInfo(
@@ -263,33 +306,6 @@ def describe(
         fingerprint="",
         note=note if used == found and prompts in (None, GivenPrompts()) else "",
     )
-
-
-def _open_files(files: Files, device: str, dtype: str, prompts: GivenPrompts, speeds: Path) -> Encoder:
-    refuse_foreign_code(files)
-    refuse_pickles(files)
-    try:
-        from koe5_demo.encoding.fast.choice import ModelFiles, open_fast  # brings in torch, which takes seconds
-
-        n_bytes = sum(path.stat().st_size for path in files.folder.rglob("*") if path.suffix in WEIGHT_FILES)
-        if dtype == "auto" and n_bytes < LEAST_WORTH_BYTES:
-            dtype = "fp32"
-        described = partial(describe, files, prompts=prompts)
-        stamp = partial(with_fingerprint, content=files.content)
-        return open_fast(ModelFiles(files.folder, described, stamp, speeds), device, dtype=dtype)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
-        logger.exception("loading %s failed", files.source.id)
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ModelLoadError("model_load_failed", name=files.source.id, reason=reason) from error
-
-
-def _found_prompts(registered: Mapping[str, str]) -> tuple[Prompts, str]:
-    """Return the prompts that a model's files register, and a note where they register none."""
-    passage = next((registered[name] for name in PASSAGE_PROMPT_NAMES if registered.get(name)), "")
-    prompts = Prompts(query=registered.get("query") or "", passage=passage)
-    if prompts == Prompts():
-        return prompts, "no prompts registered in the model's files, none added"
-    return prompts, ""
 
 
 def refuse_foreign_code(files: Files) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -47,7 +47,12 @@ def open_reference(files: ModelFiles, device: torch.device, dtype: str, reason: 
 
     def build(precision: Precision, notices: Sequence[Notice]) -> Encoder:
         model = load_reference(files.folder, device, STORED_AS[precision])
-        info = describe_loaded(files, model)
+        dimensions, limit = model.get_embedding_dimension(), model.max_seq_length
+        if dimensions is None:
+            raise ValueError("the model does not tell the width of its vectors")
+        registered = {name: prompt or "" for name, prompt in (model.prompts or {}).items()}
+        info = files.describe(dimensions, None if limit is None else int(limit), registered)
+        model.max_seq_length = info.max_tokens
         told = (*info.notices, Notice("notice_engine_fallback", {"reason": reason}), *notices)
         info = replace(info, engine=ENGINE_NAME, dtype=precision.label, device=str(device), notices=told)
         return SentenceTransformerEncoder(model, files.stamp(info))
@@ -63,18 +68,6 @@ def load_reference(folder: Path, device: torch.device, dtype: torch.dtype) -> Se
     )
     model.eval()
     return model
-
-
-def describe_loaded(files: ModelFiles, model: SentenceTransformer) -> ModelInfo:
-    """Describe a loaded model. The model's own limit is lowered to the one described."""
-    dimensions = model.get_embedding_dimension()
-    if dimensions is None:
-        raise ValueError("the model does not tell the width of its vectors")
-    limit = model.max_seq_length
-    registered = {name: prompt or "" for name, prompt in (model.prompts or {}).items()}
-    info = files.describe(dimensions, None if limit is None else int(limit), registered)
-    model.max_seq_length = info.max_tokens
-    return info
 
 
 class SentenceTransformerEncoder:
@@ -100,11 +93,6 @@ class SentenceTransformerEncoder:
         """Return what this encoder is."""
         return self._info
 
-    @property
-    def model(self) -> SentenceTransformer:
-        """Return the model itself, for engines and explanations that look inside."""
-        return self._model
-
     def encode(self, texts: Sequence[str], role: Role, *, on_progress: OnProgress | None = None) -> Encoded:
         """Encode bare texts; see `koe5_demo.records.Encoder`. Progress counts texts."""
         with self._lock:
@@ -125,9 +113,25 @@ class SentenceTransformerEncoder:
             return self._count(texts, role)
 
     def encode_tokens(self, text: str, role: Role) -> TokenVectors:
-        """Take the vector of one bare text apart; see `koe5_demo.records.TokenEncoder`."""
+        """Take the vector of one bare text apart; exact for Transformer + mean pooling.
+
+        Raises:
+            InputError: If the model has no token vectors, or no tokenizer that tells where a token stands.
+        """
+        model, info = self._model, self._info
+        prompt, body = split_prompt(text, role, info.prompts)
+        if not isinstance(model[0], Transformer) or not getattr(model.tokenizer, "is_fast", False):
+            raise InputError("explain_unsupported", name=info.id)
         with self._lock:
-            return model_token_vectors(self._model, self._info, text, role)
+            encoded = model.encode([body], prompt=prompt, output_value="token_embeddings", show_progress_bar=False)
+            tokens = TextTokenizer(model.tokenizer, info.max_tokens).locate(prompt + body)
+        vectors: FloatArray = encoded[0].detach().to(device="cpu", dtype=torch.float32).numpy()
+        if len(tokens.ids) != len(vectors):
+            # A tokenizer that pads or cuts in its own way: spans would name the wrong words.
+            raise InputError("explain_unsupported", name=info.id)
+        return TokenVectors(
+            prompt + body, len(prompt), tokens.n_seen_chars, tokens.spans, vectors, exact=sums_up(model)
+        )
 
     def _groups(self, texts: Sequence[str], role: Role, n_tokens: IntArray) -> list[tuple[str, list[int]]]:
         """Part the texts by prompt, longest first so that a batch holds texts of like length, in steps of progress."""
@@ -157,42 +161,15 @@ class SentenceTransformerEncoder:
         sent = with_prompts(texts, role, self._info.prompts)
         if not sent:
             return np.zeros(0, dtype=np.int64)
-        return np.asarray(count_model_tokens(self._model, sent), dtype=np.int64)
-
-
-def count_model_tokens(model: SentenceTransformer, sent: list[str]) -> list[int]:
-    """Return the uncut token counts, special tokens included, of texts as they are sent to `model`."""
-    encoded = model.tokenizer(
-        sent, truncation=False, padding=False, return_attention_mask=False, return_token_type_ids=False, verbose=False
-    )
-    return [len(ids) for ids in encoded["input_ids"]]
-
-
-def model_token_vectors(model: SentenceTransformer, info: ModelInfo, text: str, role: Role) -> TokenVectors:
-    """Take the vector of one bare text apart.
-
-    Args:
-        model: The loaded model, in sentence-transformers form.
-        info: What it is.
-        text: Given bare.
-        role: Which prompt to add.
-
-    Returns:
-        Tokens; exact for Transformer + mean pooling.
-
-    Raises:
-        InputError: If the model has no token vectors, or no tokenizer that tells where a token stands.
-    """
-    prompt, body = split_prompt(text, role, info.prompts)
-    if not isinstance(model[0], Transformer) or not getattr(model.tokenizer, "is_fast", False):
-        raise InputError("explain_unsupported", name=info.id)
-    encoded = model.encode([body], prompt=prompt, output_value="token_embeddings", show_progress_bar=False)
-    vectors = _float_rows(encoded[0])
-    tokens = TextTokenizer(model.tokenizer, info.max_tokens).locate(prompt + body)
-    if len(tokens.ids) != len(vectors):
-        # A tokenizer that pads or cuts in its own way: spans would name the wrong words.
-        raise InputError("explain_unsupported", name=info.id)
-    return TokenVectors(prompt + body, len(prompt), tokens.n_seen_chars, tokens.spans, vectors, exact=sums_up(model))
+        encoded = self._model.tokenizer(
+            sent,
+            truncation=False,
+            padding=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+            verbose=False,
+        )
+        return np.array([len(ids) for ids in encoded["input_ids"]], dtype=np.int64)
 
 
 def sums_up(model: SentenceTransformer) -> bool:
@@ -201,8 +178,3 @@ def sums_up(model: SentenceTransformer) -> bool:
     if [type(module) for module in modules] not in ([Transformer, Pooling], [Transformer, Pooling, Normalize]):
         return False
     return modules[1].pooling_mode in SUMMED_POOLINGS and bool(modules[1].include_prompt)
-
-
-def _float_rows(rows: Any) -> FloatArray:
-    array: FloatArray = rows.detach().to(device="cpu", dtype=torch.float32).numpy()
-    return array

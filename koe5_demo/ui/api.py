@@ -20,7 +20,7 @@ from koe5_demo.benchmark.run import RunOptions, finished, run_suite
 from koe5_demo.benchmark.stored_vectors import DiskVectors
 from koe5_demo.benchmark.systems import system_sources
 from koe5_demo.catalog import CATALOG
-from koe5_demo.edge.requests_log import told
+from koe5_demo.edge.logs import told
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError, InputError
 from koe5_demo.prompts import checked_role, with_prompts

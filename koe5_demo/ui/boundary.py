@@ -10,7 +10,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import gradio as gr
 
-from koe5_demo.edge.requests_log import log_bug, told
+from koe5_demo.edge.logs import log_bug, told
 from koe5_demo.errors import DemoError
 from koe5_demo.records import OnProgress
 from koe5_demo.ui.gradio_seams import has_left

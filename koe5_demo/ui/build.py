@@ -8,7 +8,7 @@ from typing import Any, Final
 import gradio as gr
 
 from koe5_demo.benchmark.progress import RankingsFirst, RunQueue
-from koe5_demo.edge.uploads import make_folder
+from koe5_demo.edge.bodies import make_folder
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.settings import Settings
 from koe5_demo.ui.api import build_api

@@ -26,8 +26,7 @@ from gradio.queueing import Queue
 from gradio.state_holder import SessionState
 
 from koe5_demo.edge.connections import Connections
-from koe5_demo.edge.logs import adopt_server_log
-from koe5_demo.edge.requests_log import frames
+from koe5_demo.edge.logs import adopt_server_log, frames
 from koe5_demo.edge.visitors import is_this_machine, visitor_key
 from koe5_demo.ui.sessions import SessionRoom
 from koe5_demo.words import Language, message

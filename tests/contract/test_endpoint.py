@@ -32,14 +32,14 @@ from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.encoding.endpoint import (
     EndpointEncoder,
     Options,
-    endpoint_code,
     model_address,
     open_endpoint,
     parse_address,
     shown_name,
 )
+from koe5_demo.encoding.endpoint.client import retry_after
 from koe5_demo.encoding.endpoint.protocol import read_answer
-from koe5_demo.encoding.endpoint.server import CALM_AFTER, Pace, retry_after
+from koe5_demo.encoding.endpoint.server import CALM_AFTER, Pace
 from koe5_demo.encoding.opening import load_encoder
 from koe5_demo.errors import EndpointError, MissingExtraError, SettingError
 from koe5_demo.prompts import GivenPrompts
@@ -929,7 +929,7 @@ def test_the_code_for_the_same_scores_runs_against_the_server_and_prints_them(
     result = rank_all(RankingRequest(queries, passages), encoder)
     code = exports.snippet(result)
     assert KEY not in code
-    assert code == endpoint_code(encoder.info, queries, passages)
+    assert code == exports.endpoint_code(encoder.info, queries, passages)
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     scores = np.array(json.loads(",".join(printed.replace("[", " [").split()).replace("[,", "[")))
     np.testing.assert_allclose(scores, result.comparison.scores, atol=1e-4)

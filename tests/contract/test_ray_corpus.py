@@ -23,17 +23,13 @@ import pyarrow.parquet as pq
 import ray
 
 from doubles import WordCountEncoder
-from koe5_demo.encoding.ray_corpus import CorpusJob, Workers, encode_corpus, sample
-from koe5_demo.encoding.ray_corpus.job import Part, cut_parts
-from koe5_demo.encoding.ray_corpus.output_files import finish_part
-from koe5_demo.encoding.ray_corpus.running import PartWorker
+from koe5_demo.encoding.ray_corpus import CorpusJob, Part, PartWorker, cut_parts, encode_corpus, finish_part, sample
 from koe5_demo.errors import DataError, InputError, MissingExtraError
 from koe5_demo.records import Encoded, Encoder, OnProgress, Role
 from koe5_demo.words import Language
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = ("서울", "부산", "수도", "바다", "산")
-TWO = Workers(count=2, cpus=1)
 
 
 class Traced(WordCountEncoder):
@@ -131,7 +127,7 @@ def test_a_killed_worker_loses_and_doubles_nothing_and_a_second_run_mends_what_i
 ) -> None:
     seen: list[tuple[int, int]] = []
     report = encode_corpus(
-        job, opener(tmp_path / "first", kill=True), workers=TWO, on_progress=lambda *step: seen.append(step)
+        job, opener(tmp_path / "first", kill=True), n_workers=2, on_progress=lambda *step: seen.append(step)
     )
     assert (report.n_parts, report.n_skipped, report.n_rows, report.dimensions) == (16, 0, 103, 5)
     assert_complete(job.target)
@@ -143,7 +139,7 @@ def test_a_killed_worker_loses_and_doubles_nothing_and_a_second_run_mends_what_i
 
     broken = break_three_parts(job.target)
     untouched = {path: path.stat().st_mtime_ns for path in job.target.glob("*.parquet") if path not in broken}
-    report = encode_corpus(job, opener(tmp_path / "second"), workers=TWO)
+    report = encode_corpus(job, opener(tmp_path / "second"), n_workers=2)
     assert (report.n_skipped, report.n_parts) == (13, 16)
     assert len(list((tmp_path / "second").glob("*-*"))) == 3
     assert {path: path.stat().st_mtime_ns for path in untouched} == untouched
@@ -220,7 +216,7 @@ def test_unusable_input_is_told(job: CorpusJob, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no text column 'body'\. Text columns: id, text"):
         cut_parts(CorpusJob(job.source, job.target, "body", Role.PASSAGE))
     with pytest.raises(InputError, match="workers must be at least 1"):
-        encode_corpus(job, WordCountEncoder, workers=Workers(count=0))
+        encode_corpus(job, WordCountEncoder, n_workers=0)
     (job.source / "z.parquet").write_bytes(b"PAR1 this is no parquet file")
     with pytest.raises(DataError, match=r"z\.parquet cannot be read as parquet"):
         cut_parts(job)

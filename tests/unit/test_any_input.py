@@ -20,7 +20,7 @@ from koe5_demo import exports, inputs
 from koe5_demo.benchmark.datasets.folder import read_card
 from koe5_demo.benchmark.datasets.layout import table_files
 from koe5_demo.benchmark.result_files import load_result
-from koe5_demo.edge.uploads import UploadCheck
+from koe5_demo.edge.bodies import UploadCheck
 from koe5_demo.edge.visitors import language_of, visitor_key
 from koe5_demo.encoding.endpoint.protocol import SCHEME, parse_address
 from koe5_demo.encoding.host import ModelHost

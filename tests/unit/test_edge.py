@@ -21,14 +21,23 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from koe5_demo.edge import uploads
+from koe5_demo.edge import bodies
 from koe5_demo.edge.bodies import BodyBounds, require_modest
 from koe5_demo.edge.connections import Connections
 from koe5_demo.edge.gate import Gate, GateRules
 from koe5_demo.edge.headers import SecurityHeaders, inline_scripts, page_policy, script_hash
 from koe5_demo.edge.health import Metrics
-from koe5_demo.edge.logs import FewOfAKind, JsonLines, TextLines, configure_logging
-from koe5_demo.edge.requests_log import REQUESTS, counts, frames, log_bug, told
+from koe5_demo.edge.logs import (
+    REQUESTS,
+    FewOfAKind,
+    JsonLines,
+    TextLines,
+    configure_logging,
+    counts,
+    frames,
+    log_bug,
+    told,
+)
 from koe5_demo.edge.shares import Place, Room, TokenBuckets
 from koe5_demo.edge.visitors import language_of, visitor_key
 from koe5_demo.errors import InputError
@@ -329,19 +338,19 @@ def test_an_upload_that_is_none_and_a_full_folder_are_refused(
 
 
 def test_upload_folders_of_dead_processes_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(bodies.tempfile, "gettempdir", lambda: str(tmp_path))
     old, young = tmp_path / "koe5-uploads-old", tmp_path / "koe5-uploads-young"
     for folder in (old, young):
         folder.mkdir()
         (folder / "text.csv").write_text("x")
-    monkeypatch.setattr(uploads.time, "time", lambda: young.stat().st_mtime + 3_600)
+    monkeypatch.setattr(bodies.time, "time", lambda: young.stat().st_mtime + 3_600)
     import os
 
     os.utime(old, (0, 0))
-    made = uploads.make_folder()
+    made = bodies.make_folder()
     assert made.is_dir()
     assert (old.exists(), young.exists()) == (False, True)
-    assert uploads.size_of(young) == 1
+    assert bodies.size_of(young) == 1
 
 
 def test_a_request_is_logged_without_its_texts() -> None:

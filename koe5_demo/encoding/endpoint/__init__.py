@@ -11,15 +11,15 @@ fingerprint of this package holds it.
 
 from __future__ import annotations
 
+from koe5_demo.encoding.endpoint.client import Options
 from koe5_demo.encoding.endpoint.encoder import EndpointEncoder
-from koe5_demo.encoding.endpoint.opening import endpoint_code, open_endpoint
+from koe5_demo.encoding.endpoint.opening import KEY_VARIABLE, open_endpoint
 from koe5_demo.encoding.endpoint.protocol import is_endpoint, model_address, parse_address, shown_name
-from koe5_demo.encoding.endpoint.server import Options
 
 __all__ = [
+    "KEY_VARIABLE",
     "EndpointEncoder",
     "Options",
-    "endpoint_code",
     "is_endpoint",
     "model_address",
     "open_endpoint",

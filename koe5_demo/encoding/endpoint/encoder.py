@@ -96,7 +96,7 @@ def probe_server(server: Server, prompts: Prompts, chosen: Sequence[Probe] | Non
     """
     texts = tuple(sorted(probes() if chosen is None else chosen, key=lambda probe: probe.role is not Role.QUERY))
     sent = [with_prompt(probe.text, probe.role, prompts) for probe in texts]
-    if server.tells_roles:
+    if server.address.tells_roles:
         n_queries = sum(probe.role is Role.QUERY for probe in texts)
         parts = [(sent[:n_queries], Role.QUERY), (sent[n_queries:], Role.PASSAGE)]
     else:
@@ -150,7 +150,10 @@ class EndpointEncoder:
             self._require_same_model()
         done = 0
         for places, answer in self._answers(sent, role):
-            vectors[places] = self._unit_rows(answer)
+            with self._usage_lock:
+                self._tokens_billed += answer.n_tokens
+            self._require_width(answer.vectors)
+            vectors[places] = unit_rows(answer.vectors)
             done += len(places)
             if on_progress is not None:
                 on_progress(done, len(sent))
@@ -223,12 +226,6 @@ class EndpointEncoder:
                 stop = start + self._server.pace.texts
                 yield batch[start:stop]
                 start = stop
-
-    def _unit_rows(self, answer: Answer) -> FloatArray:
-        with self._usage_lock:
-            self._tokens_billed += answer.n_tokens
-        self._require_width(answer.vectors)
-        return unit_rows(answer.vectors)
 
     def _require_width(self, vectors: FloatArray) -> None:
         found, expected = vectors.shape[1], self._info.dimensions

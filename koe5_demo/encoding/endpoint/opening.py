@@ -1,22 +1,21 @@
-"""Open an address: connect, learn which model answers, check it, and say what it is and how to have its scores."""
+"""Open an address: connect, learn which model answers, check it, and say what it is."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from koe5_demo.catalog import ModelSpec
 from koe5_demo.encoding import hub
+from koe5_demo.encoding.endpoint.client import Options
 from koe5_demo.encoding.endpoint.encoder import SPECIAL_TOKENS, EndpointEncoder, Probing, TokenCounter, probe_server
-from koe5_demo.encoding.endpoint.protocol import SCHEME, model_address, parse_address
-from koe5_demo.encoding.endpoint.server import ANY_NAME, Options, Server, known_model, same_model
-from koe5_demo.encoding.fingerprint import with_fingerprint
+from koe5_demo.encoding.endpoint.protocol import SCHEME, parse_address
+from koe5_demo.encoding.endpoint.server import ANY_NAME, Server, known_model, same_model
 from koe5_demo.encoding.text_tokens import TextTokenizer
 from koe5_demo.errors import EndpointError
-from koe5_demo.prompts import GivenPrompts, resolve_prompts, with_prompts
-from koe5_demo.records import ENDPOINT_ENGINE, UNKNOWN_LIMIT, IntArray, ModelInfo, Prompts, Role
+from koe5_demo.prompts import GivenPrompts, resolve_prompts
+from koe5_demo.records import ENDPOINT_ENGINE, UNKNOWN_LIMIT, IntArray, ModelInfo, Prompts
 from koe5_demo.settings import endpoint_options
 from koe5_demo.words import Language, message
 
@@ -58,16 +57,16 @@ def open_endpoint(
     spec = server.spec
     notes = _notes_on_the_name(server)
     own, prompts_note = _own_prompts(server, spec)
-    used = resolve_prompts(own, prompts, in_catalog=spec is not None and not server.tells_roles)
+    used = resolve_prompts(own, prompts, in_catalog=spec is not None and not server.address.tells_roles)
     probing = probe_server(server, used)
     width = probing.vectors.shape[1]
     if spec is not None and width != spec.dimensions:
         raise EndpointError("endpoint_wrong_dimensions", url=server.url, expected=spec.dimensions, found=width)
-    counter = best_counter(server.name, spec, probing)
+    counter = best_counter(server.address.name, spec, probing)
     if used == own and prompts in (None, GivenPrompts()):
         notes.append(prompts_note)
     info = ModelInfo(
-        id=SCHEME + (server.model or ANY_NAME),
+        id=SCHEME + (server.address.model or ANY_NAME),
         hub_id=None,
         revision=f"probe-{probing.content[:12]}",
         engine=ENDPOINT_ENGINE,
@@ -79,7 +78,7 @@ def open_endpoint(
         fingerprint="",
         note="; ".join(part for part in (*notes, counter.note) if part),
     )
-    info = with_fingerprint(info, f"{server.url}#{server.model}@{probing.content}")
+    info = info.with_fingerprint(f"{server.url}#{server.address.model}@{probing.content}")
     return EndpointEncoder(server, info, counter, probing)
 
 
@@ -90,19 +89,19 @@ def _notes_on_the_name(server: Server) -> list[str]:
         EndpointError: If both are known, and known to be two.
     """
     told = server.answers_as
-    if not server.name or not told or same_model(server.name, told):
+    if not server.address.name or not told or same_model(server.address.name, told):
         return []
     if server.spec is not None and known_model(told) is not None:
-        raise EndpointError("endpoint_not_listed", url=server.url, name=server.name, valid=told)
+        raise EndpointError("endpoint_not_listed", url=server.url, name=server.address.name, valid=told)
     return [message("endpoint_note_called", Language.EN, name=told)]
 
 
 def _own_prompts(server: Server, spec: ModelSpec | None) -> tuple[Prompts, str]:
     """Return the prompts of a server's model where none are given, and a note on them."""
-    if server.tells_roles:
-        return Prompts(), message("endpoint_note_roles", Language.EN, model=server.model)
+    if server.address.tells_roles:
+        return Prompts(), message("endpoint_note_roles", Language.EN, model=server.address.model)
     if spec is None:
-        return Prompts(), message("endpoint_note_prompts", Language.EN, name=server.name)
+        return Prompts(), message("endpoint_note_prompts", Language.EN, name=server.address.name)
     return spec.prompts, ""
 
 
@@ -134,53 +133,3 @@ def _local_tokenizer(name: str, spec: ModelSpec | None) -> Callable[[Sequence[st
         return TextTokenizer(AutoTokenizer.from_pretrained(str(folder), local_files_only=True), UNKNOWN_LIMIT).count
     except (OSError, ValueError, AttributeError):
         return None
-
-
-def endpoint_code(info: ModelInfo, queries: Sequence[str], passages: Sequence[str]) -> str:
-    """Return Python code that computes the scores of a server's model with the official client and numpy alone.
-
-    Args:
-        info: A model that `open_endpoint` opened.
-        queries, passages: As a visitor gave them; the code holds them as they are sent.
-    """
-    address = parse_address(model_address(info))
-    calls = {role: address.asked(role) for role in (Role.QUERY, Role.PASSAGE)}
-    texts = {
-        "queries": with_prompts(queries, Role.QUERY, info.prompts),
-        "passages": with_prompts(passages, Role.PASSAGE, info.prompts),
-    }
-    lists = [
-        line
-        for name, sent in texts.items()
-        for line in (f"{name} = [", *(f"    {json.dumps(text or ' ', ensure_ascii=False)}," for text in sent), "]")
-    ]
-    return "\n".join(
-        [
-            "import os",
-            "",
-            "import numpy as np",
-            "from openai import OpenAI",
-            "",
-            f'client = OpenAI(base_url={address.url!r}, api_key=os.environ.get("{KEY_VARIABLE}") or "none")',
-            "",
-            "",
-            "def embed(texts, model, body):",
-            "    rows = []",
-            "    for start in range(0, len(texts), 8):",
-            "        answer = client.embeddings.create(",
-            '            model=model, input=texts[start : start + 8], encoding_format="float", extra_body=body',
-            "        )",
-            '        entries = sorted(answer.data, key=lambda entry: getattr(entry, "index", 0) or 0)',
-            "        rows += [entry.embedding for entry in entries]",
-            "    vectors = np.array(rows)",
-            "    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)",
-            "",
-            "",
-            "# Prompts of this side stand in the texts already.",
-            *lists,
-            f"q = embed(queries, {calls[Role.QUERY][0]!r}, {dict(calls[Role.QUERY][1])!r})",
-            f"p = embed(passages, {calls[Role.PASSAGE][0]!r}, {dict(calls[Role.PASSAGE][1])!r})",
-            "print((q @ p.T).round(4))",
-            "",
-        ]
-    )

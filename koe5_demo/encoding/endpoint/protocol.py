@@ -10,7 +10,7 @@ import binascii
 import json
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
@@ -61,10 +61,6 @@ class Address:
         if role is Role.QUERY:
             return self.name, self.query_body
         return self.passage_name or self.name, self.passage_body
-
-    def with_bodies(self, query: Mapping[str, object], passage: Mapping[str, object]) -> Address:
-        """Return the address with more additions; those that it has already stay."""
-        return replace(self, query_body={**query, **self.query_body}, passage_body={**passage, **self.passage_body})
 
     def _values(self, key: str) -> str:
         shown = [_shown_value(body[key]) if key in body else "" for body in (self.query_body, self.passage_body)]
@@ -118,7 +114,8 @@ def parse_address(name: str) -> Address:
     if parts.query or any(char.isspace() or not char.isprintable() for char in raw):
         raise _bad_address(name, "blank or ?query")
     where = f"[{host}]" if ":" in host else host
-    clean = SplitResult(parts.scheme, where if port is None else f"{where}:{port}", _base_path(parts.path), "", "")
+    path = parts.path.rstrip("/").removesuffix("/embeddings") if parts.path.strip("/") else "/v1"
+    clean = SplitResult(parts.scheme, where if port is None else f"{where}:{port}", path, "", "")
     names, _, fields = model.partition("?")
     first, comma, second = (part.strip() for part in names.partition(","))
     if comma and not (first and second):
@@ -131,13 +128,6 @@ def parse_address(name: str) -> Address:
 def model_address(info: ModelInfo) -> str:
     """Return the name that opens the server of a model again, without user name and password."""
     return f"{SCHEME}{info.device}/embeddings#{info.id.removeprefix(SCHEME)}"
-
-
-def _base_path(path: str) -> str:
-    stripped = path.rstrip("/")
-    if not stripped:
-        return "/v1"
-    return stripped.removesuffix("/embeddings")
 
 
 def _bodies(name: str, fields: str) -> tuple[dict[str, object], dict[str, object]]:
@@ -212,8 +202,12 @@ def read_answer(content: bytes, n_texts: int, url: str) -> Answer:
         raise EndpointError("endpoint_wrong_dimensions", url=url, expected=len(rows[0]), found=shown)
     vectors = np.empty((n_texts, widths.pop()), dtype=np.float32)
     vectors[places] = rows
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    bad = int((~np.isfinite(lengths) | (lengths == 0)).sum())
+    if bad:
+        raise EndpointError("endpoint_bad_vectors", url=url, n=bad)
     model = body.get("model")
-    return Answer(_checked(vectors, url), _n_tokens(body.get("usage")), model if isinstance(model, str) else "")
+    return Answer(vectors, _n_tokens(body.get("usage")), model if isinstance(model, str) else "")
 
 
 def joined(answers: list[Answer], url: str) -> Answer:
@@ -260,14 +254,6 @@ def _row(embedding: object) -> FloatArray:
     if row.ndim != 1:
         raise ValueError("an embedding is a list of numbers")
     return row
-
-
-def _checked(vectors: FloatArray, url: str) -> FloatArray:
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
-    bad = int((~np.isfinite(lengths) | (lengths == 0)).sum())
-    if bad:
-        raise EndpointError("endpoint_bad_vectors", url=url, n=bad)
-    return vectors
 
 
 def broken_answer(url: str, reason: str) -> EndpointError:

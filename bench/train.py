@@ -31,11 +31,11 @@ from sentence_transformers.sentence_transformer.losses import CachedMultipleNega
 from torch import Tensor, nn  # noqa: E402
 from transformers import XLMRobertaConfig, XLMRobertaModel  # noqa: E402
 
-from koe5_demo.training.data.triplets import load_triplets  # noqa: E402
 from koe5_demo.training.place import find_place  # noqa: E402
 from koe5_demo.training.plan import ASSUMED_TOKENS, GIB, Architecture, Device, fit_mini_batch, guess_tokens  # noqa: E402
 from koe5_demo.training.recipe import KOE5_RECIPE  # noqa: E402
 from koe5_demo.training.trainer import LengthSortedLoss  # noqa: E402
+from koe5_demo.training.triplets import load_triplets  # noqa: E402
 
 SIZES = {"full": Architecture(), "tiny": Architecture(2, 64, 256, 1_000, 514)}
 LOSS_TOLERANCE = {"float32": 1e-5, "bfloat16": 1e-2}

@@ -48,7 +48,7 @@ def read_parquet(source: Path | bytes, name: str, limits: Limits | None, columns
             cells = {column: map(text_of, batch.column(column).to_pylist()) for column in wanted}
             rows.extend(zip(*(cells[column] for column in wanted), strict=True))
         kinds = {
-            column: (0, str(kind)) for column in wanted if not _is_text(kind := file.schema_arrow.field(column).type)
+            column: (0, str(kind)) for column in wanted if not is_text(kind := file.schema_arrow.field(column).type)
         }
     except (OSError, ValueError, TypeError, KeyError, OverflowError, pa.ArrowException) as error:
         raise _broken(name, error) from error
@@ -117,7 +117,8 @@ def _found(columns: Sequence[str], stored: Sequence[str]) -> list[str]:
     return [stored[place] for place in dict.fromkeys(places) if place is not None]
 
 
-def _is_text(kind: Any) -> bool:
+def is_text(kind: Any) -> bool:
+    """Return whether an Arrow type is one of its kinds of string, or holds nothing but nulls."""
     import pyarrow as pa
 
     value = kind.value_type if pa.types.is_dictionary(kind) else kind

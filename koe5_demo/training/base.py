@@ -14,10 +14,10 @@ from koe5_demo.encoding.fast.weights import FEW_BITS
 from koe5_demo.encoding.opening import Files, ModelOptions, Source, fetch_files, find_source, refuse_foreign_code
 from koe5_demo.errors import HubError, ModelLoadError
 from koe5_demo.settings import load_settings
-from koe5_demo.training.data.triplets import Triplets
 from koe5_demo.training.place import Place
 from koe5_demo.training.recipe import WHEEL_BASE, Recipe
 from koe5_demo.training.rounding import forget_rounding, train_through_rounding
+from koe5_demo.training.triplets import Triplets
 from koe5_demo.training.vocabulary import cut_vocabulary
 from koe5_demo.training.wheel_base import fetch_weights, write_folder
 

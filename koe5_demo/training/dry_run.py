@@ -16,9 +16,7 @@ from transformers import AutoTokenizer
 
 from koe5_demo.encoding.opening import local_files
 from koe5_demo.training.base import base_source
-from koe5_demo.training.data.parts import fit_parts
-from koe5_demo.training.data.sources import is_hub_id
-from koe5_demo.training.data.triplets import Triplets, load_run_data
+from koe5_demo.training.parts import fit_parts
 from koe5_demo.training.place import find_place, settle_mini_batch
 from koe5_demo.training.plan import (
     SAMPLED_ROWS,
@@ -32,6 +30,8 @@ from koe5_demo.training.plan import (
     read_architecture,
 )
 from koe5_demo.training.recipe import KOE5_RECIPE, Run
+from koe5_demo.training.sources import is_hub_id
+from koe5_demo.training.triplets import Triplets, load_run_data
 
 
 def plan_run(run: Run, *, rate_tflops: float | None = None) -> Plan:

@@ -11,12 +11,12 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from koe5_demo.catalog import CATALOG
-from koe5_demo.training.data.triplets import Triplets
 from koe5_demo.training.place import Place
 from koe5_demo.training.recipe import WHEEL_BASE, WHEEL_BASE_MODEL, Run, departures
 from koe5_demo.training.rounding import save_few_bits, store_rounding
 from koe5_demo.training.run_folder import REPORT_FILE, plain_values, write_json
 from koe5_demo.training.trainer import RecipeTrainer
+from koe5_demo.training.triplets import Triplets
 
 
 def build_report(
@@ -37,7 +37,7 @@ def build_report(
     return {
         "recipe": plain_values(asdict(run.recipe)),
         "departures": plain_values(departures(run.recipe)),
-        "data": plain_values(triplets.report.as_json()),
+        "data": plain_values(asdict(triplets.report)),
         "base_content": begun["base_content"],
         "device": begun["device_name"],
         "world": begun["world"],

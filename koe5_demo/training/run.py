@@ -17,10 +17,8 @@ from transformers import set_seed
 from koe5_demo.errors import InputError
 from koe5_demo.records import Notice, OnProgress
 from koe5_demo.training.base import average_with_base, base_files, cut_base, open_base
-from koe5_demo.training.data.parts import fit_parts, hold_out
-from koe5_demo.training.data.retrieval_set import load_retrieval_set
-from koe5_demo.training.data.triplets import load_run_data
-from koe5_demo.training.evaluation import build_evaluator, score
+from koe5_demo.training.evaluation import build_evaluator, load_retrieval_set, score
+from koe5_demo.training.parts import fit_parts, hold_out
 from koe5_demo.training.place import find_place, mini_batch_notice, place_notices, settle_mini_batch
 from koe5_demo.training.plan import read_architecture
 from koe5_demo.training.recipe import Run
@@ -37,6 +35,7 @@ from koe5_demo.training.run_folder import (
     write_json,
 )
 from koe5_demo.training.trainer import Progress, RecipeTrainer, build_trainer
+from koe5_demo.training.triplets import load_run_data
 
 
 def train_recipe(
@@ -68,7 +67,7 @@ def train_recipe(
     if fitted != run:
         tell(Notice("train_notice_no_parts", {"data": run.recipe.data}))
     run = fitted
-    triplets = load_run_data(run, benchmark)
+    triplets = load_run_data(run, frozenset() if benchmark is None else frozenset(benchmark.queries.values()))
     for notice in (*triplets.report.notices(), *place_notices(place)):
         tell(notice)
     triplets, held_out = hold_out(triplets, run.recipe.held_out)

@@ -17,9 +17,9 @@ import torch
 from koe5_demo.encoding.opening import Files
 from koe5_demo.errors import InputError
 from koe5_demo.records import Notice
-from koe5_demo.training.data.triplets import Triplets
 from koe5_demo.training.place import Place
 from koe5_demo.training.recipe import HeldOut, Part, Recipe, Run, TripletPrompts
+from koe5_demo.training.triplets import Triplets
 from koe5_demo.whole_files import whole_file
 
 OnNotice = Callable[[Notice], None]

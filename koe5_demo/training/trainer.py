@@ -24,12 +24,12 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.integrations.integration_utils import TensorBoardCallback
 
 from koe5_demo.records import Notice, OnProgress
-from koe5_demo.training.data.parts import split_parts
-from koe5_demo.training.data.triplets import Triplets
+from koe5_demo.training.parts import split_parts
 from koe5_demo.training.place import Place
 from koe5_demo.training.recipe import Recipe, Run
 from koe5_demo.training.rounding import forget_rounding
 from koe5_demo.training.run_folder import CHECKPOINTS, LOGS, OnNotice
+from koe5_demo.training.triplets import Triplets
 
 GPU_WORKERS: Final = 4
 

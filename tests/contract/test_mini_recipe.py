@@ -28,13 +28,13 @@ from koe5_demo.errors import DataError  # noqa: E402
 from koe5_demo.records import Role  # noqa: E402
 from koe5_demo.training import base, wheel_base  # noqa: E402
 from koe5_demo.training.base import average_with_base, base_files, open_base  # noqa: E402
-from koe5_demo.training.data.parts import fit_parts, hold_out, split_parts  # noqa: E402
-from koe5_demo.training.data.triplets import load_run_data  # noqa: E402
+from koe5_demo.training.parts import fit_parts, hold_out, split_parts  # noqa: E402
 from koe5_demo.training.place import find_place  # noqa: E402
 from koe5_demo.training.recipe import MINI_RECIPE, HeldOut, Part, Run, TripletPrompts  # noqa: E402
 from koe5_demo.training.rounding import forget_rounding, round_weight, train_through_rounding  # noqa: E402
 from koe5_demo.training.run import train_recipe  # noqa: E402
 from koe5_demo.training.trainer import build_trainer, training_prompts, training_set  # noqa: E402
+from koe5_demo.training.triplets import load_run_data  # noqa: E402
 from koe5_demo.training.vocabulary import choose_pieces  # noqa: E402
 
 HIDDEN, LAYERS, HEADS, INTERMEDIATE, POSITIONS, TYPES = 32, 1, 2, 64, 48, 2

@@ -31,8 +31,7 @@ from koe5_demo.errors import DataError, HubError, InputError, MissingExtraError,
 from koe5_demo.settings import Settings  # noqa: E402
 from koe5_demo.training import commands  # noqa: E402
 from koe5_demo.training.base import base_files, open_base  # noqa: E402
-from koe5_demo.training.data.retrieval_set import load_retrieval_set  # noqa: E402
-from koe5_demo.training.data.triplets import load_triplets  # noqa: E402
+from koe5_demo.training.evaluation import load_retrieval_set  # noqa: E402
 from koe5_demo.training.place import find_place  # noqa: E402
 from koe5_demo.training.plan import Architecture, Device, fit_mini_batch, memory_bytes  # noqa: E402
 from koe5_demo.training.recipe import KOE5_RECIPE, WHEEL_BASE, Recipe, Run, departures  # noqa: E402
@@ -40,6 +39,7 @@ from koe5_demo.training.report import card_text  # noqa: E402
 from koe5_demo.training.run import train_recipe  # noqa: E402
 from koe5_demo.training.run_folder import last_complete_checkpoint  # noqa: E402
 from koe5_demo.training.trainer import LengthSortedLoss, build_trainer  # noqa: E402
+from koe5_demo.training.triplets import load_triplets  # noqa: E402
 from koe5_demo.words import Language  # noqa: E402
 from tiny_models import build_tiny_xlmr  # noqa: E402
 

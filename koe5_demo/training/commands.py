@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -223,11 +223,11 @@ def _train_recipe(run: Run, language: Language) -> int:
 
 
 def _print_plan(args: argparse.Namespace, run: Run, language: Language) -> int:
-    from koe5_demo.training.dry_run import plan_run
+    from koe5_demo.training.plan import plan_run
 
     rate = None if args.rate is None else _positive("--rate", args.rate)
     plan = plan_run(run, rate_tflops=rate)
-    as_json = json.dumps(plan.as_json(), ensure_ascii=False, indent=2)
+    as_json = json.dumps(asdict(plan), ensure_ascii=False, indent=2)
     print(as_json if args.format == "json" else plan.text(language))
     return 0
 

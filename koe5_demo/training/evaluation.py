@@ -15,7 +15,7 @@ from sentence_transformers.sentence_transformer.evaluation import InformationRet
 
 from koe5_demo.benchmark.datasets.folder import read_folder
 from koe5_demo.errors import DataError
-from koe5_demo.training.place import Place
+from koe5_demo.training.device import Device
 from koe5_demo.training.recipe import TripletPrompts
 
 EVALUATION_BATCH: Final = 64
@@ -75,8 +75,8 @@ def build_evaluator(benchmark: RetrievalSet, prompts: TripletPrompts) -> Informa
     )
 
 
-def score(evaluator: InformationRetrievalEvaluator, model: SentenceTransformer, place: Place) -> dict[str, float]:
+def score(evaluator: InformationRetrievalEvaluator, model: SentenceTransformer, device: Device) -> dict[str, float]:
     """Return the scores of a model, in the arithmetic that it is trained in."""
-    with torch.autocast(place.kind, dtype=torch.bfloat16, enabled=place.device.bf16 and place.kind != "cpu"):
+    with torch.autocast(device.kind, dtype=torch.bfloat16, enabled=device.bf16 and device.kind != "cpu"):
         scores = evaluator(model)
     return {key.removeprefix(f"{evaluator.name}_"): round(float(value), 6) for key, value in scores.items()}

@@ -11,7 +11,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from koe5_demo.catalog import CATALOG
-from koe5_demo.training.place import Place
+from koe5_demo.training.device import Device
 from koe5_demo.training.recipe import WHEEL_BASE, WHEEL_BASE_MODEL, Run, departures
 from koe5_demo.training.rounding import save_few_bits, store_rounding
 from koe5_demo.training.run_folder import REPORT_FILE, plain_values, write_json
@@ -55,16 +55,16 @@ def build_report(
     }
 
 
-def save_results(run: Run, model: SentenceTransformer, base: Path, report: dict[str, Any], place: Place) -> None:
+def save_results(run: Run, model: SentenceTransformer, base: Path, report: dict[str, Any], device: Device) -> None:
     """Write model, card and report; the report comes last and says that the run is finished."""
-    if place.rank == 0:
+    if device.rank == 0:
         if run.recipe.stored_bits is None:
             model.save_pretrained(str(run.output), create_model_card=False)
         else:
             store_rounding(model)
             save_few_bits(model, base, run.output, run.recipe.stored_bits, run.recipe.word_bits)
         (run.output / "README.md").write_text(card_text(report), "utf-8")
-    write_json(run.output / REPORT_FILE, report, place)
+    write_json(run.output / REPORT_FILE, report, device)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()

@@ -17,10 +17,15 @@ from transformers import set_seed
 from koe5_demo.errors import InputError
 from koe5_demo.records import Notice, OnProgress
 from koe5_demo.training.base import average_with_base, base_files, cut_base, open_base
+from koe5_demo.training.device import (
+    device_notices,
+    find_device,
+    mini_batch_notice,
+    read_architecture,
+    settle_mini_batch,
+)
 from koe5_demo.training.evaluation import build_evaluator, load_retrieval_set, score
 from koe5_demo.training.parts import fit_parts, hold_out
-from koe5_demo.training.place import find_place, mini_batch_notice, place_notices, settle_mini_batch
-from koe5_demo.training.plan import read_architecture
 from koe5_demo.training.recipe import Run
 from koe5_demo.training.report import build_report, save_results
 from koe5_demo.training.run_folder import (
@@ -57,10 +62,10 @@ def train_recipe(
         ModelLoadError: If the base cannot be had.
     """
     tell = on_notice or _tell_nobody
-    place = find_place(run.device)
+    device = find_device(run.device)
     if run.resume and (report := finished_report(run.output)) is not None:
         return report
-    refuse_taken_folder(run, place)
+    refuse_taken_folder(run, device)
     files = base_files(run.recipe)
     benchmark = None if run.evaluation is None else load_retrieval_set(run.evaluation)
     fitted = fit_parts(run)
@@ -68,22 +73,22 @@ def train_recipe(
         tell(Notice("train_notice_no_parts", {"data": run.recipe.data}))
     run = fitted
     triplets = load_run_data(run, frozenset() if benchmark is None else frozenset(benchmark.queries.values()))
-    for notice in (*triplets.report.notices(), *place_notices(place)):
+    for notice in (*triplets.report.notices(), *device_notices(device)):
         tell(notice)
     triplets, held_out = hold_out(triplets, run.recipe.held_out)
     files = cut_base(files, run.recipe, triplets, run.output / "base")
     shape = read_architecture(files.folder)
-    run = settle_mini_batch(run, shape, place)
-    tell(mini_batch_notice(run, shape, place))
-    begun = gather_facts(run, triplets, place, files)
-    checkpoint = claim_folder(run, begun, place, tell)
-    model = open_base(files, run.recipe, place)
+    run = settle_mini_batch(run, shape, device)
+    tell(mini_batch_notice(run, shape, device))
+    begun = gather_facts(run, triplets, device, files)
+    checkpoint = claim_folder(run, begun, device, tell)
+    model = open_base(files, run.recipe, device)
     evaluator = None if benchmark is None else build_evaluator(benchmark, run.recipe.prompts)
-    trainer = build_trainer(run, model, triplets, evaluator, place)
+    trainer = build_trainer(run, model, triplets, evaluator, device)
     trainer.add_callback(Progress(run.recipe.batch_size, on_progress, tell))
     if evaluator is not None and checkpoint is None:
-        begun["before"] = score(evaluator, model, place)
-        write_json(run.output / RUN_FILE, begun, place)
+        begun["before"] = score(evaluator, model, device)
+        write_json(run.output / RUN_FILE, begun, device)
     # Whatever loading and measuring drew from the generators, the first step of every run starts from the seed.
     set_seed(run.recipe.seed)
     started, first_step = time.monotonic(), 0 if checkpoint is None else step_of(checkpoint)
@@ -97,13 +102,13 @@ def train_recipe(
         report["evaluation"] = {
             "name": evaluator.name,
             "before": begun.get("before") or stored_before(run.output),
-            "after": score(evaluator, model, place),
+            "after": score(evaluator, model, device),
         }
     if held_out:
         report["held_out"] = {
-            found.name: score(build_evaluator(found, run.recipe.prompts), model, place) for found in held_out
+            found.name: score(build_evaluator(found, run.recipe.prompts), model, device) for found in held_out
         }
-    save_results(run, model, files.folder, report, place)
+    save_results(run, model, files.folder, report, device)
     return report
 
 

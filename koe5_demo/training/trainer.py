@@ -68,14 +68,25 @@ def build_trainer(
     model.prompts = {"query": prompts.query, "passage": prompts.positive, "document": prompts.positive}
     model.model_card_data = SentenceTransformerModelCardData(local_files_only=True, tags=["generated_from_trainer"])
     model.model_card_data.register_model(model)
+    kind = LengthSortedLoss if run.sort_by_length else CachedMultipleNegativesRankingLoss
+    loss = kind(
+        model,
+        scale=run.recipe.scale,
+        mini_batch_size=run.mini_batch_size or 1,
+        gather_across_devices=device.world > 1,
+    )
     trainer: RecipeTrainer = RecipeTrainer(
         model=model,
         args=training_arguments(run, device, evaluated=evaluator is not None),
         train_dataset=training_set(triplets, run.recipe),
-        loss=build_loss(model, run, world=device.world),
+        loss=loss,
         evaluator=evaluator,
-        callbacks=_tensorboard(run, device),
     )
+    if device.rank == 0:
+        from torch.utils.tensorboard import SummaryWriter
+
+        writer: Any = SummaryWriter(str(run.output / LOGS))
+        trainer.add_callback(TensorBoardCallback(writer))
     trainer.add_callback(_RoundingKept(model))
     # It would print to standard output, which belongs to the report.
     trainer.remove_callback(PrinterCallback)
@@ -133,39 +144,12 @@ def training_prompts(recipe: Recipe) -> dict[str, Any]:
     return {part.name: part.prompts(recipe.prompts) for part in recipe.parts}
 
 
-def no_duplicates(
-    dataset: Any,
-    *,
-    batch_size: int,
-    drop_last: bool,
-    valid_label_columns: list[str] | None = None,
-    generator: torch.Generator | None = None,
-    seed: int = 0,
-    run_seed: int,
-) -> NoDuplicatesBatchSampler:
+def no_duplicates(dataset: Dataset, *, run_seed: int, **given: Any) -> NoDuplicatesBatchSampler:
     """Build the sampler whose batches hold no text twice: a positive of another row would count as a negative.
 
     The trainer passes no seed to a sampler, so that every run would see the same order; `run_seed` mends that.
     """
-    del seed
-    return NoDuplicatesBatchSampler(
-        dataset,
-        batch_size=batch_size,
-        drop_last=drop_last,
-        valid_label_columns=valid_label_columns,
-        generator=generator,
-        seed=run_seed,
-    )
-
-
-def _tensorboard(run: Run, device: Device) -> list[TrainerCallback]:
-    if device.rank != 0:
-        return []
-    from torch.utils.tensorboard import SummaryWriter
-
-    writer: Any = SummaryWriter(str(run.output / LOGS))
-    make: Any = TensorBoardCallback
-    return [make(writer)]
+    return NoDuplicatesBatchSampler(dataset, **given | {"seed": run_seed})
 
 
 class LengthSortedLoss(CachedMultipleNegativesRankingLoss):
@@ -179,7 +163,9 @@ class LengthSortedLoss(CachedMultipleNegativesRankingLoss):
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
         """Compute the loss of a batch; see the parent."""
         features = list(sentence_features)
-        self._orders = [_longest_first(feature) for feature in features]
+        self._orders = [
+            feature["attention_mask"].sum(dim=1).argsort(descending=True, stable=True) for feature in features
+        ]
         ordered = [_reordered(feature, order) for feature, order in zip(features, self._orders, strict=True)]
         loss: Tensor = self.forward_cached(ordered, labels)
         return loss
@@ -199,20 +185,11 @@ class LengthSortedLoss(CachedMultipleNegativesRankingLoss):
         loss: Tensor = super().calculate_loss([[row] for row in rows], labels, with_backward=with_backward)
         if with_backward:
             for column, row, order in zip(reps, rows, self._orders, strict=True):
-                _hand_on(column, row.grad, order)
+                if row.grad is not None:
+                    pieces = torch.split(row.grad[order], [len(part) for part in column])
+                    for part, piece in zip(column, pieces, strict=True):
+                        part.grad = piece
         return loss
-
-
-def build_loss(model: SentenceTransformer, run: Run, *, world: int = 1) -> CachedMultipleNegativesRankingLoss:
-    """Build the recipe's loss around a model."""
-    kind = LengthSortedLoss if run.sort_by_length else CachedMultipleNegativesRankingLoss
-    return kind(
-        model, scale=run.recipe.scale, mini_batch_size=run.mini_batch_size or 1, gather_across_devices=world > 1
-    )
-
-
-def _longest_first(feature: dict[str, Tensor]) -> Tensor:
-    return feature["attention_mask"].sum(dim=1).argsort(descending=True, stable=True)
 
 
 def _reordered(feature: dict[str, Any], order: Tensor) -> dict[str, Any]:
@@ -220,14 +197,6 @@ def _reordered(feature: dict[str, Any], order: Tensor) -> dict[str, Any]:
         key: value[order] if isinstance(value, Tensor) and value.dim() > 0 and len(value) == len(order) else value
         for key, value in feature.items()
     }
-
-
-def _hand_on(column: list[Tensor], gradient: Tensor | None, order: Tensor) -> None:
-    """Split the gradient of a column's rows among its mini-batches; None, where the loss used none, stays None."""
-    if gradient is None:
-        return
-    for part, piece in zip(column, torch.split(gradient[order], [len(part) for part in column]), strict=True):
-        part.grad = piece
 
 
 class Progress(TrainerCallback):  # type: ignore[misc] # transformers is not read by mypy
@@ -272,7 +241,7 @@ class Progress(TrainerCallback):  # type: ignore[misc] # transformers is not rea
                     "steps": state.max_steps,
                     "loss": f"{float(logs['loss']):.4f}",
                     "per_step": per_step,
-                    "left": _clock(per_step * (state.max_steps - state.global_step)),
+                    "left": str(timedelta(seconds=round(per_step * (state.max_steps - state.global_step)))),
                 },
             )
         )
@@ -283,8 +252,3 @@ class Progress(TrainerCallback):  # type: ignore[misc] # transformers is not rea
             if key.endswith("_ndcg@10") and state.is_world_process_zero:
                 name = key.removeprefix("eval_").removesuffix("_ndcg@10")
                 self._tell(Notice("train_score", {"step": state.global_step, "name": name, "value": float(value)}))
-
-
-def _clock(seconds: float) -> str:
-    """Return hours:minutes:seconds, rounded."""
-    return str(timedelta(seconds=round(seconds)))

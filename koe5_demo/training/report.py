@@ -34,10 +34,10 @@ def build_report(
     """
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     n_rows = n_steps * min(run.recipe.batch_size, triplets.report.n_kept)
-    return {
-        "recipe": plain_values(asdict(run.recipe)),
-        "departures": plain_values(departures(run.recipe)),
-        "data": plain_values(asdict(triplets.report)),
+    report = {
+        "recipe": asdict(run.recipe),
+        "departures": departures(run.recipe),
+        "data": asdict(triplets.report),
         "base_content": begun["base_content"],
         "device": begun["device_name"],
         "world": begun["world"],
@@ -53,6 +53,7 @@ def build_report(
         "output": str(run.output),
         "versions": {name: version(name) for name in ("sentence-transformers", "transformers", "torch", "datasets")},
     }
+    return plain_values(report)
 
 
 def save_results(run: Run, model: SentenceTransformer, base: Path, report: dict[str, Any], device: Device) -> None:

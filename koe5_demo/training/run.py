@@ -8,7 +8,6 @@ no text comes twice is then certain only within each device's share.
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,17 +28,17 @@ from koe5_demo.training.parts import fit_parts, hold_out
 from koe5_demo.training.recipe import Run
 from koe5_demo.training.report import build_report, save_results
 from koe5_demo.training.run_folder import (
+    REPORT_FILE,
     RUN_FILE,
     OnNotice,
     claim_folder,
-    finished_report,
     gather_facts,
+    read_json,
     refuse_taken_folder,
     step_of,
-    stored_before,
     write_json,
 )
-from koe5_demo.training.trainer import Progress, RecipeTrainer, build_trainer
+from koe5_demo.training.trainer import Progress, build_trainer
 from koe5_demo.training.triplets import load_run_data
 from koe5_demo.training.vocabulary import cut_vocabulary
 
@@ -64,7 +63,7 @@ def train_recipe(
     """
     tell = on_notice or _tell_nobody
     device = find_device(run.device)
-    if run.resume and (report := finished_report(run.output)) is not None:
+    if run.resume and (report := read_json(run.output / REPORT_FILE)) is not None:
         return report
     refuse_taken_folder(run, device)
     files = base_files(run.recipe)
@@ -86,14 +85,17 @@ def train_recipe(
     model = open_base(files, run.recipe, device)
     evaluator = None if benchmark is None else build_evaluator(benchmark, run.recipe.prompts)
     trainer = build_trainer(run, model, triplets, evaluator, device)
-    trainer.add_callback(Progress(run.recipe.batch_size, on_progress, tell))
+    trainer.add_callback(Progress(on_progress, tell))
     if evaluator is not None and checkpoint is None:
         begun["before"] = score(evaluator, model, device)
         write_json(run.output / RUN_FILE, begun, device)
     # Whatever loading and measuring drew from the generators, the first step of every run starts from the seed.
     set_seed(run.recipe.seed)
     started, first_step = time.monotonic(), 0 if checkpoint is None else step_of(checkpoint)
-    _train(trainer, checkpoint, run)
+    try:
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    except torch.OutOfMemoryError as error:
+        raise InputError("train_out_of_memory", n=run.mini_batch_size) from error
     average_with_base(model, files, run.recipe)
     seconds = time.monotonic() - started
     report = build_report(
@@ -102,7 +104,7 @@ def train_recipe(
     if evaluator is not None:
         report["evaluation"] = {
             "name": evaluator.name,
-            "before": begun.get("before") or stored_before(run.output),
+            "before": begun.get("before"),
             "after": score(evaluator, model, device),
         }
     if held_out:
@@ -111,13 +113,6 @@ def train_recipe(
         }
     save_results(run, model, files.folder, report, device)
     return report
-
-
-def _train(trainer: RecipeTrainer, checkpoint: Path | None, run: Run) -> None:
-    try:
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    except torch.OutOfMemoryError as error:
-        raise InputError("train_out_of_memory", n=run.mini_batch_size) from error
 
 
 def _tell_nobody(_notice: Notice) -> None:

@@ -52,15 +52,18 @@ def claim_folder(run: Run, begun: dict[str, Any], device: Device, tell: OnNotice
     Raises:
         InputError: If there is no run to resume, or it is another one.
     """
-    stored = _read_json(run.output / RUN_FILE)
+    stored = read_json(run.output / RUN_FILE)
     if not run.resume:
         write_json(run.output / RUN_FILE, begun, device)
         return None
     if stored is None:
         raise InputError("train_nothing_to_resume", path=str(run.output), name=RUN_FILE)
-    changes = _changes(stored, begun)
+    old, new = _flat(stored), _flat(begun)
+    compared = [name for name in new if name.removeprefix("run.").split(".")[0] not in NOT_COMPARED]
+    changes = [f"{name}: {old.get(name)} -> {new[name]}" for name in compared if old.get(name) != new[name]]
     if changes:
         raise InputError("train_resume_differs", changes="; ".join(changes))
+    begun["before"] = stored.get("before")
     # On a CPU the number of threads decides the order of sums, and so the last bits.
     begun["threads"] = stored["threads"]
     torch.set_num_threads(int(stored["threads"]))
@@ -91,7 +94,7 @@ def stored_run(output: Path) -> Run:
     Raises:
         InputError: If there is none.
     """
-    stored = _read_json(output / RUN_FILE)
+    stored = read_json(output / RUN_FILE)
     if stored is None:
         raise InputError("train_nothing_to_resume", path=str(output), name=RUN_FILE)
     values = dict(stored["run"])
@@ -104,24 +107,17 @@ def stored_run(output: Path) -> Run:
     return Run(Recipe(**recipe), **{**values, "output": output, "resume": True})
 
 
-def stored_before(output: Path) -> dict[str, float] | None:
-    """Return the scores that were measured before the run's first step, or None."""
-    before: dict[str, float] | None = (_read_json(output / RUN_FILE) or {}).get("before")
-    return before
-
-
-def finished_report(output: Path) -> dict[str, Any] | None:
-    """Return the report of a run that came to its end, or None."""
-    return _read_json(output / REPORT_FILE)
-
-
 def last_complete_checkpoint(folder: Path, world: int = 1) -> Path | None:
     """Return the newest checkpoint that was written to its end, or None.
 
     A run that is killed while it writes leaves half a checkpoint; the one before is then the one to go on from.
     """
-    found = sorted(folder.glob("checkpoint-*"), key=step_of, reverse=True)
-    return next((path for path in found if _is_whole(path, world)), None)
+    names = [*STATE_FILES, *(["rng_state.pth"] if world == 1 else [f"rng_state_{rank}.pth" for rank in range(world)])]
+    for path in sorted(folder.glob("checkpoint-*"), key=step_of, reverse=True):
+        # The state is written last of all, so one that can be read vouches for the files before it.
+        if all((path / name).is_file() for name in names) and read_json(path / STATE_FILES[0]) is not None:
+            return path
+    return None
 
 
 def step_of(checkpoint: Path) -> int:
@@ -134,6 +130,15 @@ def plain_values(values: dict[str, Any]) -> dict[str, Any]:
     """Return values as JSON would give them back: paths as text, tuples as lists."""
     plain: dict[str, Any] = json.loads(json.dumps(values, default=str, ensure_ascii=False))
     return plain
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return what a file holds, or None where there is none or a broken one."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def write_json(path: Path, values: dict[str, Any], device: Device) -> None:
@@ -150,29 +155,6 @@ def write_json(path: Path, values: dict[str, Any], device: Device) -> None:
             file.write(json.dumps(values, ensure_ascii=False, indent=2, default=str).encode())
     except OSError as error:
         raise InputError("output_failed", name=str(path), reason=str(error)) from error
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _is_whole(checkpoint: Path, world: int) -> bool:
-    states = ["rng_state.pth"] if world == 1 else [f"rng_state_{rank}.pth" for rank in range(world)]
-    # The state is written last of all, so one that can be read vouches for the files before it.
-    return all((checkpoint / name).is_file() for name in (*STATE_FILES, *states)) and (
-        _read_json(checkpoint / STATE_FILES[0]) is not None
-    )
-
-
-def _changes(stored: dict[str, Any], begun: dict[str, Any]) -> list[str]:
-    """Return "name: old -> new" for everything that the weights depend on and that is not as it was."""
-    old, new = _flat(stored), _flat(begun)
-    names = [name for name in new if name.removeprefix("run.").split(".")[0] not in NOT_COMPARED]
-    return [f"{name}: {old.get(name)} -> {new[name]}" for name in names if old.get(name) != new[name]]
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

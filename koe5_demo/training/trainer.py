@@ -205,8 +205,7 @@ class Progress(TrainerCallback):  # type: ignore[misc] # transformers is not rea
     The methods have the signatures of the trainer's callbacks, used or not.
     """
 
-    def __init__(self, batch_size: int, on_progress: OnProgress | None, tell: OnNotice) -> None:
-        self._batch_size = batch_size
+    def __init__(self, on_progress: OnProgress | None, tell: OnNotice) -> None:
         self._on_progress = on_progress
         self._tell = tell
         self._first_step = 0

@@ -7,7 +7,7 @@ calibrations are passed in: nothing is opened here.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from time import perf_counter
@@ -172,16 +172,16 @@ class RankingResult:
     @property
     def texts(self) -> tuple[TextRef, ...]:
         """All texts, queries first."""
-        queries, passages = (range(len(side)) for side in (self.comparison.queries, self.comparison.passages))
-        return tuple(
-            [TextRef(Role.QUERY, place) for place in queries] + [TextRef(Role.PASSAGE, place) for place in passages]
-        )
+        return self._refs(range(len(self.comparison.passages)))
 
     @property
     def drawn_texts(self) -> tuple[TextRef, ...]:
         """The texts of `pairs` and of the map, queries first."""
-        queries = [TextRef(Role.QUERY, place) for place in range(len(self.comparison.queries))]
-        return (*queries, *(TextRef(Role.PASSAGE, place) for place in self.pair_passages))
+        return self._refs(self.pair_passages)
+
+    def _refs(self, passages: Iterable[int]) -> tuple[TextRef, ...]:
+        queries = (TextRef(Role.QUERY, place) for place in range(len(self.comparison.queries)))
+        return (*queries, *(TextRef(Role.PASSAGE, place) for place in passages))
 
     def text(self, ref: TextRef) -> str:
         """Return the text that a reference names.

@@ -56,11 +56,8 @@ class Part:
 
     def prompts(self, prompts: TripletPrompts) -> dict[str, str]:
         """Return the prefix of each column."""
-        return (
-            TripletPrompts(prompts.query, prompts.query, prompts.query).by_column()
-            if self.alike
-            else (prompts.by_column())
-        )
+        same = TripletPrompts(prompts.query, prompts.query, prompts.query)
+        return (same if self.alike else prompts).by_column()
 
 
 @dataclass(frozen=True)

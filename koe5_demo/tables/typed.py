@@ -59,8 +59,7 @@ def read_parquet(source: Path | bytes, name: str, limits: Limits | None, columns
 
 def read_xlsx(content: bytes, name: str, limits: Limits | None, sheet: str | None = None) -> Table:
     """Read one sheet of a workbook, the first one when None; the first row that is not blank names the columns."""
-    require_unpacked(content, name, limits)
-    sheets = _open_book(content, name)
+    sheets = _open_book(content, name, limits)
     titles = tuple(one.title for one in sheets)
     place = 0 if sheet is None and titles else find_name(sheet or "", titles)
     if place is None:
@@ -104,8 +103,7 @@ def xlsx_sheets(content: bytes, name: str, limits: Limits | None) -> tuple[str, 
     Raises:
         TableError: If it is broken or would unpack to too much.
     """
-    require_unpacked(content, name, limits)
-    return tuple(sheet.title for sheet in _open_book(content, name))
+    return tuple(sheet.title for sheet in _open_book(content, name, limits))
 
 
 def _open_parquet(source: Path | bytes, name: str) -> Any:
@@ -142,10 +140,11 @@ def require_unpacked(content: bytes, name: str, limits: Limits | None) -> None:
         raise TableError("file_unpacks", name=name, mb=megabytes, limit=UNPACKED_TIMES * limits.file_mb)
 
 
-def _open_book(content: bytes, name: str) -> list[Any]:
+def _open_book(content: bytes, name: str, limits: Limits | None) -> list[Any]:
     """Return the sheets of a workbook, each with its title."""
     import openpyxl
 
+    require_unpacked(content, name, limits)
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         return list(book.worksheets)

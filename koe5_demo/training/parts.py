@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +15,9 @@ from koe5_demo.training.recipe import NEGATIVE, POSITIVE, QUERY, SOURCE, HeldOut
 from koe5_demo.training.sources import listed, open_source
 from koe5_demo.training.triplets import Triplets
 
-HELD_OUT_SEED = 7
+HELD_OUT_SEED: Final = 7
 """The same whatever seed a model is trained with, so that models can be compared."""
-LEAST_TO_HOLD = 4
+LEAST_TO_HOLD: Final = 4
 """A source is held out in part only where at least so many times the rows remain."""
 
 
@@ -38,10 +39,10 @@ def fit_parts(run: Run) -> Run:
 
 
 def split_parts(triplets: Triplets, recipe: Recipe) -> dict[str, pa.Table]:
-    """Return the rows of each part of a recipe, drawn by its seed; a part without rows is left out.
+    """Return the rows of each part of a recipe, drawn by its seed; a part of less than a batch is left out.
 
     Raises:
-        DataError: If the data does not say where its rows come from (see `fit_parts`), or no part has a row.
+        DataError: If the data does not say where its rows come from (see `fit_parts`), or no part has as many rows.
     """
     if triplets.sources is None:
         raise DataError("train_no_column", name=recipe.data, column=SOURCE, valid=listed(triplets.table.column_names))
@@ -75,24 +76,22 @@ def hold_out(triplets: Triplets, held: tuple[HeldOut, ...]) -> tuple[Triplets, l
         return triplets, []
     random = np.random.default_rng(HELD_OUT_SEED)
     sources = np.array(triplets.sources.to_pylist())
-    chosen = {}
+    sets = []
     for item in held:
         rows = np.flatnonzero(sources == item.source)
-        if len(rows) >= LEAST_TO_HOLD * item.n:
-            chosen[item.source] = np.sort(random.choice(rows, item.n, replace=False))
-    sets = []
-    for name, rows in chosen.items():
-        queries, texts = (triplets.table[column].take(rows).to_pylist() for column in (QUERY, POSITIVE))
+        if len(rows) < LEAST_TO_HOLD * item.n:
+            continue
+        chosen = triplets.table.take(np.sort(random.choice(rows, item.n, replace=False)))
+        queries, texts = chosen[QUERY].to_pylist(), chosen[POSITIVE].to_pylist()
         ids = {text: f"d{place}" for place, text in enumerate(dict.fromkeys(texts))}
-        sets.append(
-            RetrievalSet(
-                name,
-                "held out",
-                queries={f"q{place}": text for place, text in enumerate(queries)},
-                corpus={number: text for text, number in ids.items()},
-                relevant={f"q{place}": {ids[text]} for place, text in enumerate(texts)},
-            )
+        found = RetrievalSet(
+            item.source,
+            "held out",
+            queries={f"q{place}": text for place, text in enumerate(queries)},
+            corpus={number: text for text, number in ids.items()},
+            relevant={f"q{place}": {ids[text]} for place, text in enumerate(texts)},
         )
+        sets.append(found)
     aside = pa.array({text for found in sets for text in found.corpus.values()}, triplets.table[POSITIVE].type)
     kept = pc.invert(pc.is_in(triplets.table[POSITIVE], aside))
     return replace(triplets, table=triplets.table.filter(kept), sources=triplets.sources.filter(kept)), sets

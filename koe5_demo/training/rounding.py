@@ -22,11 +22,11 @@ from torch.nn import functional
 
 from koe5_demo.encoding.few_bits import BLOCK, CODES, SCALES, pack, unpack
 from koe5_demo.records import FloatArray
+from koe5_demo.training.wheel_base import WORDS
 
 FILE: Final = "few-bits-{:02}.safetensors"
 FILE_BYTES: Final = 15_000_000
 """Git hosts and the hub take files of this size without further ado."""
-WORDS: Final = "embeddings.word_embeddings.weight"
 MATRIX: Final = 2
 
 

@@ -20,9 +20,8 @@ from tokenizers import Tokenizer
 from koe5_demo.encoding.opening import Files, fetch_files, find_source
 from koe5_demo.training.recipe import Recipe
 from koe5_demo.training.triplets import Triplets
-from koe5_demo.training.wheel_base import SPECIAL, build_tokenizer, write_bert
+from koe5_demo.training.wheel_base import SPECIAL, WORDS, build_tokenizer, write_bert
 
-WORDS: Final = "embeddings.word_embeddings.weight"
 WORD_START: Final = "▁"
 KOREAN_CODE: Final = "cp949"
 ROWS_AT_ONCE: Final = 4_096

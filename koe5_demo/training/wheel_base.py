@@ -44,8 +44,9 @@ BLOCK: Final = 32
 BLOCK_BYTES: Final = 2 + BLOCK // 2
 SPECIAL: Final = ("<s>", "<pad>", "</s>", "<unk>")
 MASK: Final = "<mask>"
+WORDS: Final = "embeddings.word_embeddings.weight"
 TOP_NAMES: Final = {
-    "emb.word": "embeddings.word_embeddings.weight",
+    "emb.word": WORDS,
     "emb.pos": "embeddings.position_embeddings.weight",
     "emb.type": "embeddings.token_type_embeddings.weight",
     "emb.ln.w": "embeddings.LayerNorm.weight",
@@ -196,8 +197,7 @@ def write_folder(file: Path, folder: Path) -> None:
         shape, pieces, weights = read_packed(file.read_bytes())
     except (struct.error, ValueError) as error:
         raise DataError("base_unreadable", name=MEMBER, reason=str(error)[:200]) from error
-    words = TOP_NAMES["emb.word"]
-    weights[words] = weights[words][: len(pieces)]
+    weights[WORDS] = weights[WORDS][: len(pieces)]
     write_bert(folder, shape.config(len(pieces)), weights, build_tokenizer(pieces))
 
 

@@ -31,11 +31,11 @@ from sentence_transformers.sentence_transformer.losses import CachedMultipleNega
 from torch import Tensor, nn  # noqa: E402
 from transformers import XLMRobertaConfig, XLMRobertaModel  # noqa: E402
 
-from koe5_demo.training.data.triplets import load_triplets  # noqa: E402
-from koe5_demo.training.place import find_place  # noqa: E402
-from koe5_demo.training.plan import ASSUMED_TOKENS, GIB, Architecture, Device, fit_mini_batch, guess_tokens  # noqa: E402
+from koe5_demo.training.device import GIB, Architecture, find_device, fit_mini_batch  # noqa: E402
+from koe5_demo.training.plan import ASSUMED_TOKENS, guess_tokens  # noqa: E402
 from koe5_demo.training.recipe import KOE5_RECIPE  # noqa: E402
 from koe5_demo.training.trainer import LengthSortedLoss  # noqa: E402
+from koe5_demo.training.triplets import load_triplets  # noqa: E402
 
 SIZES = {"full": Architecture(), "tiny": Architecture(2, 64, 256, 1_000, 514)}
 LOSS_TOLERANCE = {"float32": 1e-5, "bfloat16": 1e-2}
@@ -283,12 +283,11 @@ def measure(variant: Variant, bench: Bench, mini_batch: int, steps: int) -> Resu
 
 def run(args: argparse.Namespace, tell: Callable[[str], None]) -> dict[str, Any]:
     """Measure the reference and the variants."""
-    place = find_place(args.device)
-    kind, shape = place.kind, SIZES[args.size]
-    dtype = torch.bfloat16 if place.device.bf16 else torch.float32
+    device = find_device(args.device)
+    kind, shape = device.kind, SIZES[args.size]
+    dtype = torch.bfloat16 if device.bf16 else torch.float32
     rate = matrix_rate(kind, dtype)
-    tell(f"{place.device.name}: {rate:,.2f} TFLOP/s in {dtype} matrix products")
-    device = Device(place.device.name, place.device.memory_bytes, place.device.bf16)
+    tell(f"{device.name}: {rate:,.2f} TFLOP/s in {dtype} matrix products")
     fitting = args.mini_batch_size or fit_mini_batch(shape, device, args.batch_size, 512)
     bench = Bench(args, shape, kind, dtype, rate, _reference(args, shape, kind, fitting))
     results, failures = [], {}
@@ -312,7 +311,7 @@ def run(args: argparse.Namespace, tell: Callable[[str], None]) -> dict[str, Any]
                 torch.cuda.empty_cache()
         tell(line(results[-1]))
     return {
-        "device": place.device.name,
+        "device": device.name,
         "size": args.size,
         "parameters": shape.parameters,
         "batch_size": args.batch_size,

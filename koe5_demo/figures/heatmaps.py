@@ -1,6 +1,6 @@
-"""Heatmaps: the colours of queries by passages, and the words of one by the words of the other as a figure.
+"""The colours of the heatmap of queries by passages, on light and on dark pages.
 
-The heatmap of texts is no plotly figure: as cells of the page it has every label, keys, and the page's own colours.
+It is no plotly figure: as cells of the page it has every label, keys, and the page's own colours.
 """
 
 from __future__ import annotations
@@ -12,21 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from koe5_demo.figures import plain_plotly as go
-from koe5_demo.figures.parts import (
-    HOVER_WIDTH,
-    MOST_TICKS,
-    label_axis,
-    one_line,
-    quiet_layout,
-)
-from koe5_demo.records import DoubleArray, FloatArray
+from koe5_demo.records import FloatArray
 
-LABEL_CHARS: Final = 18
-MOST_CELLS_WITH_TEXT: Final = 150
-CELL_PIXELS: Final = 30
-SLANTED_PIXELS: Final = 64
-"""Room at the right for the last slanted label: plotly leaves out a label that does not fit."""
 LIGHT_RAMP: Final = ("#eef3fb", "#c9d8f0", "#86a9dc", "#3f6fb5", "#12305f")
 """Colours of low to high scores on a light page: high ones stand out from the page."""
 DARK_RAMP: Final = ("#1d2736", "#27436b", "#3467a8", "#6fa0e0", "#cfe2ff")
@@ -34,8 +21,6 @@ DARK_RAMP: Final = ("#1d2736", "#27436b", "#3467a8", "#6fa0e0", "#cfe2ff")
 RAMP_STEPS: Final = 100
 BLACK: Final = "#000000"
 WHITE: Final = "#ffffff"
-DIVERGING: Final = ((0.0, "#8a4b08"), (0.25, "#dba463"), (0.5, "#f5f5f2"), (0.75, "#86a9dc"), (1.0, "#12305f"))
-"""Brown below zero, blue above: told apart also by people who do not see red and green."""
 
 
 @dataclass(frozen=True)
@@ -123,54 +108,3 @@ def _luminance(colour: str) -> float:
 
 def _channels(colour: str) -> tuple[int, ...]:
     return tuple(bytes.fromhex(colour[1:]))
-
-
-def word_heatmap(
-    matrix: DoubleArray, rows: Sequence[str], columns: Sequence[str], *, value_format: str = "+.4f"
-) -> go.Figure:
-    """Draw what each word of a query gives with each word of a passage; zero is the middle of the colours.
-
-    Args:
-        matrix: (n_rows, n_columns) contributions to a score, or cosines.
-        rows, columns: Names of the units: words, and what the page calls prompts, special tokens and the rest.
-        value_format: d3 format of the numbers on hover; in the cells they have three decimals.
-    """
-    most = max(float(np.abs(matrix).max(initial=0.0)), 1e-6)
-    hover_rows = [one_line(name, HOVER_WIDTH) for name in rows]
-    hover_columns = [one_line(name, HOVER_WIDTH) for name in columns]
-    figure = go.Figure(
-        go.Heatmap(
-            z=matrix,
-            x=list(range(len(columns))),
-            y=list(range(len(rows))),
-            zmin=-most,
-            zmax=most,
-            colorscale=[list(stop) for stop in DIVERGING],
-            customdata=[[[left, top] for top in hover_columns] for left in hover_rows],
-            hovertemplate=f"<b>%{{z:{value_format}}}</b><br>%{{customdata[0]}} × %{{customdata[1]}}<extra></extra>",
-            texttemplate="%{z:.3f}" if matrix.size <= MOST_CELLS_WITH_TEXT else None,
-            xgap=1,
-            ygap=1,
-            colorbar=_colour_bar(".2f"),
-        )
-    )
-    column_labels, row_labels = ([one_line(name, LABEL_CHARS) for name in names] for names in (columns, rows))
-    figure.set_layout(
-        **quiet_layout(min(1_400, 150 + CELL_PIXELS * max(2, len(rows))), right=SLANTED_PIXELS),
-        xaxis=label_axis(column_labels, max(1, len(columns) // MOST_TICKS)) | {"side": "top", "tickangle": -45},
-        yaxis=label_axis(row_labels, max(1, len(rows) // MOST_TICKS)) | {"autorange": "reversed"},
-    )
-    return figure
-
-
-def _colour_bar(tick_format: str) -> dict[str, object]:
-    """Return a lying colour bar under the cells, so that they keep the whole width."""
-    return {
-        "orientation": "h",
-        "y": 0,
-        "yanchor": "top",
-        "ypad": 6,
-        "thickness": 10,
-        "outlinewidth": 0,
-        "tickformat": tick_format,
-    }

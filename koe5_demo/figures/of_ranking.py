@@ -12,17 +12,9 @@ from typing import Final
 import numpy as np
 
 from koe5_demo import exports
-from koe5_demo.figures.calibration import Mark, Spread, calibration_strip
-from koe5_demo.figures.heatmaps import (
-    FIXED_SCALE,
-    CellColours,
-    Scale,
-    cell_colours,
-    stretched_scale,
-    word_heatmap,
-)
+from koe5_demo.figures.charts import Mark, Spread, calibration_strip, score_scatter, text_map_figure, word_heatmap
+from koe5_demo.figures.heatmaps import FIXED_SCALE, CellColours, Scale, cell_colours, stretched_scale
 from koe5_demo.figures.plain_plotly import Figure
-from koe5_demo.figures.scatter import score_scatter, text_map_figure
 from koe5_demo.ranking.calibration import Percentiles
 from koe5_demo.ranking.explain import Unit, UnitKind, strongest
 from koe5_demo.ranking.result import (

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from koe5_demo.errors import InputError
 from koe5_demo.ranking.scores import ranking_of
 from koe5_demo.records import FloatArray, IntArray
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -107,39 +105,26 @@ def agreement(scores_a: FloatArray, scores_b: FloatArray, *, zero_is_no_match: b
         InputError: If the two do not have the same shape, or are empty.
     """
     if scores_a.shape != scores_b.shape or scores_a.size == 0:
-        raise InputError("agreement_too_few", a=_shape(scores_a), b=_shape(scores_b))
-    least = 0.0 if zero_is_no_match else -np.inf
-    pairs = enumerate(zip(scores_a, scores_b, strict=True))
-    return AgreementReport(tuple(_one_query(n, left, right, right > least) for n, (left, right) in pairs))
-
-
-def _one_query(query: int, scores_a: FloatArray, scores_b: FloatArray, found_b: BoolArray) -> Agreement:
+        a, b = (" x ".join(map(str, scores.shape)) for scores in (scores_a, scores_b))
+        raise InputError("agreement_too_few", a=a, b=b)
     from scipy import stats  # nearly a second to import, which neither the page nor a command should begin with
 
-    (order, ranks_a), (_, ranks_b) = ranking_of(scores_a), ranking_of(scores_b)
-    gaps = np.abs(stats.rankdata(-scores_a) - stats.rankdata(-scores_b))
-    changes = tuple(
-        RankChange(
-            index=int(n),
-            rank_a=int(ranks_a[n]),
-            rank_b=int(ranks_b[n]) if found_b[n] else None,
-            score_a=float(scores_a[n]),
-            score_b=float(scores_b[n]),
-            gap=float(gaps[n]),
+    least = 0.0 if zero_is_no_match else -np.inf
+    queries = []
+    for query, (left, right) in enumerate(zip(scores_a, scores_b, strict=True)):
+        (order, ranks_a), (_, ranks_b) = ranking_of(left), ranking_of(right)
+        gaps = np.abs(stats.rankdata(-left) - stats.rankdata(-right))
+        changes = tuple(
+            RankChange(
+                index=n,
+                rank_a=int(ranks_a[n]),
+                rank_b=int(ranks_b[n]) if right[n] > least else None,
+                score_a=float(left[n]),
+                score_b=float(right[n]),
+                gap=float(gaps[n]),
+            )
+            for n in order.tolist()
         )
-        for n in order
-    )
-    return Agreement(query, changes, _tau(scores_a, scores_b))
-
-
-def _tau(scores_a: FloatArray, scores_b: FloatArray) -> float | None:
-    if len(scores_a) <= 1:
-        return None
-    from scipy import stats
-
-    tau = float(stats.kendalltau(scores_a, scores_b).statistic)
-    return tau if np.isfinite(tau) else None
-
-
-def _shape(scores: FloatArray) -> str:
-    return " x ".join(str(size) for size in scores.shape)
+        tau = float(stats.kendalltau(left, right).statistic) if len(left) > 1 else math.nan
+        queries.append(Agreement(query, changes, tau if math.isfinite(tau) else None))
+    return AgreementReport(tuple(queries))

@@ -116,9 +116,14 @@ def explain_pair(query: TokenVectors, passage: TokenVectors) -> Explanation:
     query_units, left = _joined(query, keep_all=exact)
     passage_units, right = _joined(passage, keep_all=exact)
     if exact:
-        matrix = _at_text_length(left) @ _at_text_length(right).T
+        # In parts of the whole text's length, so that the units add up to a unit vector.
+        left, right = (sums / max(float(np.linalg.norm(sums.sum(axis=0))), _EPSILON) for sums in (left, right))
+        matrix = left @ right.T
     else:
-        matrix = np.clip(_unit_rows(left) @ _unit_rows(right).T, -1.0, 1.0)
+        left, right = (
+            sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), _EPSILON) for sums in (left, right)
+        )
+        matrix = np.clip(left @ right.T, -1.0, 1.0)
     return Explanation(query_units, passage_units, matrix, exact)
 
 
@@ -186,16 +191,6 @@ def _first_visible(text: str, start: int, end: int) -> int:
     return next((place for place in range(max(start, 0), end) if not text[place].isspace()), end)
 
 
-def _at_text_length(sums: DoubleArray) -> DoubleArray:
-    """Return the units' vectors in parts of the whole text's length, so that they add up to a unit vector."""
-    return sums / max(float(np.linalg.norm(sums.sum(axis=0))), _EPSILON)
-
-
-def _unit_rows(sums: DoubleArray) -> DoubleArray:
-    rows: DoubleArray = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), _EPSILON)
-    return rows
-
-
 def _groups(units: Sequence[Unit], values: DoubleArray, n_words: int) -> list[list[int]]:
     """Return the places of units that become one, in the order shown: words, the rest, prompt, special tokens."""
     words = [n for n, unit in enumerate(units) if unit.kind is UnitKind.WORD]
@@ -214,19 +209,15 @@ def _merged(matrix: DoubleArray, groups: Sequence[Sequence[int]], exact: bool) -
 
 
 def _merged_units(units: Sequence[Unit], groups: Sequence[Sequence[int]]) -> tuple[Unit, ...]:
-    return tuple(units[group[0]] if len(group) == 1 else _rest([units[n] for n in group]) for group in groups)
-
-
-def _rest(units: Sequence[Unit]) -> Unit:
-    return Unit(
-        UnitKind.REST,
-        "",
-        0,
-        0,
-        n_tokens=sum(unit.n_tokens for unit in units),
-        cut=all(unit.cut for unit in units),
-        n_words=sum(unit.n_words for unit in units),
-    )
+    merged = []
+    for group in groups:
+        members = [units[n] for n in group]
+        if len(members) > 1:
+            n_tokens, n_words = sum(unit.n_tokens for unit in members), sum(unit.n_words for unit in members)
+            cut = all(unit.cut for unit in members)
+            members = [Unit(UnitKind.REST, "", 0, 0, n_tokens, cut=cut, n_words=n_words)]
+        merged += members
+    return tuple(merged)
 
 
 def _largest(matrix: DoubleArray, axis: int) -> DoubleArray:

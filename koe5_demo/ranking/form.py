@@ -111,22 +111,17 @@ def _texts(form: FilledForm, table: Table | None, limits: Limits) -> tuple[Parse
 
 
 def told_of_reading(
-    form: FilledForm,
-    limits: Limits,
-    encoder: Encoder | None,
-    language: Language,
-    texts: tuple[Parsed, Parsed] | None = None,
+    form: FilledForm, texts: tuple[Parsed, Parsed], encoder: Encoder | None, language: Language
 ) -> list[str]:
     """Return how much was read and how much of it the model will see, before anything is computed.
 
     Args:
         form: What is filled in.
-        limits: Of this page.
+        texts: What `read_texts` returned of it.
         encoder: Counts the tokens; None where no model is ready. Very much text is not counted while it is typed.
         language: Of the visitor.
-        texts: What `read_texts` returned of the form, where that is known.
     """
-    queries, passages = read_texts(form, limits) if texts is None else texts
+    queries, passages = texts
     chars = sum(map(len, (*queries.texts, *passages.texts)))
     lines = [message("read_count", language, queries=len(queries.texts), passages=len(passages.texts), chars=chars)]
     if form.file is None:

@@ -31,7 +31,10 @@ def character_bigrams(texts: Sequence[str]) -> list[list[str]]:
     >>> character_bigrams(["학교에서"])
     [['학교', '교에', '에서']]
     """
-    return [[gram for word in compared(text).lower().split() for gram in _bigrams(word)] for text in texts]
+    return [
+        [word[n : n + 2] for word in compared(text).lower().split() for n in range(max(1, len(word) - 1))]
+        for text in texts
+    ]
 
 
 def lexical_scores(queries: Sequence[str], passages: Sequence[str]) -> FloatArray:
@@ -69,7 +72,3 @@ class Bm25Scores:
                 yield np.zeros(self._n_documents, dtype=np.float32)
             else:
                 yield np.asarray(self._index.get_scores(terms), dtype=np.float32)
-
-
-def _bigrams(word: str) -> list[str]:
-    return [word] if len(word) == 1 else [word[i : i + 2] for i in range(len(word) - 1)]

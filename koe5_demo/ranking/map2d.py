@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from koe5_demo.errors import InputError
-from koe5_demo.records import FloatArray, IntArray
+from koe5_demo.records import DoubleArray, FloatArray, IntArray
 
 LEAST_TEXTS: Final = 8
 NEIGHBOURS: Final = 3
@@ -33,8 +32,8 @@ class TextMap:
         cosines: (n, k) float32 of these.
     """
 
-    points: npt.NDArray[np.float64]
-    explained: npt.NDArray[np.float64]
+    points: DoubleArray
+    explained: DoubleArray
     neighbours: IntArray
     cosines: FloatArray
 
@@ -56,21 +55,14 @@ def text_map(vectors: FloatArray, *, n_neighbours: int = NEIGHBOURS) -> TextMap:
     rising, axes = np.linalg.eigh(centred @ centred.T)
     variances = np.where(rising > _FLAT * len(vectors), rising, 0.0)[::-1]
     left = axes[:, ::-1][:, :AXES]
-    points = left * np.sqrt(variances[:AXES]) * _signs(left.T @ centred)
+    # The sign of an axis is open: the largest coordinate of its direction becomes positive.
+    directions = left.T @ centred
+    largest = np.argmax(np.abs(directions), axis=1, keepdims=True)
+    signs = np.where(np.take_along_axis(directions, largest, axis=1)[:, 0] < 0, -1.0, 1.0)
+    points = left * np.sqrt(variances[:AXES]) * signs
     explained = variances[:AXES] / max(float(variances.sum()), np.finfo(float).tiny)
-    neighbours, near = _nearest(vectors, min(n_neighbours, len(vectors) - 1))
+    cosines = np.clip(vectors @ vectors.T, -1, 1)
+    np.fill_diagonal(cosines, -np.inf)
+    neighbours = np.argsort(-cosines, axis=1, kind="stable")[:, : min(n_neighbours, len(vectors) - 1)]
+    near = np.take_along_axis(cosines, neighbours, axis=1).astype(np.float32, copy=False)
     return TextMap(points, explained, neighbours, near)
-
-
-def _signs(directions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return 1 or -1 for each direction: its largest coordinate becomes positive. The sign of an axis is open."""
-    largest = np.argmax(np.abs(directions), axis=1)
-    return np.where(directions[np.arange(len(directions)), largest] < 0, -1.0, 1.0)
-
-
-def _nearest(vectors: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
-    scores = np.clip(vectors @ vectors.T, -1, 1)
-    np.fill_diagonal(scores, -np.inf)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    near: FloatArray = np.take_along_axis(scores, order, axis=1).astype(np.float32, copy=False)
-    return order, near

@@ -7,7 +7,7 @@ calibrations are passed in: nothing is opened here.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from time import perf_counter
@@ -172,16 +172,16 @@ class RankingResult:
     @property
     def texts(self) -> tuple[TextRef, ...]:
         """All texts, queries first."""
-        queries, passages = (range(len(side)) for side in (self.comparison.queries, self.comparison.passages))
-        return tuple(
-            [TextRef(Role.QUERY, place) for place in queries] + [TextRef(Role.PASSAGE, place) for place in passages]
-        )
+        return self._refs(range(len(self.comparison.passages)))
 
     @property
     def drawn_texts(self) -> tuple[TextRef, ...]:
         """The texts of `pairs` and of the map, queries first."""
-        queries = [TextRef(Role.QUERY, place) for place in range(len(self.comparison.queries))]
-        return (*queries, *(TextRef(Role.PASSAGE, place) for place in self.pair_passages))
+        return self._refs(self.pair_passages)
+
+    def _refs(self, passages: Iterable[int]) -> tuple[TextRef, ...]:
+        queries = (TextRef(Role.QUERY, place) for place in range(len(self.comparison.queries)))
+        return (*queries, *(TextRef(Role.PASSAGE, place) for place in passages))
 
     def text(self, ref: TextRef) -> str:
         """Return the text that a reference names.
@@ -248,6 +248,14 @@ def rank_all(
     milliseconds = (perf_counter() - start) * 1_000
     drawn = best_passages(comparison.scores, MOST_DRAWN - len(request.queries))
     vectors = np.concatenate([comparison.query_encoded.vectors, comparison.passage_encoded.vectors[list(drawn)]])
+    pairs, n_queries = cosines(vectors, vectors), len(request.queries)
+    # A query and a passage have the one score that is ranked and explained.
+    pairs[:n_queries, n_queries:] = comparison.scores[:, list(drawn)]
+    pairs[n_queries:, :n_queries] = pairs[:n_queries, n_queries:].T
+    without_prompts = None
+    if request.without_prompts:
+        other, _ = _compare(request, encoder, with_prompts=False, on_progress=on_progress)
+        without_prompts = agreement(comparison.scores, other.scores)
     encoded = (comparison.query_encoded, comparison.passage_encoded)
     result = RankingResult(
         request=request,
@@ -259,14 +267,14 @@ def rank_all(
         ),
         info=encoder.info,
         notices=(*request.notices, *_notices(comparison, windowed, encoder.info)),
-        pairs=_pairs(vectors, comparison.scores[:, list(drawn)]),
+        pairs=pairs,
         pair_passages=drawn,
-        n_encoded=len(request.queries) + (len(request.passages) if windowed is None else len(windowed.windows)),
+        n_encoded=n_queries + (len(request.passages) if windowed is None else len(windowed.windows)),
         n_computed=sum(len(part.n_tokens) if part.n_computed is None else part.n_computed for part in encoded),
         milliseconds=milliseconds,
         seen_chars=_seen_chars(comparison, encoder),
         windowed=windowed,
-        without_prompts=_without_prompts(request, comparison, encoder, on_progress),
+        without_prompts=without_prompts,
         second=_second(request, comparison, second_encoder, on_progress),
         calibration=calibration if request.calibration else None,
         text_map=text_map(vectors) if request.text_map and len(vectors) >= LEAST_TEXTS else None,
@@ -298,22 +306,6 @@ def _compare(
         return compare(queries, passages, encoder, with_prompts=with_prompts, on_progress=on_progress), None
     found = compare_windows(queries, passages, encoder, with_prompts=with_prompts, on_progress=on_progress)
     return found.comparison, found
-
-
-def _pairs(vectors: FloatArray, scores: FloatArray) -> FloatArray:
-    """Return the cosines of all pairs; a query and a passage have the one score that is ranked and explained."""
-    pairs, n_queries = cosines(vectors, vectors), len(scores)
-    pairs[:n_queries, n_queries:], pairs[n_queries:, :n_queries] = scores, scores.T
-    return pairs
-
-
-def _without_prompts(
-    request: RankingRequest, comparison: Comparison, encoder: Encoder, on_progress: OnProgress | None
-) -> AgreementReport | None:
-    if not request.without_prompts:
-        return None
-    other, _ = _compare(request, encoder, with_prompts=False, on_progress=on_progress)
-    return agreement(comparison.scores, other.scores)
 
 
 def _second(

@@ -165,9 +165,12 @@ class _Splitter:
 
     def __init__(self, place: int, passage: str, encoder: Encoder, overlap: float) -> None:
         self._place, self._passage, self._encoder, self._overlap = place, passage, encoder, overlap
-        body = _body_start(passage, encoder)
-        self._pieces = [match.span() for match in _PIECE.finditer(passage, body)]
-        pieces = [passage[start:end] for start, end in self._pieces]
+        spans = [match.span() for match in _PIECE.finditer(passage, _body_start(passage, encoder))]
+        pieces = [passage[start:end] for start, end in spans]
+        self._starts = [end - len(piece.lstrip()) for (_, end), piece in zip(spans, pieces, strict=True)]
+        self._ends = [end for _, end in spans]
+        # The blanks before each piece; behind the last one a line ends.
+        self._gaps = [passage[start:first] for (start, _), first in zip(spans, self._starts, strict=True)] + ["\n"]
         counts = encoder.count_tokens([*pieces, ""], Role.PASSAGE)
         frame = int(counts[-1])
         # A piece of no token would let windows grow without bound; a short one costs at least its share of one.
@@ -177,12 +180,12 @@ class _Splitter:
     def windows(self) -> list[Window]:
         found: list[Window] = []
         first = covered = 0
-        while covered < len(self._pieces):
+        while covered < len(self._ends):
             end, n_tokens = self._end_of_window(first, covered)
             if end <= covered:
                 first += 1  # it would repeat a part of the window before: start later, reach further
                 continue
-            found.append(Window(self._place, self._start(first), self._pieces[end - 1][1], n_tokens))
+            found.append(Window(self._place, self._starts[first], self._ends[end - 1], n_tokens))
             first, covered = self._next_first(first, end), end
         return found
 
@@ -194,56 +197,36 @@ class _Splitter:
         total = np.cumsum(self._costs[first:])
         end = first + max(1, int(np.searchsorted(total, self._room, side="right")))
         while True:
-            chosen = end if end == len(self._pieces) else self._better_end(max(first, covered), end)
-            n_tokens = self._count(first, chosen)
+            chosen = end
+            if end < len(self._ends):
+                least = max(first, covered)
+                earliest = max(least + 1, end - int((end - least) * SEARCHED_FOR_SENTENCE))
+                chosen = self._good_end(range(end, earliest - 1, -1), end)
+            window = Window(self._place, self._starts[first], self._ends[chosen - 1], 0)
+            text = window_text(self._passage, window, self._encoder)
+            n_tokens = int(self._encoder.count_tokens([text], Role.PASSAGE)[0])
             if n_tokens <= self._encoder.info.max_tokens or chosen == first + 1:
                 return chosen, n_tokens
             surplus = n_tokens - self._encoder.info.max_tokens
             end = max(first + 1, chosen - max(1, surplus * (chosen - first) // n_tokens))
 
-    def _better_end(self, first: int, end: int) -> int:
-        """Return the last end of a sentence in the last part of a window, else of a word, else `end` itself."""
-        earliest = max(first + 1, end - int((end - first) * SEARCHED_FOR_SENTENCE))
-        candidates = range(end, earliest - 1, -1)
-        for good in (self._ends_sentence, self._ends_word):
-            best = next((place for place in candidates if good(place)), None)
-            if best is not None:
-                return best
-        return end
-
     def _next_first(self, first: int, end: int) -> int:
         """Return where the next window begins: so that it repeats the wanted share, at a sentence where one is near."""
-        start, stop = self._start(first), self._pieces[end - 1][1]
+        start, stop = self._starts[first], self._ends[end - 1]
         wanted = stop - self._overlap * (stop - start)
         place = end
-        while place > first + 1 and self._start(place - 1) >= wanted:
+        while place > first + 1 and self._starts[place - 1] >= wanted:
             place -= 1
         # Later rather than earlier: the overlap is a bound, and every window must bring something new.
-        sentence = next((n for n in range(place, end) if self._ends_sentence(n)), None)
-        word = next((n for n in range(place, end) if self._ends_word(n)), end)
-        return word if sentence is None else sentence
+        return self._good_end(range(place, end), end)
 
-    def _start(self, piece: int) -> int:
-        start, end = self._pieces[piece]
-        text = self._passage[start:end]
-        return end - len(text.lstrip())
-
-    def _ends_sentence(self, end: int) -> bool:
-        gap, last = self._gap(end), self._passage[slice(*self._pieces[end - 1])]
-        return "\n" in gap or (bool(gap) and _SENTENCE_END.search(last) is not None)
-
-    def _ends_word(self, end: int) -> bool:
-        return bool(self._gap(end))
-
-    def _gap(self, end: int) -> str:
-        """Return the blanks between piece `end - 1` and the next one."""
-        if end >= len(self._pieces):
-            return "\n"
-        return self._passage[self._pieces[end][0] : self._start(end)]
-
-    def _count(self, first: int, end: int) -> int:
-        window = Window(self._place, self._start(first), self._pieces[end - 1][1], 0)
-        return int(self._encoder.count_tokens([window_text(self._passage, window, self._encoder)], Role.PASSAGE)[0])
+    def _good_end(self, places: range, otherwise: int) -> int:
+        """Return the first of some places before which a sentence ends, else a word, else another."""
+        for place in places:
+            gap, last = self._gaps[place], self._passage[self._starts[place - 1] : self._ends[place - 1]]
+            if "\n" in gap or (gap and _SENTENCE_END.search(last) is not None):
+                return place
+        return next((place for place in places if self._gaps[place]), otherwise)
 
 
 def window_text(passage: str, window: Window, encoder: Encoder) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 from koe5_demo.errors import TableError
 from koe5_demo.settings import Limits
-from koe5_demo.tables.record import TEXT_COLUMNS, Table, check_size, folded, unique_names
+from koe5_demo.tables.record import LINE_END, TEXT_COLUMNS, Table, check_size, folded, unique_names
 
 TAB: Final = "\t"
 SEPARATORS: Final = (",", ";", TAB, "|")
@@ -23,26 +23,37 @@ GUARDED: Final = r"'*[=+\-@\t\r\n＝＋－＠]"
 """Beginnings that a spreadsheet takes for a formula, behind any number of apostrophes: `exports.defuse` puts one more
 before such a cell, so that `unguarded` knows what was there."""
 OUR_COLUMNS: Final = frozenset({"query", "rank", "index", "score", "passage", "model", "revision", "engine"})
-_STATED: Final = re.compile(r"sep=([^\"\r\n])(?:\r\n|\r|\n)", re.IGNORECASE)
-_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_STATED: Final = re.compile(r"sep=([^\"\r\n])(?:\r\n|\r|\n)", re.IGNORECASE)  # as spreadsheets write it
 _UNQUOTED_LINE: Final = re.compile(r'([^"\r\n]*)(?:\r\n|\r|\n|\Z)')
-_GUARD: Final = re.compile(f"'(?={GUARDED})")
+_GUARD: Final = re.compile(rf"\A'(?={GUARDED})")
 
 Record = tuple[int, list[str]]
 """Line of the file, cells; an empty line has no cell."""
 
 
-def read_csv(text: str, name: str, limits: Limits | None) -> Table:
-    """Read a file whose separator is stated in its first line, or found."""
-    stated = _STATED.match(text)  # as spreadsheets write it
-    if stated is not None:
-        return _table(text[stated.end() :], name, stated[1], limits, first_line=2)
-    return _table(text, name, find_separator(text, name), limits)
-
-
-def read_tsv(text: str, name: str, limits: Limits | None) -> Table:
-    """Read a file whose cells are parted by tabs."""
-    return _table(text, name, TAB, limits)
+def read_csv(text: str, name: str, limits: Limits | None, separator: str | None = None) -> Table:
+    """Read a file by its separator; None takes the one that its first line states, or finds it."""
+    first_line = 1
+    if separator is None and (stated := _STATED.match(text)) is not None:
+        text, separator, first_line = text[stated.end() :], stated[1], 2
+    elif separator is None:
+        separator = find_separator(text, name)
+    records = list(split_records(text, name, separator, first_line))
+    while records and not records[-1][1]:
+        records.pop()
+    begin = next((place for place, (_, cells) in enumerate(records) if any(cell.strip() for cell in cells)), None)
+    if begin is None:
+        raise TableError("file_empty", name=name)
+    (_, header), *body = records[begin:]
+    width = len(header)
+    check_size(name, width, len(records), limits)
+    for line, cells in body:
+        if len(cells) > width and any(cell.strip() for cell in cells[width:]):
+            raise TableError("file_wide_row", name=name, line=line, cells=len(cells), columns=width)
+    rows: list[Sequence[str]] = [cells[:width] + [""] * (width - len(cells)) for _, cells in body]
+    if is_ours(header, rows):
+        header, rows = list(map(unguarded, header)), [list(map(unguarded, row)) for row in rows]
+    return Table(name, "", unique_names(header), tuple(map(tuple, rows)), tuple(line for line, _ in body))
 
 
 def find_separator(text: str, name: str) -> str:
@@ -53,7 +64,11 @@ def find_separator(text: str, name: str) -> str:
     """
     best: tuple[tuple[float, ...], str] | None = None
     for separator in SEPARATORS:
-        rows = _first_rows(text, name, separator)
+        try:
+            records = (row for _, row in split_records(text, name, separator) if any(cell.strip() for cell in row))
+            rows = list(islice(records, SNIFFED_ROWS))
+        except TableError:
+            continue  # the quotes do not fit
         width = len(rows[0]) if rows else 0
         if width > 1:
             sample = text[:SNIFFED_CHARS]
@@ -94,39 +109,20 @@ def split_records(text: str, name: str, separator: str, first_line: int = 1) -> 
             if quoted is None and separator != TAB and plain.lstrip(" ").startswith('"') and plain.count('"') == 1:
                 raise TableError("file_broken_csv", name=name, line=line, reason=f"{plain.strip()[:20]} …")
             cells.append(plain if quoted is None else quoted.replace('""', '"'))
-            line += len(_LINE_END.findall(quoted or ""))
+            line += len(LINE_END.findall(quoted or ""))
             place = found.end()
             if text[place : place + 1] != separator:
                 break
             place += 1
         yield begun, cells
-        end = _LINE_END.match(text, place)
+        end = LINE_END.match(text, place)
         place = len(text) if end is None else end.end()
         line += 1
 
 
 def unguarded(cell: str) -> str:
     """Return a cell of our own files as it was before `exports.defuse` guarded it."""
-    return _GUARD.sub("", cell, count=1) if _GUARD.match(cell) else cell
-
-
-def _table(text: str, name: str, separator: str, limits: Limits | None, first_line: int = 1) -> Table:
-    records = list(split_records(text, name, separator, first_line))
-    while records and not records[-1][1]:
-        records.pop()
-    begin = next((place for place, (_, cells) in enumerate(records) if any(cell.strip() for cell in cells)), None)
-    if begin is None:
-        raise TableError("file_empty", name=name)
-    (_, header), *body = records[begin:]
-    width = len(header)
-    check_size(name, width, len(records), limits)
-    for line, cells in body:
-        if len(cells) > width and any(cell.strip() for cell in cells[width:]):
-            raise TableError("file_wide_row", name=name, line=line, cells=len(cells), columns=width)
-    rows: list[Sequence[str]] = [cells[:width] + [""] * (width - len(cells)) for _, cells in body]
-    if is_ours(header, rows):
-        header, rows = list(map(unguarded, header)), [list(map(unguarded, row)) for row in rows]
-    return Table(name, "", unique_names(header), tuple(map(tuple, rows)), tuple(line for line, _ in body))
+    return _GUARD.sub("", cell)
 
 
 def is_ours(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
@@ -134,12 +130,3 @@ def is_ours(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     if set(header) >= OUR_COLUMNS:
         return True
     return "@" in header[0] and len(header) > 1 and list(header[1:]) == [row[0] for row in rows]
-
-
-def _first_rows(text: str, name: str, separator: str) -> list[list[str]]:
-    """Return the first rows that are not blank; none where the quotes do not fit."""
-    try:
-        records = (cells for _, cells in split_records(text, name, separator) if any(cell.strip() for cell in cells))
-        return list(islice(records, SNIFFED_ROWS))
-    except TableError:
-        return []

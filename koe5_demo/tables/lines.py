@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from koe5_demo.errors import TableError
 from koe5_demo.settings import Limits
-from koe5_demo.tables.record import Table, Written, check_size, text_of, unique_names
+from koe5_demo.tables.record import LINE_END, Table, Written, check_size, text_of, unique_names
 
 _ANY_LINE_END: Final = re.compile(r"\r\n?|\u2028|\u2029|\x85")
-_JSON_LINE: Final = re.compile(r"[^\r\n]*")  # a JSON string may hold U+2028 and its like
 
 
 def read_text(text: str, name: str, limits: Limits | None) -> Table:
@@ -91,13 +90,7 @@ def _values(text: str, name: str) -> Iterator[tuple[int, Any]]:
             raise TableError("file_broken_jsonl", name=name, line=getattr(error, "lineno", 1)) from error
         yield from enumerate(listed, start=1)
         return
-    place, line = 0, 0
-    while place < len(text):
-        line += 1
-        found = _JSON_LINE.match(text, place)
-        raw = "" if found is None else found[0]
-        place += len(raw)
-        place += 2 if text.startswith("\r\n", place) else 1
+    for line, raw in enumerate(LINE_END.split(text), start=1):  # a JSON string may hold U+2028 and its like
         if not raw.strip():
             continue
         try:

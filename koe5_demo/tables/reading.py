@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import gzip
 import io
-import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Final
 
 from koe5_demo.errors import TableError
 from koe5_demo.settings import Limits
-from koe5_demo.tables.delimited import TAB, Record, find_separator, read_csv, read_tsv, split_records
+from koe5_demo.tables.delimited import TAB, Record, find_separator, read_csv, split_records
 from koe5_demo.tables.lines import read_json, read_jsonl, read_text
-from koe5_demo.tables.record import Table
+from koe5_demo.tables.record import LINE_END, Table
 from koe5_demo.tables.typed import read_parquet, read_xlsx, xlsx_sheets
 
 GZIP: Final = ".gz"
@@ -26,7 +26,7 @@ _TEXT_READERS: Final[dict[str, Callable[[str, str, Limits | None], Table]]] = {
     "ndjson": read_jsonl,
     "json": read_json,
     "csv": read_csv,
-    "tsv": read_tsv,
+    "tsv": partial(read_csv, separator=TAB),
     "txt": read_text,
 }
 KINDS: Final = (PARQUET, *_TEXT_READERS, XLSX)
@@ -35,7 +35,6 @@ UPLOADED: Final = ("txt", "csv", "tsv", "jsonl", "ndjson", XLSX)
 """What visitors may send: kinds whose size can be known before they are unpacked."""
 PIECE_BYTES: Final = 16_000_000
 """Size of the pieces that `read_pieces` reads a large file in."""
-_LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _MARKS: Final = (  # UTF-32's begins like UTF-16's, so it comes first
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
@@ -45,17 +44,15 @@ _MARKS: Final = (  # UTF-32's begins like UTF-16's, so it comes first
 )
 
 
-def read_file(
-    path: Path, limits: Limits | None = None, *, sheet: str | None = None, columns: Sequence[str] | None = None
-) -> Table:
+def read_file(path: Path, limits: Limits | None = None, *, sheet: str | None = None) -> Table:
     """Read a file on this machine; see `read_table`.
 
     Raises:
         TableError: If it cannot be opened or read.
     """
     if limits is None and file_kind(path.name) == PARQUET and path.suffix.lower() != GZIP:
-        return read_parquet(path, path.name, limits, columns)
-    return read_table(_bytes_of(path, limits), path.name, limits, sheet=sheet, columns=columns)
+        return read_parquet(path, path.name, limits)
+    return read_table(_bytes_of(path, limits), path.name, limits, sheet=sheet)
 
 
 def read_pieces(path: Path) -> Iterator[Table]:
@@ -93,14 +90,7 @@ def _piece(block: bytes, name: str, n_before: int) -> Table:
         raise
 
 
-def read_table(
-    content: bytes,
-    name: str,
-    limits: Limits | None = None,
-    *,
-    sheet: str | None = None,
-    columns: Sequence[str] | None = None,
-) -> Table:
+def read_table(content: bytes, name: str, limits: Limits | None = None, *, sheet: str | None = None) -> Table:
     """Read a table.
 
     Every cell is text: ids keep their zeros, numbers are written as a person would see them, null and NaN are blank.
@@ -111,7 +101,6 @@ def read_table(
         name: Its name; the ending says how it is read, see `KINDS`.
         limits: Looked at before any work; None for the files of whoever runs the program.
         sheet: Of a workbook; the first one when None.
-        columns: Of parquet, the only ones to read; those that are not there are left out.
 
     Raises:
         TableError: If it is empty, too big, of an unknown kind, in an unknown encoding, or broken.
@@ -123,7 +112,7 @@ def read_table(
     if not content:
         raise TableError("file_empty", name=name)
     if kind == PARQUET:
-        return read_parquet(content, name, limits, columns)
+        return read_parquet(content, name, limits)
     if kind == XLSX:
         return read_xlsx(content, name, limits, sheet)
     text, encoding = decode(content, name)
@@ -162,7 +151,7 @@ def read_cells(content: Path | bytes, name: str = "", limits: Limits | None = No
     if isinstance(content, Path):
         return read_cells(_bytes_of(content, limits), content.name, limits)
     text, _ = decode(_unpacked(content, name, limits), name)
-    lines = _LINE_END.split(text)
+    lines = LINE_END.split(text)
     first = next((line for line in lines if line.strip()), "")
     if TAB not in first and file_kind(name) != "csv":
         records = [(line, raw.split()) for line, raw in enumerate(lines, start=1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
@@ -15,6 +16,7 @@ from koe5_demo.settings import Limits
 from koe5_demo.tables.texts import Parsed, clean, compared, seen
 
 TEXT_COLUMNS: Final = ("text", "passage", "document", "content", "본문", "내용", "문단", "문서")
+LINE_END: Final = re.compile(r"\r\n|\r|\n")
 SHOWN_ROWS: Final = 5
 SAMPLED_ROWS: Final = 200
 WHOLE_UP_TO: Final = 1e15
@@ -89,7 +91,9 @@ class Table:
             raise TableError("file_no_text", name=self.name, column=chosen)
         notices = [notice for notice in parsed.notices if notice.key != "notice_blank_skipped"]
         if parsed.places is not None:
-            notices.insert(0, _blank_rows(self.name, parsed))
+            blank = sorted(set(range(len(raw))) - set(parsed.places))
+            rows = ", ".join(str(row + 1) for row in blank[:SHOWN_ROWS]) + (", …" if len(blank) > SHOWN_ROWS else "")
+            notices.insert(0, Notice("notice_blank_rows", {"name": self.name, "n": len(blank), "rows": rows}))
         if len(self.columns) > 1 or folded(chosen) not in TEXT_COLUMNS:
             key = "notice_column" if self.headed else "notice_named_column"
             notices.insert(0, Notice(key, {"name": self.name, "column": chosen}))
@@ -187,12 +191,3 @@ def _require_size(raw: Sequence[str], limits: Limits | None) -> None:
     chars = sum(map(len, raw))
     if chars > limits.chars_in_all and sum(map(len, map(str.strip, raw))) > limits.chars_in_all:
         raise TableError("too_much_text", chars=chars, limit=limits.chars_in_all)
-
-
-def _blank_rows(name: str, parsed: Parsed) -> Notice:
-    filled = set(parsed.places or ())
-    blank = [place + 1 for place in range(parsed.n_given or 0) if place not in filled]
-    more = ", …" if len(blank) > SHOWN_ROWS else ""
-    return Notice(
-        "notice_blank_rows", {"name": name, "n": len(blank), "rows": ", ".join(map(str, blank[:SHOWN_ROWS])) + more}
-    )

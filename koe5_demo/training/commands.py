@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,6 @@ from koe5_demo.errors import InputError, MissingExtraError
 from koe5_demo.records import Notice
 from koe5_demo.settings import DEVICES, Settings
 from koe5_demo.training.recipe import KOE5_RECIPE, MINI_RECIPE, Recipe, Run
-from koe5_demo.words import Language
 
 RECIPES: Final = {"koe5": KOE5_RECIPE, "mini": MINI_RECIPE}
 PACKAGES: Final = ("torch", "sentence_transformers", "datasets", "accelerate", "pyarrow", "tensorboard")
@@ -132,7 +131,7 @@ def add_parsers(subparsers: Any) -> None:
     parser.add_argument("--recipe", choices=tuple(RECIPES), default="koe5")
     parser.add_argument("--output", metavar="DIR", help="folder of the run (runs/RECIPE)")
     for option in OPTIONS:
-        default = getattr(KOE5_RECIPE if option in RECIPE_OPTIONS else _default_run(), option.field)
+        default = getattr(KOE5_RECIPE if option in RECIPE_OPTIONS else Run(KOE5_RECIPE, Path()), option.field)
         told = "" if default in (None, "auto") else f" ({default})"
         parser.add_argument(option.flag, metavar=option.metavar, help=option.help + told)
     parser.add_argument("--no-sort", action="store_true", help="do not put texts of like length into one mini-batch")
@@ -150,22 +149,33 @@ def train(args: argparse.Namespace, settings: Settings) -> int:
     Raises:
         DemoError: If an option, the data, the base or the folder cannot be used, or a package is missing.
     """
-    require_packages(PACKAGES)
-    given = given_values(args)
-    if args.dry_run:
-        return _print_plan(args, run_from(given, args), settings.language)
-    return _train_recipe(resumed(given, args) if args.resume else run_from(given, args), settings.language)
-
-
-def require_packages(packages: tuple[str, ...]) -> None:
-    """Check that packages are installed.
-
-    Raises:
-        MissingExtraError: If a package is not; the message prints the pip line.
-    """
-    for package in packages:
+    for package in PACKAGES:
         if find_spec(package) is None:
             raise MissingExtraError("missing_extra", package=package.replace("_", "-"), extra="train")
+    given = given_values(args)
+    if args.dry_run:
+        run = run_from(given, args)
+        from koe5_demo.training.plan import plan_run
+
+        rate = None if args.rate is None else _positive("--rate", args.rate)
+        plan = plan_run(run, rate_tflops=rate)
+        as_json = json.dumps(asdict(plan), ensure_ascii=False, indent=2)
+        print(as_json if args.format == "json" else plan.text(settings.language))
+        return 0
+    run = resumed(given, args) if args.resume else run_from(given, args)
+    from koe5_demo.training.run import train_recipe
+
+    # One process speaks for all that torchrun or accelerate started.
+    is_first = os.environ.get("RANK", "0") == "0"
+
+    def tell(notice: Notice) -> None:
+        if is_first:
+            print(notice.text(settings.language), file=sys.stderr, flush=True)
+
+    report = train_recipe(run, on_notice=tell)
+    if is_first:
+        print(json.dumps(report, ensure_ascii=False, indent=2))
+    return 0
 
 
 def given_values(args: argparse.Namespace) -> dict[Option, Any]:
@@ -213,41 +223,5 @@ def resumed(given: dict[Option, Any], args: argparse.Namespace) -> Run:
     return stored
 
 
-def _train_recipe(run: Run, language: Language) -> int:
-    from koe5_demo.training.run import train_recipe
-
-    report = train_recipe(run, on_notice=_teller(language))
-    if _is_first_process():
-        print(json.dumps(report, ensure_ascii=False, indent=2))
-    return 0
-
-
-def _print_plan(args: argparse.Namespace, run: Run, language: Language) -> int:
-    from koe5_demo.training.dry_run import plan_run
-
-    rate = None if args.rate is None else _positive("--rate", args.rate)
-    plan = plan_run(run, rate_tflops=rate)
-    as_json = json.dumps(plan.as_json(), ensure_ascii=False, indent=2)
-    print(as_json if args.format == "json" else plan.text(language))
-    return 0
-
-
-def _default_run() -> Run:
-    return Run(KOE5_RECIPE, Path())
-
-
 def _output(args: argparse.Namespace) -> Path:
     return Path(args.output or OUTPUT.format(recipe=args.recipe)).expanduser()
-
-
-def _teller(language: Language) -> Callable[[Notice], None]:
-    def tell(notice: Notice) -> None:
-        if _is_first_process():
-            print(notice.text(language), file=sys.stderr, flush=True)
-
-    return tell
-
-
-def _is_first_process() -> bool:
-    """Return whether this process speaks for all that torchrun or accelerate started."""
-    return os.environ.get("RANK", "0") == "0"

@@ -1,6 +1,6 @@
 """KoE5's training as a record: what its authors published, what they left open and what stands there instead.
 
-Knows numbers only; no torch, no files. `data` reads triplets, `plan` reckons, `run` trains.
+Knows numbers only; no torch, no files. `triplets` reads the rows, `plan` reckons, `run` trains.
 """
 
 from __future__ import annotations
@@ -56,11 +56,8 @@ class Part:
 
     def prompts(self, prompts: TripletPrompts) -> dict[str, str]:
         """Return the prefix of each column."""
-        return (
-            TripletPrompts(prompts.query, prompts.query, prompts.query).by_column()
-            if self.alike
-            else (prompts.by_column())
-        )
+        same = TripletPrompts(prompts.query, prompts.query, prompts.query)
+        return (same if self.alike else prompts).by_column()
 
 
 @dataclass(frozen=True)
@@ -190,7 +187,7 @@ class Run:
         sort_by_length: Mini-batches of texts of like length: less padding, the same loss.
         deterministic: Deterministic GPU kernels: exact resume to the last bit there too, somewhat slower.
         columns: Names of the data's columns; None finds them.
-        negatives: "auto", "require" or "ignore": see `data.triplets.Negatives`.
+        negatives: "auto", "require" or "ignore": see `triplets.Negatives`.
         resume: Go on from the last checkpoint in `output`.
     """
 

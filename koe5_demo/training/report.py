@@ -11,12 +11,12 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from koe5_demo.catalog import CATALOG
-from koe5_demo.training.data.triplets import Triplets
-from koe5_demo.training.place import Place
+from koe5_demo.training.device import Device
 from koe5_demo.training.recipe import WHEEL_BASE, WHEEL_BASE_MODEL, Run, departures
 from koe5_demo.training.rounding import save_few_bits, store_rounding
 from koe5_demo.training.run_folder import REPORT_FILE, plain_values, write_json
 from koe5_demo.training.trainer import RecipeTrainer
+from koe5_demo.training.triplets import Triplets
 
 
 def build_report(
@@ -34,10 +34,10 @@ def build_report(
     """
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     n_rows = n_steps * min(run.recipe.batch_size, triplets.report.n_kept)
-    return {
-        "recipe": plain_values(asdict(run.recipe)),
-        "departures": plain_values(departures(run.recipe)),
-        "data": plain_values(triplets.report.as_json()),
+    report = {
+        "recipe": asdict(run.recipe),
+        "departures": departures(run.recipe),
+        "data": asdict(triplets.report),
         "base_content": begun["base_content"],
         "device": begun["device_name"],
         "world": begun["world"],
@@ -53,34 +53,64 @@ def build_report(
         "output": str(run.output),
         "versions": {name: version(name) for name in ("sentence-transformers", "transformers", "torch", "datasets")},
     }
+    return plain_values(report)
 
 
-def save_results(run: Run, model: SentenceTransformer, base: Path, report: dict[str, Any], place: Place) -> None:
+def save_results(run: Run, model: SentenceTransformer, base: Path, report: dict[str, Any], device: Device) -> None:
     """Write model, card and report; the report comes last and says that the run is finished."""
-    if place.rank == 0:
+    if device.rank == 0:
         if run.recipe.stored_bits is None:
             model.save_pretrained(str(run.output), create_model_card=False)
         else:
             store_rounding(model)
             save_few_bits(model, base, run.output, run.recipe.stored_bits, run.recipe.word_bits)
         (run.output / "README.md").write_text(card_text(report), "utf-8")
-    write_json(run.output / REPORT_FILE, report, place)
+    write_json(run.output / REPORT_FILE, report, device)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
 
 
-FRONT: Final = """---
+CARD: Final = """---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
 language: [ko]
-{base}tags: [sentence-transformers, sentence-similarity, feature-extraction, retrieval]
+{base_model}tags: [sentence-transformers, sentence-similarity, feature-extraction, retrieval]
 ---
-"""
-TITLE: Final = """# A Korean retrieval model trained with KoE5's recipe
+
+# A Korean retrieval model trained with KoE5's recipe
 
 This is **not** KoE5 (`nlpai-lab/KoE5`) itself: it was trained with the published recipe of KoE5 by koe5_demo, on the
 data and with the changes named below.
+
+## Use
+
+```python
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer("path/to/this/folder")
+queries = model.encode([...], prompt={prompts[query]!r})
+passages = model.encode([...], prompt={prompts[positive]!r})
+scores = model.similarity(queries, passages)
+```
+
+## Training
+
+| | |
+|---|---|
+{training}
+## Data
+
+`{source}`{revision}: {data[n_kept]:,} {kind} of {data[n_read]:,} rows; left out: {left_out}. SHA-256 of the rows in \
+order: `{data[fingerprint]}`. Check the licence of the data before you publish the model: it is not recorded here.
+
+## Evaluation
+
+{evaluation}
+## Limits
+
+Text beyond {max_tokens} tokens, prefix included, is cut silently. Without the prompts the scores drop. Cosine \
+similarities of different models cannot be compared.
 """
 SCORES: Final = ("cosine_ndcg@1", "cosine_ndcg@3", "cosine_ndcg@10", "cosine_mrr@10", "cosine_recall@10")
 ROWS_LEFT_OUT: Final = ("n_blank", "n_without_negative", "n_contradictions", "n_duplicates")
@@ -92,18 +122,35 @@ def card_text(report: dict[str, Any]) -> str:
     Args:
         report: What `train_recipe` reports.
     """
-    recipe = report["recipe"]
-    base = _base_model(recipe["base"])
-    sections = (
-        FRONT.format(base=f"base_model: {base}\n" if base else ""),
-        TITLE,
-        _use(recipe["prompts"]),
-        _training(report),
-        _data(report["data"]),
-        _scores(report.get("evaluation")),
-        _limits(recipe),
+    recipe, data = report["recipe"], report["data"]
+    base_model = _base_model(recipe["base"])
+    departures = "; ".join(f"{name} = {_shown(value)}" for name, value in report["departures"].items())
+    training = (
+        ("base", f"{_shown(recipe['base'])} @ {recipe['base_revision'] or report['base_content']}"),
+        ("loss", f"{recipe['loss']}, scale {recipe['scale']:g}"),
+        ("batch", f"{recipe['batch_size']}, no text twice in a batch, mini-batches of {report['mini_batch_size']}"),
+        ("learning rate", f"{recipe['learning_rate']:g}, {recipe['warmup']:.0%} warm-up, then {recipe['schedule']}"),
+        ("steps", f"{report['steps']:,}, {report['epochs_done']:.3g} passes over the data, seed {recipe['seed']}"),
+        ("prompts in training", ", ".join(f"{name} `{text}`" for name, text in recipe["prompts"].items())),
+        ("arithmetic", f"{report['dtype']}, master weights float32, {report['world']} x {report['device']}"),
+        ("speed", f"{report['rows_per_second']:,.1f} rows/s"),
+        ("loss, first and last logged", f"{_number(report['loss_first'])} -> {_number(report['loss_last'])}"),
+        ("changes to the published values", departures or "none"),
+        ("software", ", ".join(f"{name} {number}" for name, number in report["versions"].items())),
     )
-    return "\n".join(sections)
+    cells = [(name, text.replace("|", "\\|").replace("\n", " ")) for name, text in training]
+    return CARD.format(
+        base_model=f"base_model: {base_model}\n" if base_model else "",
+        prompts=recipe["prompts"],
+        training="".join(f"| {name} | {text} |\n" for name, text in cells),
+        source=_shown(data["source"]),
+        revision=f" @ {data['revision']}" if data["revision"] else "",
+        data=data,
+        kind="triplets" if data["has_negatives"] else "pairs (negatives are the other passages of a batch)",
+        left_out=", ".join(f"{name.removeprefix('n_').replace('_', ' ')} {data[name]:,}" for name in ROWS_LEFT_OUT),
+        evaluation=_scores(report.get("evaluation")),
+        max_tokens=recipe["max_tokens"],
+    )
 
 
 def _base_model(base: str) -> str | None:
@@ -116,64 +163,15 @@ def _base_model(base: str) -> str | None:
     return name if name.count("/") == 1 and not name.startswith((".", "/", "~")) and not Path(name).is_dir() else None
 
 
-def _use(prompts: dict[str, str]) -> str:
-    return (
-        "## Use\n\n```python\nfrom sentence_transformers import SentenceTransformer\n\n"
-        'model = SentenceTransformer("path/to/this/folder")\n'
-        f"queries = model.encode([...], prompt={prompts['query']!r})\n"
-        f"passages = model.encode([...], prompt={prompts['positive']!r})\n"
-        "scores = model.similarity(queries, passages)\n```\n"
-    )
-
-
-def _training(report: dict[str, Any]) -> str:
-    recipe = report["recipe"]
-    changed = report["departures"]
-    departures = "; ".join(f"{name} = {_shown(value)}" for name, value in changed.items()) or "none"
-    rows = (
-        ("base", f"{_shown(recipe['base'])} @ {recipe['base_revision'] or report['base_content']}"),
-        ("loss", f"{recipe['loss']}, scale {recipe['scale']:g}"),
-        ("batch", f"{recipe['batch_size']}, no text twice in a batch, mini-batches of {report['mini_batch_size']}"),
-        ("learning rate", f"{recipe['learning_rate']:g}, {recipe['warmup']:.0%} warm-up, then {recipe['schedule']}"),
-        ("steps", f"{report['steps']:,}, {report['epochs_done']:.3g} passes over the data, seed {recipe['seed']}"),
-        ("prompts in training", ", ".join(f"{name} `{text}`" for name, text in recipe["prompts"].items())),
-        ("arithmetic", f"{report['dtype']}, master weights float32, {report['world']} x {report['device']}"),
-        ("speed", f"{report['rows_per_second']:,.1f} rows/s"),
-        ("loss, first and last logged", f"{_number(report['loss_first'])} -> {_number(report['loss_last'])}"),
-        ("changes to the published values", departures),
-        ("software", ", ".join(f"{name} {number}" for name, number in report["versions"].items())),
-    )
-    return "## Training\n\n| | |\n|---|---|\n" + "".join(f"| {name} | {_cell(text)} |\n" for name, text in rows)
-
-
-def _data(data: dict[str, Any]) -> str:
-    left_out = ", ".join(f"{name.removeprefix('n_').replace('_', ' ')} {data[name]:,}" for name in ROWS_LEFT_OUT)
-    kind = "triplets" if data["has_negatives"] else "pairs (negatives are the other passages of a batch)"
-    revision = f" @ {data['revision']}" if data["revision"] else ""
-    return (
-        f"## Data\n\n`{_shown(data['source'])}`{revision}: {data['n_kept']:,} {kind} of {data['n_read']:,} rows; "
-        f"left out: {left_out}. SHA-256 of the rows in order: `{data['fingerprint']}`. Check the licence of the data "
-        "before you publish the model: it is not recorded here.\n"
-    )
-
-
 def _scores(evaluation: dict[str, Any] | None) -> str:
     if evaluation is None:
-        return "## Evaluation\n\nNone was made.\n"
+        return "None was made.\n"
     before, after = evaluation["before"] or {}, evaluation["after"]
     lines = "".join(
         f"| {name.removeprefix('cosine_')} | {_number(before.get(name))} | {_number(after.get(name))} |\n"
         for name in SCORES
     )
-    head = f"## Evaluation\n\n{evaluation['name']}, measured with the prompts above.\n\n"
-    return f"{head}| | before | after |\n|---|---|---|\n{lines}"
-
-
-def _limits(recipe: dict[str, Any]) -> str:
-    return (
-        f"## Limits\n\nText beyond {recipe['max_tokens']} tokens, prefix included, is cut silently. Without the "
-        "prompts the scores drop. Cosine similarities of different models cannot be compared.\n"
-    )
+    return f"{evaluation['name']}, measured with the prompts above.\n\n| | before | after |\n|---|---|---|\n{lines}"
 
 
 def _shown(value: Any) -> str:
@@ -184,7 +182,3 @@ def _shown(value: Any) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -22,11 +22,11 @@ from torch.nn import functional
 
 from koe5_demo.encoding.few_bits import BLOCK, CODES, SCALES, pack, unpack
 from koe5_demo.records import FloatArray
+from koe5_demo.training.wheel_base import WORDS
 
 FILE: Final = "few-bits-{:02}.safetensors"
 FILE_BYTES: Final = 15_000_000
 """Git hosts and the hub take files of this size without further ado."""
-WORDS: Final = "embeddings.word_embeddings.weight"
 MATRIX: Final = 2
 
 
@@ -150,7 +150,8 @@ def save_few_bits(
             continue  # BERT's own pooler is not used, and not trained
         weight: FloatArray = tensor.float().numpy()
         stored: dict[str, Any] = {name: weight}
-        if weight.ndim == MATRIX and not _is_looked_up(name):
+        # The small tables, positions and token types, stay float32.
+        if weight.ndim == MATRIX and (name == WORDS or not name.startswith("embeddings.")):
             codes, scales = pack(weight, (word_bits or bits) if name == WORDS else bits)
             if not np.array_equal(unpack(codes, scales), weight):
                 raise ValueError(f"{name} is not rounded to the bits it is stored in")
@@ -160,8 +161,3 @@ def save_few_bits(
         files[-1].update(stored)
     for number, tensors in enumerate(files, start=1):
         save_file(tensors, folder / FILE.format(number), metadata={"format": "pt"})
-
-
-def _is_looked_up(name: str) -> bool:
-    """Return whether a table is one of the small ones that stay float32: positions and token types."""
-    return name.startswith("embeddings.") and name != WORDS

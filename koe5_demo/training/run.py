@@ -8,7 +8,6 @@ no text comes twice is then certain only within each device's share.
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,27 +15,32 @@ from transformers import set_seed
 
 from koe5_demo.errors import InputError
 from koe5_demo.records import Notice, OnProgress
-from koe5_demo.training.base import average_with_base, base_files, cut_base, open_base
-from koe5_demo.training.data.parts import fit_parts, hold_out
-from koe5_demo.training.data.retrieval_set import load_retrieval_set
-from koe5_demo.training.data.triplets import load_run_data
-from koe5_demo.training.evaluation import build_evaluator, score
-from koe5_demo.training.place import find_place, mini_batch_notice, place_notices, settle_mini_batch
-from koe5_demo.training.plan import read_architecture
+from koe5_demo.training.base import average_with_base, base_files, open_base
+from koe5_demo.training.device import (
+    device_notices,
+    find_device,
+    mini_batch_notice,
+    read_architecture,
+    settle_mini_batch,
+)
+from koe5_demo.training.evaluation import build_evaluator, load_retrieval_set, score
+from koe5_demo.training.parts import fit_parts, hold_out
 from koe5_demo.training.recipe import Run
 from koe5_demo.training.report import build_report, save_results
 from koe5_demo.training.run_folder import (
+    REPORT_FILE,
     RUN_FILE,
     OnNotice,
     claim_folder,
-    finished_report,
     gather_facts,
+    read_json,
     refuse_taken_folder,
     step_of,
-    stored_before,
     write_json,
 )
-from koe5_demo.training.trainer import Progress, RecipeTrainer, build_trainer
+from koe5_demo.training.trainer import Progress, build_trainer
+from koe5_demo.training.triplets import load_run_data
+from koe5_demo.training.vocabulary import cut_vocabulary
 
 
 def train_recipe(
@@ -58,37 +62,40 @@ def train_recipe(
         ModelLoadError: If the base cannot be had.
     """
     tell = on_notice or _tell_nobody
-    place = find_place(run.device)
-    if run.resume and (report := finished_report(run.output)) is not None:
+    device = find_device(run.device)
+    if run.resume and (report := read_json(run.output / REPORT_FILE)) is not None:
         return report
-    refuse_taken_folder(run, place)
+    refuse_taken_folder(run, device)
     files = base_files(run.recipe)
     benchmark = None if run.evaluation is None else load_retrieval_set(run.evaluation)
     fitted = fit_parts(run)
     if fitted != run:
         tell(Notice("train_notice_no_parts", {"data": run.recipe.data}))
     run = fitted
-    triplets = load_run_data(run, benchmark)
-    for notice in (*triplets.report.notices(), *place_notices(place)):
+    triplets = load_run_data(run, frozenset() if benchmark is None else frozenset(benchmark.queries.values()))
+    for notice in (*triplets.report.notices(), *device_notices(device)):
         tell(notice)
     triplets, held_out = hold_out(triplets, run.recipe.held_out)
-    files = cut_base(files, run.recipe, triplets, run.output / "base")
+    files = cut_vocabulary(files, run.recipe, triplets, run.output / "base")
     shape = read_architecture(files.folder)
-    run = settle_mini_batch(run, shape, place)
-    tell(mini_batch_notice(run, shape, place))
-    begun = gather_facts(run, triplets, place, files)
-    checkpoint = claim_folder(run, begun, place, tell)
-    model = open_base(files, run.recipe, place)
+    run = settle_mini_batch(run, shape, device)
+    tell(mini_batch_notice(run, shape, device))
+    begun = gather_facts(run, triplets, device, files)
+    checkpoint = claim_folder(run, begun, device, tell)
+    model = open_base(files, run.recipe, device)
     evaluator = None if benchmark is None else build_evaluator(benchmark, run.recipe.prompts)
-    trainer = build_trainer(run, model, triplets, evaluator, place)
-    trainer.add_callback(Progress(run.recipe.batch_size, on_progress, tell))
+    trainer = build_trainer(run, model, triplets, evaluator, device)
+    trainer.add_callback(Progress(on_progress, tell))
     if evaluator is not None and checkpoint is None:
-        begun["before"] = score(evaluator, model, place)
-        write_json(run.output / RUN_FILE, begun, place)
+        begun["before"] = score(evaluator, model, device)
+        write_json(run.output / RUN_FILE, begun, device)
     # Whatever loading and measuring drew from the generators, the first step of every run starts from the seed.
     set_seed(run.recipe.seed)
     started, first_step = time.monotonic(), 0 if checkpoint is None else step_of(checkpoint)
-    _train(trainer, checkpoint, run)
+    try:
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    except torch.OutOfMemoryError as error:
+        raise InputError("train_out_of_memory", n=run.mini_batch_size) from error
     average_with_base(model, files, run.recipe)
     seconds = time.monotonic() - started
     report = build_report(
@@ -97,22 +104,15 @@ def train_recipe(
     if evaluator is not None:
         report["evaluation"] = {
             "name": evaluator.name,
-            "before": begun.get("before") or stored_before(run.output),
-            "after": score(evaluator, model, place),
+            "before": begun.get("before"),
+            "after": score(evaluator, model, device),
         }
     if held_out:
         report["held_out"] = {
-            found.name: score(build_evaluator(found, run.recipe.prompts), model, place) for found in held_out
+            found.name: score(build_evaluator(found, run.recipe.prompts), model, device) for found in held_out
         }
-    save_results(run, model, files.folder, report, place)
+    save_results(run, model, files.folder, report, device)
     return report
-
-
-def _train(trainer: RecipeTrainer, checkpoint: Path | None, run: Run) -> None:
-    try:
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    except torch.OutOfMemoryError as error:
-        raise InputError("train_out_of_memory", n=run.mini_batch_size) from error
 
 
 def _tell_nobody(_notice: Notice) -> None:

@@ -17,9 +17,9 @@ import torch
 from koe5_demo.encoding.opening import Files
 from koe5_demo.errors import InputError
 from koe5_demo.records import Notice
-from koe5_demo.training.data.triplets import Triplets
-from koe5_demo.training.place import Place
+from koe5_demo.training.device import Device
 from koe5_demo.training.recipe import HeldOut, Part, Recipe, Run, TripletPrompts
+from koe5_demo.training.triplets import Triplets
 from koe5_demo.whole_files import whole_file
 
 OnNotice = Callable[[Notice], None]
@@ -35,36 +35,39 @@ the like stand for is compared by its name.)"""
 NOT_COMPARED: Final = (*FREE_ON_RESUME, "before", "threads")
 
 
-def refuse_taken_folder(run: Run, place: Place) -> None:
+def refuse_taken_folder(run: Run, device: Device) -> None:
     """Check that a new run does not overwrite another.
 
     Raises:
         InputError: If the folder holds a run and is not to be resumed.
     """
     taken = (run.output / RUN_FILE).exists() or (run.output / CHECKPOINTS).exists()
-    if place.rank == 0 and taken and not run.resume:
+    if device.rank == 0 and taken and not run.resume:
         raise InputError("train_output_taken", path=str(run.output))
 
 
-def claim_folder(run: Run, begun: dict[str, Any], place: Place, tell: OnNotice) -> Path | None:
+def claim_folder(run: Run, begun: dict[str, Any], device: Device, tell: OnNotice) -> Path | None:
     """Write down what is begun, or check that what is resumed is the same; return the checkpoint to go on from.
 
     Raises:
         InputError: If there is no run to resume, or it is another one.
     """
-    stored = _read_json(run.output / RUN_FILE)
+    stored = read_json(run.output / RUN_FILE)
     if not run.resume:
-        write_json(run.output / RUN_FILE, begun, place)
+        write_json(run.output / RUN_FILE, begun, device)
         return None
     if stored is None:
         raise InputError("train_nothing_to_resume", path=str(run.output), name=RUN_FILE)
-    changes = _changes(stored, begun)
+    old, new = _flat(stored), _flat(begun)
+    compared = [name for name in new if name.removeprefix("run.").split(".")[0] not in NOT_COMPARED]
+    changes = [f"{name}: {old.get(name)} -> {new[name]}" for name in compared if old.get(name) != new[name]]
     if changes:
         raise InputError("train_resume_differs", changes="; ".join(changes))
+    begun["before"] = stored.get("before")
     # On a CPU the number of threads decides the order of sums, and so the last bits.
     begun["threads"] = stored["threads"]
     torch.set_num_threads(int(stored["threads"]))
-    checkpoint = last_complete_checkpoint(run.output / CHECKPOINTS, place.device.world)
+    checkpoint = last_complete_checkpoint(run.output / CHECKPOINTS, device.world)
     if checkpoint is None:
         tell(Notice("train_notice_from_start"))
     else:
@@ -72,15 +75,15 @@ def claim_folder(run: Run, begun: dict[str, Any], place: Place, tell: OnNotice) 
     return checkpoint
 
 
-def gather_facts(run: Run, triplets: Triplets, place: Place, files: Files) -> dict[str, Any]:
+def gather_facts(run: Run, triplets: Triplets, device: Device, files: Files) -> dict[str, Any]:
     """Return what run.json records: everything that the weights depend on."""
     return {
         "run": plain_values(asdict(run)),
         "data_fingerprint": triplets.report.fingerprint,
         "base_content": files.content,
-        "device_name": place.device.name,
-        "bf16": place.device.bf16,
-        "world": place.device.world,
+        "device_name": device.name,
+        "bf16": device.bf16,
+        "world": device.world,
         "threads": torch.get_num_threads(),
     }
 
@@ -91,7 +94,7 @@ def stored_run(output: Path) -> Run:
     Raises:
         InputError: If there is none.
     """
-    stored = _read_json(output / RUN_FILE)
+    stored = read_json(output / RUN_FILE)
     if stored is None:
         raise InputError("train_nothing_to_resume", path=str(output), name=RUN_FILE)
     values = dict(stored["run"])
@@ -104,24 +107,17 @@ def stored_run(output: Path) -> Run:
     return Run(Recipe(**recipe), **{**values, "output": output, "resume": True})
 
 
-def stored_before(output: Path) -> dict[str, float] | None:
-    """Return the scores that were measured before the run's first step, or None."""
-    before: dict[str, float] | None = (_read_json(output / RUN_FILE) or {}).get("before")
-    return before
-
-
-def finished_report(output: Path) -> dict[str, Any] | None:
-    """Return the report of a run that came to its end, or None."""
-    return _read_json(output / REPORT_FILE)
-
-
 def last_complete_checkpoint(folder: Path, world: int = 1) -> Path | None:
     """Return the newest checkpoint that was written to its end, or None.
 
     A run that is killed while it writes leaves half a checkpoint; the one before is then the one to go on from.
     """
-    found = sorted(folder.glob("checkpoint-*"), key=step_of, reverse=True)
-    return next((path for path in found if _is_whole(path, world)), None)
+    names = [*STATE_FILES, *(["rng_state.pth"] if world == 1 else [f"rng_state_{rank}.pth" for rank in range(world)])]
+    for path in sorted(folder.glob("checkpoint-*"), key=step_of, reverse=True):
+        # The state is written last of all, so one that can be read vouches for the files before it.
+        if all((path / name).is_file() for name in names) and read_json(path / STATE_FILES[0]) is not None:
+            return path
+    return None
 
 
 def step_of(checkpoint: Path) -> int:
@@ -136,23 +132,8 @@ def plain_values(values: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def write_json(path: Path, values: dict[str, Any], place: Place) -> None:
-    """Write JSON whole or not at all: a run killed here must still be resumable.
-
-    Raises:
-        InputError: If the folder cannot be written.
-    """
-    if place.rank != 0:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as file:
-            file.write(json.dumps(values, ensure_ascii=False, indent=2, default=str).encode())
-    except OSError as error:
-        raise InputError("output_failed", name=str(path), reason=str(error)) from error
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return what a file holds, or None where there is none or a broken one."""
     try:
         value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
@@ -160,19 +141,20 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _is_whole(checkpoint: Path, world: int) -> bool:
-    states = ["rng_state.pth"] if world == 1 else [f"rng_state_{rank}.pth" for rank in range(world)]
-    # The state is written last of all, so one that can be read vouches for the files before it.
-    return all((checkpoint / name).is_file() for name in (*STATE_FILES, *states)) and (
-        _read_json(checkpoint / STATE_FILES[0]) is not None
-    )
+def write_json(path: Path, values: dict[str, Any], device: Device) -> None:
+    """Write JSON whole or not at all: a run killed here must still be resumable.
 
-
-def _changes(stored: dict[str, Any], begun: dict[str, Any]) -> list[str]:
-    """Return "name: old -> new" for everything that the weights depend on and that is not as it was."""
-    old, new = _flat(stored), _flat(begun)
-    names = [name for name in new if name.removeprefix("run.").split(".")[0] not in NOT_COMPARED]
-    return [f"{name}: {old.get(name)} -> {new[name]}" for name in names if old.get(name) != new[name]]
+    Raises:
+        InputError: If the folder cannot be written.
+    """
+    if device.rank != 0:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as file:
+            file.write(json.dumps(values, ensure_ascii=False, indent=2, default=str).encode())
+    except OSError as error:
+        raise InputError("output_failed", name=str(path), reason=str(error)) from error
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

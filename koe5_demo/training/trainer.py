@@ -24,12 +24,12 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.integrations.integration_utils import TensorBoardCallback
 
 from koe5_demo.records import Notice, OnProgress
-from koe5_demo.training.data.parts import split_parts
-from koe5_demo.training.data.triplets import Triplets
-from koe5_demo.training.place import Place
+from koe5_demo.training.device import Device
+from koe5_demo.training.parts import split_parts
 from koe5_demo.training.recipe import Recipe, Run
 from koe5_demo.training.rounding import forget_rounding
 from koe5_demo.training.run_folder import CHECKPOINTS, LOGS, OnNotice
+from koe5_demo.training.triplets import Triplets
 
 GPU_WORKERS: Final = 4
 
@@ -61,35 +61,46 @@ def build_trainer(
     model: SentenceTransformer,
     triplets: Triplets,
     evaluator: InformationRetrievalEvaluator | None,
-    place: Place,
+    device: Device,
 ) -> RecipeTrainer:
     """Put model, data, loss and arguments together."""
     prompts = run.recipe.prompts
     model.prompts = {"query": prompts.query, "passage": prompts.positive, "document": prompts.positive}
     model.model_card_data = SentenceTransformerModelCardData(local_files_only=True, tags=["generated_from_trainer"])
     model.model_card_data.register_model(model)
+    kind = LengthSortedLoss if run.sort_by_length else CachedMultipleNegativesRankingLoss
+    loss = kind(
+        model,
+        scale=run.recipe.scale,
+        mini_batch_size=run.mini_batch_size or 1,
+        gather_across_devices=device.world > 1,
+    )
     trainer: RecipeTrainer = RecipeTrainer(
         model=model,
-        args=training_arguments(run, place, evaluated=evaluator is not None),
+        args=training_arguments(run, device, evaluated=evaluator is not None),
         train_dataset=training_set(triplets, run.recipe),
-        loss=build_loss(model, run, world=place.device.world),
+        loss=loss,
         evaluator=evaluator,
-        callbacks=_tensorboard(run, place),
     )
+    if device.rank == 0:
+        from torch.utils.tensorboard import SummaryWriter
+
+        writer: Any = SummaryWriter(str(run.output / LOGS))
+        trainer.add_callback(TensorBoardCallback(writer))
     trainer.add_callback(_RoundingKept(model))
     # It would print to standard output, which belongs to the report.
     trainer.remove_callback(PrinterCallback)
     return trainer
 
 
-def training_arguments(run: Run, place: Place, *, evaluated: bool) -> SentenceTransformerTrainingArguments:
+def training_arguments(run: Run, device: Device, *, evaluated: bool) -> SentenceTransformerTrainingArguments:
     """Translate a run into the trainer's arguments."""
-    recipe, on_gpu, on_cpu = run.recipe, place.kind == "cuda", place.kind == "cpu"
+    recipe, on_gpu, on_cpu = run.recipe, device.kind == "cuda", device.kind == "cpu"
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(run.output / CHECKPOINTS),
         num_train_epochs=recipe.epochs,
         max_steps=run.max_steps or -1,
-        per_device_train_batch_size=recipe.batch_size // place.device.world,
+        per_device_train_batch_size=recipe.batch_size // device.world,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
         warmup_steps=recipe.warmup,
@@ -97,7 +108,7 @@ def training_arguments(run: Run, place: Place, *, evaluated: bool) -> SentenceTr
         max_grad_norm=recipe.max_grad_norm,
         seed=recipe.seed,
         full_determinism=run.deterministic,
-        bf16=place.device.bf16 and not on_cpu,  # on a CPU the matrices themselves compute in it
+        bf16=device.bf16 and not on_cpu,  # on a CPU the matrices themselves compute in it
         use_cpu=on_cpu,
         prompts=training_prompts(recipe),
         batch_sampler=partial(no_duplicates, run_seed=recipe.seed),
@@ -113,7 +124,7 @@ def training_arguments(run: Run, place: Place, *, evaluated: bool) -> SentenceTr
         dataloader_num_workers=(GPU_WORKERS if on_gpu else 0) if run.workers is None else run.workers,
         dataloader_pin_memory=on_gpu,
     )
-    if place.device.world == 1 and place.n_visible > 1:
+    if device.world == 1 and device.n_visible > 1:
         # Else the trainer would spread the batch with DataParallel, which the cached loss knows nothing of.
         arguments._n_gpu = min(arguments.n_gpu, 1)  # noqa: SLF001 - there is no public way
     return arguments
@@ -133,39 +144,12 @@ def training_prompts(recipe: Recipe) -> dict[str, Any]:
     return {part.name: part.prompts(recipe.prompts) for part in recipe.parts}
 
 
-def no_duplicates(
-    dataset: Any,
-    *,
-    batch_size: int,
-    drop_last: bool,
-    valid_label_columns: list[str] | None = None,
-    generator: torch.Generator | None = None,
-    seed: int = 0,
-    run_seed: int,
-) -> NoDuplicatesBatchSampler:
+def no_duplicates(dataset: Dataset, *, run_seed: int, **given: Any) -> NoDuplicatesBatchSampler:
     """Build the sampler whose batches hold no text twice: a positive of another row would count as a negative.
 
     The trainer passes no seed to a sampler, so that every run would see the same order; `run_seed` mends that.
     """
-    del seed
-    return NoDuplicatesBatchSampler(
-        dataset,
-        batch_size=batch_size,
-        drop_last=drop_last,
-        valid_label_columns=valid_label_columns,
-        generator=generator,
-        seed=run_seed,
-    )
-
-
-def _tensorboard(run: Run, place: Place) -> list[TrainerCallback]:
-    if place.rank != 0:
-        return []
-    from torch.utils.tensorboard import SummaryWriter
-
-    writer: Any = SummaryWriter(str(run.output / LOGS))
-    make: Any = TensorBoardCallback
-    return [make(writer)]
+    return NoDuplicatesBatchSampler(dataset, **given | {"seed": run_seed})
 
 
 class LengthSortedLoss(CachedMultipleNegativesRankingLoss):
@@ -179,7 +163,9 @@ class LengthSortedLoss(CachedMultipleNegativesRankingLoss):
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:
         """Compute the loss of a batch; see the parent."""
         features = list(sentence_features)
-        self._orders = [_longest_first(feature) for feature in features]
+        self._orders = [
+            feature["attention_mask"].sum(dim=1).argsort(descending=True, stable=True) for feature in features
+        ]
         ordered = [_reordered(feature, order) for feature, order in zip(features, self._orders, strict=True)]
         loss: Tensor = self.forward_cached(ordered, labels)
         return loss
@@ -199,20 +185,11 @@ class LengthSortedLoss(CachedMultipleNegativesRankingLoss):
         loss: Tensor = super().calculate_loss([[row] for row in rows], labels, with_backward=with_backward)
         if with_backward:
             for column, row, order in zip(reps, rows, self._orders, strict=True):
-                _hand_on(column, row.grad, order)
+                if row.grad is not None:
+                    pieces = torch.split(row.grad[order], [len(part) for part in column])
+                    for part, piece in zip(column, pieces, strict=True):
+                        part.grad = piece
         return loss
-
-
-def build_loss(model: SentenceTransformer, run: Run, *, world: int = 1) -> CachedMultipleNegativesRankingLoss:
-    """Build the recipe's loss around a model."""
-    kind = LengthSortedLoss if run.sort_by_length else CachedMultipleNegativesRankingLoss
-    return kind(
-        model, scale=run.recipe.scale, mini_batch_size=run.mini_batch_size or 1, gather_across_devices=world > 1
-    )
-
-
-def _longest_first(feature: dict[str, Tensor]) -> Tensor:
-    return feature["attention_mask"].sum(dim=1).argsort(descending=True, stable=True)
 
 
 def _reordered(feature: dict[str, Any], order: Tensor) -> dict[str, Any]:
@@ -222,22 +199,13 @@ def _reordered(feature: dict[str, Any], order: Tensor) -> dict[str, Any]:
     }
 
 
-def _hand_on(column: list[Tensor], gradient: Tensor | None, order: Tensor) -> None:
-    """Split the gradient of a column's rows among its mini-batches; None, where the loss used none, stays None."""
-    if gradient is None:
-        return
-    for part, piece in zip(column, torch.split(gradient[order], [len(part) for part in column]), strict=True):
-        part.grad = piece
-
-
 class Progress(TrainerCallback):  # type: ignore[misc] # transformers is not read by mypy
     """Tells steps done, loss, speed and time left, and scores as they come.
 
     The methods have the signatures of the trainer's callbacks, used or not.
     """
 
-    def __init__(self, batch_size: int, on_progress: OnProgress | None, tell: OnNotice) -> None:
-        self._batch_size = batch_size
+    def __init__(self, on_progress: OnProgress | None, tell: OnNotice) -> None:
         self._on_progress = on_progress
         self._tell = tell
         self._first_step = 0
@@ -272,7 +240,7 @@ class Progress(TrainerCallback):  # type: ignore[misc] # transformers is not rea
                     "steps": state.max_steps,
                     "loss": f"{float(logs['loss']):.4f}",
                     "per_step": per_step,
-                    "left": _clock(per_step * (state.max_steps - state.global_step)),
+                    "left": str(timedelta(seconds=round(per_step * (state.max_steps - state.global_step)))),
                 },
             )
         )
@@ -283,8 +251,3 @@ class Progress(TrainerCallback):  # type: ignore[misc] # transformers is not rea
             if key.endswith("_ndcg@10") and state.is_world_process_zero:
                 name = key.removeprefix("eval_").removesuffix("_ndcg@10")
                 self._tell(Notice("train_score", {"step": state.global_step, "name": name, "value": float(value)}))
-
-
-def _clock(seconds: float) -> str:
-    """Return hours:minutes:seconds, rounded."""
-    return str(timedelta(seconds=round(seconds)))

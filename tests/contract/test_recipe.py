@@ -31,15 +31,14 @@ from koe5_demo.errors import DataError, HubError, InputError, MissingExtraError,
 from koe5_demo.settings import Settings  # noqa: E402
 from koe5_demo.training import commands  # noqa: E402
 from koe5_demo.training.base import base_files, open_base  # noqa: E402
-from koe5_demo.training.data.retrieval_set import load_retrieval_set  # noqa: E402
-from koe5_demo.training.data.triplets import load_triplets  # noqa: E402
-from koe5_demo.training.place import find_place  # noqa: E402
-from koe5_demo.training.plan import Architecture, Device, fit_mini_batch, memory_bytes  # noqa: E402
+from koe5_demo.training.device import Architecture, Device, find_device, fit_mini_batch, memory_bytes  # noqa: E402
+from koe5_demo.training.evaluation import load_retrieval_set  # noqa: E402
 from koe5_demo.training.recipe import KOE5_RECIPE, WHEEL_BASE, Recipe, Run, departures  # noqa: E402
 from koe5_demo.training.report import card_text  # noqa: E402
 from koe5_demo.training.run import train_recipe  # noqa: E402
 from koe5_demo.training.run_folder import last_complete_checkpoint  # noqa: E402
 from koe5_demo.training.trainer import LengthSortedLoss, build_trainer  # noqa: E402
+from koe5_demo.training.triplets import load_triplets  # noqa: E402
 from koe5_demo.words import Language  # noqa: E402
 from tiny_models import build_tiny_xlmr  # noqa: E402
 
@@ -167,9 +166,9 @@ def test_the_second_pass_of_the_cached_loss_replays_the_dropout_of_the_first(tin
 
 
 def test_each_role_gets_its_own_prefix_in_the_token_ids_that_reach_the_model(run, tiny):
-    model = open_base(base_files(run.recipe), run.recipe, find_place("cpu"))
+    model = open_base(base_files(run.recipe), run.recipe, find_device("cpu"))
     triplets = load_triplets(run.recipe.data)
-    trainer = build_trainer(run, model, triplets, None, find_place("cpu"))
+    trainer = build_trainer(run, model, triplets, None, find_device("cpu"))
     batch = next(iter(trainer.get_train_dataloader()))
     given, _ = trainer.collect_features(batch)
     tokenizer = model.tokenizer
@@ -197,7 +196,11 @@ def test_no_batch_holds_a_text_twice_and_the_seed_decides_the_order(run, tmp_pat
     def batches(seed: int) -> list[list[int]]:
         chosen = replace(run, recipe=replace(run.recipe, seed=seed), output=tmp_path / str(seed))
         trainer = build_trainer(
-            chosen, open_base(base_files(run.recipe), run.recipe, find_place("cpu")), triplets, None, find_place("cpu")
+            chosen,
+            open_base(base_files(run.recipe), run.recipe, find_device("cpu")),
+            triplets,
+            None,
+            find_device("cpu"),
         )
         return list(trainer.get_train_dataloader().batch_sampler)
 
@@ -211,10 +214,9 @@ def test_no_batch_holds_a_text_twice_and_the_seed_decides_the_order(run, tmp_pat
 
 def test_both_passes_of_the_cached_loss_run_in_bf16_where_the_run_says_so(run, data):
     """The second pass happens inside backward, outside the trainer's autocast: it must not fall back to fp32."""
-    model = open_base(base_files(run.recipe), run.recipe, find_place("cpu"))
-    place = find_place("cpu")
-    place = replace(place, device=replace(place.device, bf16=True))
-    trainer = build_trainer(replace(run, max_steps=1), model, load_triplets(str(data)), None, place)
+    model = open_base(base_files(run.recipe), run.recipe, find_device("cpu"))
+    device = replace(find_device("cpu"), bf16=True)
+    trainer = build_trainer(replace(run, max_steps=1), model, load_triplets(str(data)), None, device)
     seen: list[tuple[torch.dtype, bool]] = []
     linear = next(module for module in model.modules() if isinstance(module, torch.nn.Linear))
     linear.register_forward_hook(lambda _module, _given, out: seen.append((out.dtype, torch.is_grad_enabled())))

@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from koe5_demo.figures.calibration import Mark, Spread, calibration_strip, mark_rows
-from koe5_demo.figures.heatmaps import word_heatmap
+from koe5_demo.figures.charts import (
+    Mark,
+    Spread,
+    calibration_strip,
+    mark_rows,
+    score_scatter,
+    text_map_figure,
+    word_heatmap,
+)
 from koe5_demo.figures.plain_plotly import Figure
-from koe5_demo.figures.scatter import score_scatter, text_map_figure
 
 EVEN = Spread("무작위 쌍", tuple(range(101)), tuple(n / 100 for n in range(101)))
 HIGH = Spread("관련 쌍", (0, 50, 100), (0.5, 0.8, 0.9))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from koe5_demo.figures.charts import hover_text, one_line
 from koe5_demo.figures.heatmaps import Scale, cell_colours, contrast, stretched_scale
-from koe5_demo.figures.parts import hover_text, one_line
 
 SCORES = np.array([[1.0, 0.3], [0.3, 1.0]], dtype=np.float32)
 READABLE = 4.5

@@ -493,7 +493,7 @@ def test_a_passage_that_was_judged_wrong_is_the_first_negative(tmp_path):
 
 def test_the_triplets_are_what_training_reads(tmp_path, own, results):
     pytest.importorskip("pyarrow")
-    from koe5_demo.training.data.triplets import load_triplets
+    from koe5_demo.training.triplets import load_triplets
 
     mined = mine_triplets(results[0], own.data)
     path = written(tmp_path, "t.jsonl", mined.lines())

@@ -10,9 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 from koe5_demo.figures import plain_plotly
-from koe5_demo.figures.calibration import Mark, Spread, calibration_strip
-from koe5_demo.figures.heatmaps import word_heatmap
-from koe5_demo.figures.scatter import score_scatter, text_map_figure
+from koe5_demo.figures.charts import Mark, Spread, calibration_strip, score_scatter, text_map_figure, word_heatmap
 
 SCORES = np.array([[0.5, 0.25], [1.0, -0.5]], dtype=np.float32)
 SPREAD = Spread("pairs", (0, 50, 100), (0.1, 0.5, 0.9))

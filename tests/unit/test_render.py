@@ -23,7 +23,7 @@ from koe5_demo.figures.of_ranking import (
 )
 from koe5_demo.inputs import Layout
 from koe5_demo.ranking import RankingResult, rank_all
-from koe5_demo.ranking.form import FilledForm, ranking_request, told_of_reading
+from koe5_demo.ranking.form import FilledForm, ranking_request, read_texts, told_of_reading
 from koe5_demo.records import Notice
 from koe5_demo.settings import Limits
 from koe5_demo.training.recipe import KOE5_RECIPE
@@ -150,7 +150,7 @@ def test_lines_that_became_one_passage_are_told_before_and_after_the_ranking(
     form = FilledForm("서울", passages, layout)
     result = rank_all(ranking_request(form, Limits()), WordCountEncoder())
     assert ("notice_lines_in_one" in [notice.key for notice in result.notices]) is told
-    counted = told_of_reading(form, Limits(), None, Language.EN)
+    counted = told_of_reading(form, read_texts(form, Limits()), None, Language.EN)
     assert any("3 lines were read as one passage" in line for line in counted) is told
 
 

@@ -25,7 +25,7 @@ from koe5_demo.errors import DataError, InputError, TableError
 from koe5_demo.ranking import RankingRequest, rank_all
 from koe5_demo.settings import Limits
 from koe5_demo.tables import Table, clean, read_file, read_table, sheet_names, typed
-from koe5_demo.training.data.triplets import load_triplets
+from koe5_demo.training.triplets import load_triplets
 from koe5_demo.words import Language
 
 LIMITS = Limits()

@@ -13,9 +13,9 @@ pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
 from koe5_demo.errors import DataError  # noqa: E402
-from koe5_demo.training.data.columns import Columns  # noqa: E402
-from koe5_demo.training.data.retrieval_set import load_retrieval_set  # noqa: E402
-from koe5_demo.training.data.triplets import Negatives, load_triplets  # noqa: E402
+from koe5_demo.training.evaluation import load_retrieval_set  # noqa: E402
+from koe5_demo.training.sources import Columns  # noqa: E402
+from koe5_demo.training.triplets import Negatives, load_triplets  # noqa: E402
 
 GOOD = [
     {"query": "수도는", "document": "서울이다", "hard_negative": "부산은 항구다"},

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from koe5_demo.errors import DataError
-from koe5_demo.training.data.retrieval_set import RetrievalSet
-from koe5_demo.training.data.sources import open_source
-from koe5_demo.training.data.triplets import Triplets
+from koe5_demo.training.evaluation import RetrievalSet
 from koe5_demo.training.recipe import NEGATIVE, POSITIVE, QUERY, SOURCE, HeldOut, Recipe, Run
+from koe5_demo.training.sources import listed, open_source
+from koe5_demo.training.triplets import Triplets
 
-HELD_OUT_SEED = 7
+HELD_OUT_SEED: Final = 7
 """The same whatever seed a model is trained with, so that models can be compared."""
-LEAST_TO_HOLD = 4
+LEAST_TO_HOLD: Final = 4
 """A source is held out in part only where at least so many times the rows remain."""
 
 
@@ -38,15 +39,13 @@ def fit_parts(run: Run) -> Run:
 
 
 def split_parts(triplets: Triplets, recipe: Recipe) -> dict[str, pa.Table]:
-    """Return the rows of each part of a recipe, drawn by its seed; a part without rows is left out.
+    """Return the rows of each part of a recipe, drawn by its seed; a part of less than a batch is left out.
 
     Raises:
-        DataError: If the data does not say where its rows come from (see `fit_parts`), or no part has a row.
+        DataError: If the data does not say where its rows come from (see `fit_parts`), or no part has as many rows.
     """
     if triplets.sources is None:
-        raise DataError(
-            "train_no_column", name=recipe.data, column=SOURCE, valid=", ".join(triplets.table.column_names)
-        )
+        raise DataError("train_no_column", name=recipe.data, column=SOURCE, valid=listed(triplets.table.column_names))
     random = np.random.default_rng(recipe.seed)
     found = {}
     for part in recipe.parts:
@@ -62,15 +61,8 @@ def split_parts(triplets: Triplets, recipe: Recipe) -> dict[str, pa.Table]:
         if table.num_rows >= recipe.batch_size:
             found[part.name] = table.combine_chunks()
     if not found:
-        raise DataError(
-            "train_nothing_left",
-            name=recipe.data,
-            of=triplets.table.num_rows,
-            blank=0,
-            without_negative=0,
-            contradictions=0,
-            duplicates=0,
-        )
+        lost = dict.fromkeys(("blank", "without_negative", "contradictions", "duplicates"), 0)
+        raise DataError("train_nothing_left", name=recipe.data, of=triplets.table.num_rows, **lost)
     return found
 
 
@@ -84,19 +76,22 @@ def hold_out(triplets: Triplets, held: tuple[HeldOut, ...]) -> tuple[Triplets, l
         return triplets, []
     random = np.random.default_rng(HELD_OUT_SEED)
     sources = np.array(triplets.sources.to_pylist())
-    chosen = {}
+    sets = []
     for item in held:
         rows = np.flatnonzero(sources == item.source)
-        if len(rows) >= LEAST_TO_HOLD * item.n:
-            chosen[item.source] = np.sort(random.choice(rows, item.n, replace=False))
-    sets = [_retrieval_set(name, triplets.table.take(rows)) for name, rows in chosen.items()]
+        if len(rows) < LEAST_TO_HOLD * item.n:
+            continue
+        chosen = triplets.table.take(np.sort(random.choice(rows, item.n, replace=False)))
+        queries, texts = chosen[QUERY].to_pylist(), chosen[POSITIVE].to_pylist()
+        ids = {text: f"d{place}" for place, text in enumerate(dict.fromkeys(texts))}
+        found = RetrievalSet(
+            item.source,
+            "held out",
+            queries={f"q{place}": text for place, text in enumerate(queries)},
+            corpus={number: text for text, number in ids.items()},
+            relevant={f"q{place}": {ids[text]} for place, text in enumerate(texts)},
+        )
+        sets.append(found)
     aside = pa.array({text for found in sets for text in found.corpus.values()}, triplets.table[POSITIVE].type)
     kept = pc.invert(pc.is_in(triplets.table[POSITIVE], aside))
     return replace(triplets, table=triplets.table.filter(kept), sources=triplets.sources.filter(kept)), sets
-
-
-def _retrieval_set(name: str, rows: pa.Table) -> RetrievalSet:
-    passages = {text: f"d{place}" for place, text in enumerate(dict.fromkeys(rows[POSITIVE].to_pylist()))}
-    queries = {f"q{place}": text for place, text in enumerate(rows[QUERY].to_pylist())}
-    relevant = {f"q{place}": {passages[text]} for place, text in enumerate(rows[POSITIVE].to_pylist())}
-    return RetrievalSet(name, "held out", queries, {number: text for text, number in passages.items()}, relevant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,9 +11,17 @@ from sentence_transformers import SentenceTransformer
 
 from koe5_demo.encoding.export import export_model
 from koe5_demo.encoding.fast.weights import FEW_BITS
-from koe5_demo.encoding.opening import Files, ModelOptions, Source, fetch_files, find_source, refuse_foreign_code
+from koe5_demo.encoding.opening import (
+    Files,
+    ModelOptions,
+    Source,
+    fetch_files,
+    find_source,
+    local_files,
+    refuse_foreign_code,
+)
 from koe5_demo.errors import HubError, ModelLoadError
-from koe5_demo.settings import load_settings
+from koe5_demo.settings import Settings, load_settings
 from koe5_demo.training.device import Device
 from koe5_demo.training.recipe import WHEEL_BASE, Recipe
 from koe5_demo.training.rounding import forget_rounding, train_through_rounding
@@ -28,6 +37,18 @@ def base_source(recipe: Recipe) -> Source:
     return find_source(recipe.base if recipe.base_revision is None else f"{recipe.base}@{recipe.base_revision}")
 
 
+def files_at_hand(recipe: Recipe) -> Files | None:
+    """Return the base model's files where they are on this machine; None where they would have to be fetched.
+
+    Raises:
+        UnknownModelError: If the name means nothing.
+    """
+    if recipe.base != WHEEL_BASE:
+        return local_files(base_source(recipe))
+    folder = _wheel_folder(load_settings())
+    return local_files(find_source(str(folder))) if (folder / "modules.json").is_file() else None
+
+
 def base_files(recipe: Recipe) -> Files:
     """Return the base model's files: out of its wheel, from this machine, or from the hub at the pinned revision.
 
@@ -39,11 +60,10 @@ def base_files(recipe: Recipe) -> Files:
         HubError: If the files are not here and cannot be fetched.
     """
     settings = load_settings()
-    place = settings.data_dir / "base"
     if recipe.base == WHEEL_BASE:
-        folder = place / "multilingual-e5-small"
+        folder = _wheel_folder(settings)
         if not (folder / "modules.json").is_file():
-            write_folder(fetch_weights(place), folder)
+            write_folder(fetch_weights(folder.parent), folder)
         return fetch_files(find_source(str(folder)), timeout=0)
     try:
         files = fetch_files(base_source(recipe), timeout=settings.hub_timeout)
@@ -53,7 +73,7 @@ def base_files(recipe: Recipe) -> Files:
         raise HubError("train_no_base", **error.values) from error
     if not any(files.folder.glob(FEW_BITS)):
         return files
-    plain = place / files.content
+    plain = settings.data_dir / "base" / files.content
     if not plain.is_dir():
         export_model(str(files.folder), plain, settings, ModelOptions(), dtype="float32")
     return fetch_files(find_source(str(plain)), timeout=0)
@@ -103,3 +123,8 @@ def open_base(files: Files, recipe: Recipe, device: Device) -> SentenceTransform
         dtype = torch.bfloat16 if cpu_bf16 else torch.float32
         train_through_rounding(model, bits=recipe.stored_bits, word_bits=recipe.word_bits, dtype=dtype)
     return model
+
+
+def _wheel_folder(settings: Settings) -> Path:
+    """Return where the model of the wheel is written out."""
+    return settings.data_dir / "base" / "multilingual-e5-small"

@@ -24,8 +24,7 @@ from typing import Final
 
 from transformers import AutoTokenizer
 
-from koe5_demo.encoding.opening import local_files
-from koe5_demo.training.base import base_source
+from koe5_demo.training.base import files_at_hand
 from koe5_demo.training.device import (
     ASSUMED_SHARE,
     GIB,
@@ -38,11 +37,13 @@ from koe5_demo.training.device import (
     settle_mini_batch,
 )
 from koe5_demo.training.parts import fit_parts
-from koe5_demo.training.recipe import KOE5_RECIPE, Run
+from koe5_demo.training.recipe import KOE5_RECIPE, WHEEL_BASE, Run
 from koe5_demo.training.sources import is_hub_id
 from koe5_demo.training.triplets import Triplets, load_run_data
 from koe5_demo.words import Language, message
 
+WHEEL_SHAPE: Final = Architecture(layers=12, hidden=384, intermediate=1_536, vocabulary=250_037, positions=512)
+"""multilingual-e5-small's (its config.json), where the wheel has not been fetched."""
 MILLION: Final = 1_000_000
 ASSUMED_TOKENS: Final = (24, 260, 260)
 """Tokens of query, positive and negative where no row is at hand: short questions and paragraphs."""
@@ -139,11 +140,16 @@ def plan_run(run: Run, *, rate_tflops: float | None = None) -> Plan:
         InputError: If the device is not there or too small.
     """
     device = find_device(run.device)
-    files = local_files(base_source(run.recipe))
+    files = files_at_hand(run.recipe)
     folder = None if files is None else files.folder
-    if folder is None and run.recipe.base != KOE5_RECIPE.base:
-        run = replace(run, recipe=replace(run.recipe, base=f"{run.recipe.base} (shape of {KOE5_RECIPE.base})"))
-    shape = read_architecture(folder)
+    if folder is None and run.recipe.base == WHEEL_BASE:
+        shape = WHEEL_SHAPE
+    else:
+        shape = read_architecture(folder)
+        if folder is None and run.recipe.base != KOE5_RECIPE.base:
+            run = replace(run, recipe=replace(run.recipe, base=f"{run.recipe.base} (shape of {KOE5_RECIPE.base})"))
+    if run.recipe.vocabulary is not None:
+        shape = replace(shape, vocabulary=min(shape.vocabulary, run.recipe.vocabulary))
     if is_hub_id(run.recipe.data):
         run = settle_mini_batch(run, shape, device)
         profile = TokenProfile(ASSUMED_TOKENS, ASSUMED_FILL, Origin.ASSUMED)

@@ -397,6 +397,17 @@ def test_dry_run_of_the_published_recipe_needs_neither_data_nor_weights(capsys):
     assert plan["parameters"] == 559_890_432
 
 
+def test_dry_run_of_minis_recipe_needs_no_weights_either(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("KOE5_DATA_DIR", str(tmp_path))
+    words = ("--recipe", "mini", "--data", str(data), "--batch-size", "8", "--device", "cpu")
+    assert call(*words, "--dry-run", "--format", "json") == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["base"], plan["rows"]) == (WHEEL_BASE, 40)
+    # 12 layers of 1,774,464 (matrices 1,769,472; biases and norms 9 x 384 + 1,536), words 22,000 x 384, places and kind
+    # 513 x 384, norm 768, pooler 147,840.
+    assert plan["parameters"] == 12 * (1_769_472 + 4_992) + (22_000 + 513) * 384 + 768 + 147_840
+
+
 def test_the_memory_estimate_chooses_the_mini_batch_and_refuses_what_cannot_fit():
     shape = Architecture()
     # 16 bytes a parameter, 2 a matrix weight in bf16, 1.5 GiB; then 64 x 512 tokens x 24 layers x 1024 x 86 bytes.

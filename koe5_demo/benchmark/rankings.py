@@ -43,6 +43,47 @@ class Rankings:
         return Rankings(self.positions[:, :k], self.scores[:, :k])
 
 
+@dataclass(frozen=True)
+class Lengths:
+    """Token counts behind a ranking, before any cut.
+
+    Attributes:
+        queries, documents: (n,) int64.
+        max_tokens: Where the model cuts.
+    """
+
+    queries: IntArray
+    documents: IntArray
+    max_tokens: int
+
+    def n_cut(self) -> tuple[int, int]:
+        """Return how many queries and documents were cut."""
+        return int((self.queries > self.max_tokens).sum()), int((self.documents > self.max_tokens).sum())
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Rankings and what they took.
+
+    Attributes:
+        rankings: Up to `DEPTH` documents a query.
+        lengths: Token counts; None for lexical search, which has none.
+        encode_s, search_s: Seconds.
+        texts_encoded, tokens_encoded: What was not in the cache.
+        texts_cached: What was.
+        damaged: Damaged cache segments that were found and made good.
+    """
+
+    rankings: Rankings
+    lengths: Lengths | None = None
+    encode_s: float = 0.0
+    search_s: float = 0.0
+    texts_encoded: int = 0
+    tokens_encoded: int = 0
+    texts_cached: int = 0
+    damaged: int = 0
+
+
 def tie_priority(document_ids: Sequence[str]) -> IntArray:
     """Return (n_documents,) int64: 0 for the document that wins every tie, the one with the largest id.
 

@@ -18,10 +18,11 @@ from koe5_demo.benchmark.datasets.records import DatasetSpec, RetrievalData
 from koe5_demo.benchmark.datasets.registry import read_dataset
 from koe5_demo.benchmark.metrics import TIE_RULE, average, score_queries
 from koe5_demo.benchmark.progress import RunPhase, RunProgress, RunQueue, ShouldStop, StoppedError
+from koe5_demo.benchmark.rankings import Ranked
 from koe5_demo.benchmark.result_files import load_result, result_path, save_result, trec_id
 from koe5_demo.benchmark.results import RunResult, describe_data, describe_model, make_manifest, result_of
 from koe5_demo.benchmark.stored_vectors import DiskVectors, UnwritableError
-from koe5_demo.benchmark.systems import Ranked, System, SystemSource
+from koe5_demo.benchmark.systems import System, SystemSource
 from koe5_demo.errors import DataError, DemoError
 from koe5_demo.records import Notice
 from koe5_demo.words import Language

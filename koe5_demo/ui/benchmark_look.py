@@ -12,13 +12,13 @@ from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.benchmark.explorer import QueryView, data_of, explore, ranking_form
 from koe5_demo.benchmark.published import Reversal, show_reversal
 from koe5_demo.benchmark.result_files import file_name
-from koe5_demo.benchmark.result_tables import METRIC_LABELS
+from koe5_demo.benchmark.result_tables import METRIC_LABELS, percent
 from koe5_demo.benchmark.results import RunResult, telling_names
 from koe5_demo.benchmark.saved_runs import SHIPPED, SavedResult, SavedRuns, compare_saved
 from koe5_demo.benchmark.systems import system_name
 from koe5_demo.errors import DataError
 from koe5_demo.ui.benchmark_form import Values, dataset_name
-from koe5_demo.ui.benchmark_results import date_of, percent, result_name
+from koe5_demo.ui.benchmark_results import date_of, result_name
 from koe5_demo.ui.boundary import PLAIN, Words, choices, label
 from koe5_demo.ui.render import line, render_template
 from koe5_demo.words import Language, message

@@ -24,6 +24,7 @@ from koe5_demo.benchmark.result_tables import (
     METRIC_LABELS,
     PaperRow,
     paper_board,
+    percent,
     published_rows,
     remarks,
     results_csv,
@@ -285,13 +286,6 @@ def placement_html(placed: Placement, spec: DatasetSpec, metric: str, reference:
         for bar in placed.bars
     ]
     return render_template("bench_published.html", language, parts=parts, bars=bars, metric=METRIC_LABELS[metric])
-
-
-def percent(value: float | None, *, signed: bool = False) -> str:
-    """Return a value in [0, 1] times 100 with two decimals; nothing for None."""
-    if value is None:
-        return ""
-    return f"{100 * value:+.2f}" if signed else f"{100 * value:.2f}"
 
 
 def result_name(result: RunResult, name: str, language: Language) -> str:

@@ -341,8 +341,8 @@ def progress(state: RunState, n_results: int, language: Language) -> str:
 def _row(offer: DatasetOffer, language: Language) -> dict[str, Any]:
     """Return what both tables of data sets tell of one."""
     where = "bench_yes" if offer.here else "bench_no" if offer.reachable else "bench_unreachable"
-    keys = ("bench_size_of", "bench_size_said") if offer.n_documents else ("bench_unknown", "bench_unknown")
-    sizes = {"documents": offer.n_documents, "queries": offer.n_queries}
+    keys = ("bench_size_of", "bench_size_said") if offer.spec.n_documents else ("bench_unknown", "bench_unknown")
+    sizes = {"documents": offer.spec.n_documents, "queries": offer.spec.n_queries}
     size, size_said = (message(key, language, **sizes) for key in keys)
     return {
         "spec": offer.spec,

@@ -8,6 +8,7 @@ from typing import Any, Final
 import gradio as gr
 
 from koe5_demo.benchmark.live import LiveBenchmarks, RunState
+from koe5_demo.benchmark.own.session import of_set
 from koe5_demo.benchmark.progress import RunQueue
 from koe5_demo.benchmark.saved_runs import SHIPPED
 from koe5_demo.encoding.host import ModelHost
@@ -18,7 +19,7 @@ from koe5_demo.ui.benchmark_form import RunForm, Values, progress
 from koe5_demo.ui.benchmark_look import CloserLook
 from koe5_demo.ui.benchmark_results import RunResults
 from koe5_demo.ui.boundary import QUIET, Words, guarded, label, language_of
-from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab, of_set
+from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab
 from koe5_demo.ui.ranking_tab import RankingTab
 from koe5_demo.words import Language
 

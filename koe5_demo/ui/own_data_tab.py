@@ -11,26 +11,18 @@ import base64
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import gradio as gr
 
 from koe5_demo.benchmark import result_tables
 from koe5_demo.benchmark.live import LiveBenchmarks, RunChoice
 from koe5_demo.benchmark.own.answer import main_results, make_answer
-from koe5_demo.benchmark.own.columns import Columns, recognise
-from koe5_demo.benchmark.own.reading import (
-    PREVIEW_ROWS,
-    OwnSet,
-    Workbook,
-    from_tables,
-    open_upload,
-    preview,
-    read_upload,
-)
+from koe5_demo.benchmark.own.columns import Columns
+from koe5_demo.benchmark.own.reading import OwnSet
 from koe5_demo.benchmark.own.report import (
     Report,
     make_report,
@@ -38,14 +30,13 @@ from koe5_demo.benchmark.own.report import (
     to_report_markdown,
     to_report_xlsx,
 )
+from koe5_demo.benchmark.own.session import PARTS, OwnState, open_upload, read_upload
 from koe5_demo.benchmark.result_files import mteb_form, trec_run
-from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.systems import VARIANTS
 from koe5_demo.catalog import ASSETS, EMBEDDED_MODEL
-from koe5_demo.errors import DemoError, InputError, TableError
+from koe5_demo.errors import InputError
 from koe5_demo.inputs import UPLOADED
-from koe5_demo.records import Notice
-from koe5_demo.settings import Limits, Settings
+from koe5_demo.settings import Settings
 from koe5_demo.tables import Table
 from koe5_demo.ui.benchmark_form import SystemChoice, Values, progress
 from koe5_demo.ui.boundary import PLAIN, QUIET, Words, guarded, label, language_of
@@ -55,104 +46,23 @@ from koe5_demo.words import Language, message
 OWN_QUEUE: Final = "own-data"
 RUNS_AT_ONCE: Final = 8
 EXAMPLE: Final = ASSETS / "own-example"
-PARTS: Final = ("questions", "passages", "distractors")
+PREVIEW_ROWS: Final = 5
 COLUMNS: Final = ("query", "passage", "id", "label")
 _SAVE_TEXT: Final = "(name, text, kind) => window.koe5.download(name, text, kind)"
 _SAVE_BYTES: Final = (
     "(name, text, kind) => window.koe5.download(name, Uint8Array.from(atob(text), (char) => char.charCodeAt(0)), kind)"
 )
 
-Held = TypeVar("Held", Table, Workbook)
-
-
-@dataclass(frozen=True)
-class OwnState:
-    """What one visitor's session holds.
-
-    Attributes:
-        files: Tables by what they are, a key of `PARTS`.
-        books: Workbooks of several sheets, whose chosen sheets are among `files`, by the same keys.
-        whole: A set that needs no columns: a zip in BEIR layout, or marks of a ranking.
-        columns: Which column is what.
-        own: The set that the files make; None while they make none.
-        trouble: Why they make none.
-        results: Of the last run.
-    """
-
-    files: tuple[tuple[str, Table], ...] = ()
-    books: tuple[tuple[str, Workbook], ...] = ()
-    whole: OwnSet | None = None
-    columns: Columns = field(default_factory=Columns)
-    own: OwnSet | None = None
-    trouble: Notice | None = None
-    results: tuple[RunResult, ...] = ()
-
-    def file(self, part: str) -> Table | None:
-        """Return the table of a part."""
-        return dict(self.files).get(part)
-
-    def book(self, part: str) -> Workbook | None:
-        """Return the workbook of a part; None where it has no sheets to choose from."""
-        return dict(self.books).get(part)
-
-    def with_file(
-        self, part: str, read: Table | OwnSet | None, limits: Limits, book: Workbook | None = None
-    ) -> OwnState:
-        """Return the state with one more file, its columns recognised anew.
-
-        Args:
-            part: A key of `PARTS`.
-            read: What was read; None where the chosen sheet of the workbook is at fault.
-            limits: Bounds on rows.
-            book: The workbook that was read, if it has sheets to choose from.
-
-        Raises:
-            TableError: If a zip is not the first file.
-        """
-        if isinstance(read, OwnSet):
-            if part != PARTS[0]:
-                raise TableError("own_beir_options", name=read.data.name)
-            return of_set(read)
-        state = OwnState(files=_placed(self.files, part, read), books=_placed(self.books, part, book))
-        first = state.file("questions")
-        if first is None:
-            return state.counted(limits)
-        try:
-            return replace(state, columns=recognise(first, None, state.file("passages"))).counted(limits)
-        except DemoError as error:  # the menus are there to say which column is what
-            return replace(state, trouble=Notice(error.key, error.values))
-
-    def counted(self, limits: Limits) -> OwnState:
-        """Return the state with the set that its files make, or with the reason why they make none."""
-        at_fault = next((book.trouble for _, book in self.books if book.trouble is not None), None)
-        if at_fault is not None:
-            return replace(self, own=None, trouble=at_fault, results=())
-        first = self.file("questions")
-        if first is None:
-            return self
-        others = {part: self.file(part) for part in PARTS[1:]}
-        try:
-            own = from_tables(first, self.columns, **others, limits=limits)
-        except DemoError as error:
-            return replace(self, own=None, trouble=Notice(error.key, error.values), results=())
-        return replace(self, own=own, trouble=None, results=())
-
-
-def _placed(held: tuple[tuple[str, Held], ...], part: str, value: Held | None) -> tuple[tuple[str, Held], ...]:
-    """Return what is held by part with another value for one of them, or without one for None; in their order."""
-    by_part = {**dict(held), part: value}
-    return tuple((name, found) for name in PARTS if (found := by_part.get(name)) is not None)
-
-
-def of_set(own: OwnSet) -> OwnState:
-    """Return the state that holds a set which is ready, as marks of the ranking tab make one."""
-    return OwnState(whole=own, own=own)
-
 
 def file_title(table: Table) -> str:
     """Return the name of a file with its number of rows; the sheet too where there are others."""
     sheet = f" · {table.sheet}" if len(table.sheets) > 1 else ""
     return f"{table.name}{sheet} ({len(table.rows):,})"
+
+
+def preview(table: Table) -> list[list[str]]:
+    """Return the head and the first rows, for whoever checks the mapping."""
+    return [list(table.columns), *(list(row) for row in table.rows[:PREVIEW_ROWS])]
 
 
 def set_preview(own: OwnSet, language: Language) -> list[tuple[str, list[list[str]]]]:
@@ -295,7 +205,7 @@ class OwnDataPanel:
     def turn_to(self, part: str, values: Values, language: Language) -> Values:
         """Read the sheet that the menu of a part says."""
         state: OwnState = values[self.state]
-        book = state.book(part)
+        book = state.books.get(part)
         if book is None:  # the session was let go
             return self.show(state, values, language)
         turned, table = book.turned_to(values[self.sheets[part]], self._limits)
@@ -321,7 +231,7 @@ class OwnDataPanel:
 
     def show(self, state: OwnState, values: Values, language: Language) -> Values:
         """Return what the page shows of a state."""
-        first, passages = state.file("questions"), state.file("passages")
+        first, passages = state.files.get("questions"), state.files.get("passages")
         heads = {name: list(first.columns) if first is not None else [] for name in COLUMNS}
         if passages is not None:
             heads["passage"] = list(passages.columns)
@@ -329,7 +239,7 @@ class OwnDataPanel:
             menu: gr.update(choices=["", *heads[name]], value=getattr(state.columns, name) or "")
             for name, menu in self.columns.items()
         }
-        tables = [(file_title(table), preview(table)) for _, table in state.files]
+        tables = [(file_title(table), preview(table)) for table in state.files.values()]
         if state.whole is not None:
             tables = set_preview(state.whole, language)
         return {
@@ -347,7 +257,7 @@ class OwnDataPanel:
         """Return the menus of sheets: those of workbooks that have more than one."""
         shown: Values = {self.sheet_row: gr.update(visible=bool(state.books))}
         for part, menu in self.sheets.items():
-            book = state.book(part)
+            book = state.books.get(part)
             shown[menu] = (
                 gr.update(visible=False, choices=[""], value="")
                 if book is None

@@ -27,8 +27,9 @@ from koe5_demo.benchmark.own.answer import (
     share_interval,
 )
 from koe5_demo.benchmark.own.columns import Columns, recognise
-from koe5_demo.benchmark.own.reading import Form, from_marks, read_own, read_upload
+from koe5_demo.benchmark.own.reading import Form, from_marks, read_own
 from koe5_demo.benchmark.own.report import make_report, to_report_html, to_report_xlsx
+from koe5_demo.benchmark.own.session import read_upload
 from koe5_demo.benchmark.own.triplets import mine_triplets
 from koe5_demo.benchmark.run import finished, run_suite
 from koe5_demo.benchmark.systems import encoder_source, system_sources

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import gradio as gr
@@ -18,7 +19,7 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui.benchmark_form import RunForm, Values, progress
 from koe5_demo.ui.benchmark_look import CloserLook
 from koe5_demo.ui.benchmark_results import RunResults
-from koe5_demo.ui.boundary import QUIET, Words, guarded, label, language_of
+from koe5_demo.ui.boundary import QUIET, Words, guarded, label, language_of, wire
 from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab
 from koe5_demo.ui.ranking_tab import RankingTab
 from koe5_demo.words import Language
@@ -90,6 +91,7 @@ class _Events:
         self._results = results
         self._look = look
         self._language = language
+        self._on = partial(wire, language=language)
         self._shown = [*results.outputs, *look.lists]
         self._opened = gr.State(value=False)  # whether this page has shown the tab yet
 
@@ -273,17 +275,6 @@ class _Events:
         """Ask the visitor's run to stop."""
         self._live.stop(values[self._form.token])
         return {self._form.stop: gr.update(interactive=False)}
-
-    def _on(
-        self, event: Callable[..., Any], compute: Compute, inputs: Iterable[Any], outputs: list[Any], **how: Any
-    ) -> Any:
-        """Wire an event, so that `compute` gets values by component, and the visitor's language."""
-
-        def handler(values: Values) -> Values:
-            return compute(values, language_of(values[self._language]))
-
-        handler.__name__ = compute.__name__
-        return event(guarded(handler), {*inputs, self._language}, outputs, **QUIET, **how)
 
 
 def _as_file(make: Callable[[Values], tuple[str, str]], name: gr.Textbox, text: gr.Textbox) -> Compute:

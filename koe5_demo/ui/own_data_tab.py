@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,6 @@ from koe5_demo.benchmark import result_tables
 from koe5_demo.benchmark.live import LiveBenchmarks, RunChoice
 from koe5_demo.benchmark.own.answer import main_results, make_answer
 from koe5_demo.benchmark.own.columns import Columns
-from koe5_demo.benchmark.own.reading import OwnSet
 from koe5_demo.benchmark.own.report import (
     Report,
     make_report,
@@ -37,9 +36,8 @@ from koe5_demo.catalog import ASSETS, EMBEDDED_MODEL
 from koe5_demo.errors import InputError
 from koe5_demo.inputs import UPLOADED
 from koe5_demo.settings import Settings
-from koe5_demo.tables import Table
 from koe5_demo.ui.benchmark_form import SystemChoice, Values, progress
-from koe5_demo.ui.boundary import PLAIN, QUIET, Words, guarded, label, language_of
+from koe5_demo.ui.boundary import PLAIN, QUIET, Words, guarded, label, language_of, wire
 from koe5_demo.ui.render import hint, notices, render_template
 from koe5_demo.words import Language, message
 
@@ -54,25 +52,20 @@ _SAVE_BYTES: Final = (
 )
 
 
-def file_title(table: Table) -> str:
-    """Return the name of a file with its number of rows; the sheet too where there are others."""
-    sheet = f" · {table.sheet}" if len(table.sheets) > 1 else ""
-    return f"{table.name}{sheet} ({len(table.rows):,})"
-
-
-def preview(table: Table) -> list[list[str]]:
-    """Return the head and the first rows, for whoever checks the mapping."""
-    return [list(table.columns), *(list(row) for row in table.rows[:PREVIEW_ROWS])]
-
-
-def set_preview(own: OwnSet, language: Language) -> list[tuple[str, list[list[str]]]]:
-    """Return the first questions and passages of a set that came whole, as tables with titles."""
-    data = own.data
+def previews(state: OwnState, language: Language) -> list[tuple[str, list[list[str]]]]:
+    """Return the first rows of what was handed in, as tables with titles, for whoever checks the mapping."""
+    if state.whole is None:
+        files = state.files.values()
+        titles = [f"{table.name} · {table.sheet}" if len(table.sheets) > 1 else table.name for table in files]
+        return [
+            (f"{title} ({len(table.rows):,})", [list(table.columns), *map(list, table.rows[:PREVIEW_ROWS])])
+            for title, table in zip(titles, files, strict=True)
+        ]
+    data, tables = state.whole.data, []
     parts = (("own_h_question", data.query_ids, data.queries), ("own_h_passage", data.document_ids, data.documents))
-    tables = []
     for key, ids, texts in parts:
         name = message(key, language)
-        rows = [list(row) for row in zip(ids[:PREVIEW_ROWS], texts[:PREVIEW_ROWS], strict=True)]
+        rows = map(list, zip(ids[:PREVIEW_ROWS], texts[:PREVIEW_ROWS], strict=True))
         tables.append((f"{name} ({len(texts):,})", [["id", name], *rows]))
     return tables
 
@@ -239,12 +232,16 @@ class OwnDataPanel:
             menu: gr.update(choices=["", *heads[name]], value=getattr(state.columns, name) or "")
             for name, menu in self.columns.items()
         }
-        tables = [(file_title(table), preview(table)) for table in state.files.values()]
-        if state.whole is not None:
-            tables = set_preview(state.whole, language)
+        sheets = {
+            menu: gr.update(visible=True, choices=list(book.sheets), value=book.sheet)
+            if (book := state.books.get(part)) is not None
+            else gr.update(visible=False, choices=[""], value="")
+            for part, menu in self.sheets.items()
+        }
         return {
-            **self._sheet_menus(state),
-            self.preview: render_template("own_tables.html", language, tables=tables),
+            self.sheet_row: gr.update(visible=bool(state.books)),
+            **sheets,
+            self.preview: render_template("own_tables.html", language, tables=previews(state, language)),
             self.mapping: gr.update(visible=first is not None),
             **menus,
             **self.tell(state, values, language),
@@ -252,18 +249,6 @@ class OwnDataPanel:
             self.downloads: gr.update(visible=bool(state.results)),
             self.systems.models: gr.update(choices=self.systems.offered(language)),
         }
-
-    def _sheet_menus(self, state: OwnState) -> Values:
-        """Return the menus of sheets: those of workbooks that have more than one."""
-        shown: Values = {self.sheet_row: gr.update(visible=bool(state.books))}
-        for part, menu in self.sheets.items():
-            book = state.books.get(part)
-            shown[menu] = (
-                gr.update(visible=False, choices=[""], value="")
-                if book is None
-                else gr.update(visible=True, choices=list(book.sheets), value=book.sheet)
-            )
-        return shown
 
     def tell(self, state: OwnState, values: Values, language: Language) -> Values:
         """Return what was counted, what the chosen models cut, and how long they take."""
@@ -341,10 +326,67 @@ class OwnDataPanel:
                 shown[self.progress] = progress(step, len(state.results), language)
             yield {**shown, **self.buttons(running=not step.ended)}
 
-    def end(self, values: Values) -> Values:
-        """Ask the visitor's run to stop."""
-        self._live.stop(values[self.token])
-        return {self.stop: gr.update(interactive=False)}
+    def wire_files(self, language: gr.Radio) -> None:
+        """Wire files, menus, the example, and the language."""
+        on = partial(wire, language=language)
+        inputs, outputs = {self.state, *self.choice_inputs}, [self.state, *self.shown]
+        for part, upload in self.uploads.items():
+            take = partial(self.take_file, part)
+            on(upload.upload, take, {*inputs, upload}, [*outputs, upload], name=f"own_{part}")
+        for part, menu in self.sheets.items():
+            turn = partial(self.turn_to, part)
+            on(menu.input, turn, {*inputs, menu}, outputs, name=f"own_sheet_{part}")
+        for menu in self.columns.values():
+            on(menu.input, self.remap, {*inputs, *self.columns.values()}, outputs, name="own_remap")
+        on(self.example.click, self.take_example, inputs, outputs, name="own_take_example")
+        on(self.clear.click, self.forget, inputs, [*outputs, self.progress], name="own_forget")
+
+        def own_tell(values: Values, language: Language) -> Values:
+            return self.tell(values[self.state], values, language)
+
+        def own_show(values: Values, language: Language) -> Values:
+            return self.show(values[self.state], values, language)
+
+        for chosen in (self.systems.models, self.systems.more):
+            on(chosen.input, own_tell, inputs, [self.counts], trigger_mode="always_last")
+        on(language.change, own_show, inputs, self.shown)
+
+    def wire_run(self, language: gr.Radio) -> None:
+        """Wire start, run, stop."""
+        inputs, buttons = {self.state, *self.choice_inputs}, [self.start, self.stop]
+        told = [self.token, *buttons]
+        started = wire(self.start.click, self.begin, inputs, told, language=language, name="own_begin")
+
+        def own_run(values: Values) -> Iterator[Values]:
+            yield from self.run(values, language_of(values[language]))
+
+        started.success(
+            guarded(own_run),
+            {*inputs, self.token, language},
+            [self.progress, self.state, self.answer, self.downloads, *buttons],
+            concurrency_id=OWN_QUEUE,
+            concurrency_limit=RUNS_AT_ONCE,
+            **QUIET,
+        )
+
+        def own_stop(values: Values) -> Values:
+            self._live.stop(values[self.token])
+            return {self.stop: gr.update(interactive=False)}
+
+        self.stop.click(own_stop, {self.token}, [self.stop], queue=False, **QUIET)
+
+    def wire_downloads(self, language: gr.Radio) -> None:
+        """Hand files to the browser as text that it saves itself."""
+        boxes = [gr.Textbox(visible="hidden", elem_id=f"own-download-{part}") for part in ("name", "text", "kind")]
+
+        def save(kind: str, values: Values, language: Language) -> Values:
+            made = self.file(kind, values[self.state], language, with_texts=bool(values[self.with_texts]))
+            return dict(zip(boxes, made, strict=True))
+
+        for kind, button in self.saves.items():
+            inputs = {self.state, self.with_texts}
+            made = wire(button.click, partial(save, kind), inputs, boxes, language=language, name=f"own_save_{kind}")
+            made.success(fn=None, inputs=boxes, js=_SAVE_BYTES if kind == "xlsx" else _SAVE_TEXT)
 
 
 def build_own_data_tab(live: LiveBenchmarks, settings: Settings, words: Words, language: gr.Radio) -> OwnDataPanel:
@@ -360,98 +402,7 @@ def build_own_data_tab(live: LiveBenchmarks, settings: Settings, words: Words, l
         The panel, for who brings a set of another tab: `{panel.state: of_set(own), **panel.show(...)}`.
     """
     panel = OwnDataPanel(live, settings, words)
-    wiring = _Wiring(panel, language)
-    wiring.wire_files()
-    wiring.wire_run()
-    wiring.wire_downloads()
+    panel.wire_files(language)
+    panel.wire_run(language)
+    panel.wire_downloads(language)
     return panel
-
-
-class _Wiring:
-    """Which components each event reads and changes."""
-
-    def __init__(self, panel: OwnDataPanel, language: gr.Radio) -> None:
-        self._panel = panel
-        self._language = language
-
-    def wire_files(self) -> None:
-        """Files, menus, the example, and the language."""
-        panel = self._panel
-        inputs, outputs = {panel.state, *panel.choice_inputs}, [panel.state, *panel.shown]
-        for part, upload in panel.uploads.items():
-            take = partial(panel.take_file, part)
-            self._on(upload.upload, f"own_{part}", take, {*inputs, upload}, [*outputs, upload])
-        for part, menu in panel.sheets.items():
-            turn = partial(panel.turn_to, part)
-            self._on(menu.input, f"own_sheet_{part}", turn, {*inputs, menu}, outputs)
-        for menu in panel.columns.values():
-            self._on(menu.input, "own_remap", panel.remap, {*inputs, *panel.columns.values()}, outputs)
-        self._on(panel.example.click, "own_take_example", panel.take_example, inputs, outputs)
-        self._on(panel.clear.click, "own_forget", panel.forget, inputs, [*outputs, panel.progress])
-        for chosen in (panel.systems.models, panel.systems.more):
-            self._on(chosen.input, "own_tell", _telling(panel), inputs, [panel.counts], trigger_mode="always_last")
-        self._on(self._language.change, "own_show", _showing(panel), inputs, panel.shown)
-
-    def wire_run(self) -> None:
-        """Start, run, stop."""
-        panel = self._panel
-        inputs, buttons = {panel.state, *panel.choice_inputs}, [panel.start, panel.stop]
-        started = self._on(panel.start.click, "own_begin", panel.begin, inputs, [panel.token, *buttons])
-
-        def own_run(values: Values) -> Iterator[Values]:
-            yield from panel.run(values, language_of(values[self._language]))
-
-        started.success(
-            guarded(own_run),
-            {*inputs, panel.token, self._language},
-            [panel.progress, panel.state, panel.answer, panel.downloads, *buttons],
-            concurrency_id=OWN_QUEUE,
-            concurrency_limit=RUNS_AT_ONCE,
-            **QUIET,
-        )
-
-        def own_stop(values: Values) -> Values:
-            return panel.end(values)
-
-        panel.stop.click(own_stop, {panel.token}, [panel.stop], queue=False, **QUIET)
-
-    def wire_downloads(self) -> None:
-        """Hand files to the browser as text that it saves itself."""
-        panel = self._panel
-        boxes = [gr.Textbox(visible="hidden", elem_id=f"own-download-{part}") for part in ("name", "text", "kind")]
-        for kind, button in panel.saves.items():
-            made = self._on(
-                button.click, f"own_save_{kind}", _saving(panel, kind, boxes), {panel.state, panel.with_texts}, boxes
-            )
-            made.success(fn=None, inputs=boxes, js=_SAVE_BYTES if kind == "xlsx" else _SAVE_TEXT)
-
-    def _on(
-        self,
-        event: Callable[..., Any],
-        name: str,
-        compute: Callable[[Values, Language], Values],
-        inputs: set[Any],
-        outputs: list[Any],
-        **how: Any,
-    ) -> Any:
-        def handler(values: Values) -> Values:
-            return compute(values, language_of(values[self._language]))
-
-        handler.__name__ = name
-        return event(guarded(handler), {*inputs, self._language}, outputs, **QUIET, **how)
-
-
-def _telling(panel: OwnDataPanel) -> Callable[[Values, Language], Values]:
-    return lambda values, language: panel.tell(values[panel.state], values, language)
-
-
-def _showing(panel: OwnDataPanel) -> Callable[[Values, Language], Values]:
-    return lambda values, language: panel.show(values[panel.state], values, language)
-
-
-def _saving(panel: OwnDataPanel, kind: str, boxes: list[gr.Textbox]) -> Callable[[Values, Language], Values]:
-    def save(values: Values, language: Language) -> Values:
-        made = panel.file(kind, values[panel.state], language, with_texts=bool(values[panel.with_texts]))
-        return dict(zip(boxes, made, strict=True))
-
-    return save

@@ -25,9 +25,8 @@ from koe5_demo.benchmark.rankings import (
     Lengths,
     Ranked,
     best_pieces,
-    reciprocal_rank,
+    fused,
     tie_priority,
-    weighted_score,
 )
 from koe5_demo.benchmark.search import search
 from koe5_demo.benchmark.stored_vectors import DiskVectors, VanishedError, store_vectors
@@ -192,9 +191,8 @@ class FusedSystem:
         """Rank with both and fuse; raises what they raise."""
         dense = yield from self._dense.rank(data, cache, should_stop)
         lexical = yield from self._lexical.rank(data, cache, should_stop)
-        fuse = reciprocal_rank if self._method == "rrf" else weighted_score
         start = time.perf_counter()
-        rankings = fuse(dense.rankings, lexical.rankings, tie_priority(data.document_ids), DEPTH)
+        rankings = fused(self._method, dense.rankings, lexical.rankings, tie_priority(data.document_ids), DEPTH)
         seconds = dense.search_s + lexical.search_s + time.perf_counter() - start
         return replace(dense, rankings=rankings, search_s=seconds)
 

@@ -7,7 +7,7 @@ import pytest
 
 from koe5_demo.benchmark.lexical import best_with_a_term, kiwi_morphemes
 from koe5_demo.benchmark.metrics import average, harmonic_mean, score_queries
-from koe5_demo.benchmark.rankings import Rankings, padded, ranked, reciprocal_rank, tie_priority, weighted_score
+from koe5_demo.benchmark.rankings import Rankings, fused, padded, ranked, tie_priority
 from koe5_demo.benchmark.search import search
 from koe5_demo.errors import MissingExtraError
 from koe5_demo.ranking.lexical import Bm25Scores, character_bigrams
@@ -113,27 +113,27 @@ def test_kiwi_is_asked_for_by_its_requirements_when_missing(monkeypatch):
 def test_reciprocal_ranks_add_up():
     dense = rankings_of([(0, 0.9), (1, 0.8), (2, 0.7)])
     lexical = rankings_of([(2, 5.0), (1, 4.0)])
-    fused = reciprocal_rank(dense, lexical, tie_priority(["a", "b", "c"]), 10)
+    both = fused("rrf", dense, lexical, tie_priority(["a", "b", "c"]), 10)
     # 0: 1/61 = .016393; 1: 1/62 + 1/62 = .032258; 2: 1/63 + 1/61 = .032266
-    assert fused.positions.tolist() == [[2, 1, 0]]
-    assert fused.scores[0] == pytest.approx([0.032266, 0.032258, 0.016393], abs=1e-6)
+    assert both.positions.tolist() == [[2, 1, 0]]
+    assert both.scores[0] == pytest.approx([0.032266, 0.032258, 0.016393], abs=1e-6)
 
 
 def test_weighted_scores_are_scaled_per_query():
     dense = rankings_of([(0, 0.9), (1, 0.7), (2, 0.5)])
     lexical = rankings_of([(2, 6.0), (1, 4.0), (0, 2.0)])
-    fused = weighted_score(dense, lexical, tie_priority(["a", "b", "c"]), 2)
+    both = fused("weighted", dense, lexical, tie_priority(["a", "b", "c"]), 2)
     # each is .5 * scaled: 0: .5 + 0; 1: .25 + .25; 2: 0 + .5; all .5, so the larger ids come first
-    assert fused.positions.tolist() == [[2, 1]]
-    assert fused.scores[0] == pytest.approx([0.5, 0.5])
+    assert both.positions.tolist() == [[2, 1]]
+    assert both.scores[0] == pytest.approx([0.5, 0.5])
 
 
 def test_fusion_takes_what_only_one_ranking_found():
     nothing = Rankings(np.full((1, 2), -1), np.full((1, 2), -np.inf, np.float32))
     dense = rankings_of([(0, 0.9), (1, 0.8)])
-    for fuse in (reciprocal_rank, weighted_score):
-        assert fuse(dense, nothing, tie_priority(["a", "b"]), 2).positions.tolist() == [[0, 1]]
-        assert fuse(nothing, nothing, tie_priority(["a", "b"]), 2).positions.tolist() == [[-1, -1]]
+    for method in ("rrf", "weighted"):
+        assert fused(method, dense, nothing, tie_priority(["a", "b"]), 2).positions.tolist() == [[0, 1]]
+        assert fused(method, nothing, nothing, tie_priority(["a", "b"]), 2).positions.tolist() == [[-1, -1]]
 
 
 def test_measures_of_one_query_by_hand():

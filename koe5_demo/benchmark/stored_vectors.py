@@ -174,19 +174,12 @@ class Shelf:
             self._verified.add(path)
 
     def read(self, keys: KeyArray) -> Iterator[tuple[IntArray, FloatArray]]:
-        """Yield (indices into `keys`, (m, dim) float32 vectors) in pieces of at least 4,096 rows, except the last.
+        """Yield (indices into `keys`, (m, dim) float32 vectors), a piece a segment.
 
         Raises:
             VanishedError: If a vector is not there (any more).
         """
-        pending: list[tuple[IntArray, FloatArray]] = []
-        for indices, vectors in self._gather(keys, "vectors"):
-            pending.append((indices, vectors))
-            if sum(len(part) for part, _ in pending) >= _SEGMENT_ROWS:
-                yield _joined(pending)
-                pending = []
-        if pending:
-            yield _joined(pending)
+        return self._gather(keys, "vectors")
 
     def vectors(self, keys: KeyArray, dimensions: int) -> FloatArray:
         """Return (n, dimensions) float32, all in memory: for queries.
@@ -406,7 +399,3 @@ def _delete(path: Path) -> None:
 def _unwritable(folder: Path, error: OSError) -> UnwritableError:
     logger.warning("vector cache %s: %s", folder, error)  # a visitor is told the reason, not the place
     return UnwritableError("cache_not_writable", reason=error.strerror or type(error).__name__)
-
-
-def _joined(parts: list[tuple[IntArray, FloatArray]]) -> tuple[IntArray, FloatArray]:
-    return np.concatenate([indices for indices, _ in parts]), np.concatenate([vectors for _, vectors in parts])

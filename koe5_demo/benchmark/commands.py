@@ -19,7 +19,7 @@ from koe5_demo.benchmark.datasets.records import DatasetSpec
 from koe5_demo.benchmark.datasets.registry import DATASETS, SUITES, find_dataset, read_dataset
 from koe5_demo.benchmark.own import commands as own_commands
 from koe5_demo.benchmark.own.reading import OwnSet
-from koe5_demo.benchmark.progress import RunPhase, RunProgress
+from koe5_demo.benchmark.progress import RunProgress
 from koe5_demo.benchmark.result_files import find_results, load_result
 from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.run import DatasetChoice, Failure, Finished, ResultReady, RunEvent, RunOptions, run_suite
@@ -138,13 +138,12 @@ def run_benchmark(options: argparse.Namespace, settings: Settings, load: LoadEnc
 def _printed(
     results: Sequence[RunResult], owns: Sequence[OwnSet], options: argparse.Namespace, settings: Settings
 ) -> str:
-    """Return what standard output gets: sets of one's own with their answer, then the others."""
+    """Write the files of sets of one's own; return what standard output gets: these with their answer, then others."""
     parts = []
     for own in owns:
         found = [result for result in results if result.manifest.data["content"] == own.data.content_hash()]
         if found:
-            answer = own_commands.finish(own, found, options, settings)
-            parts.append(own_commands.printed(own, answer, found, options, settings))
+            parts.append(own_commands.finish(own, found, options, settings))
     contents = {own.data.content_hash() for own in owns}
     others = [result for result in results if result.manifest.data["content"] not in contents]
     if not parts:
@@ -201,56 +200,46 @@ def _find(name: str) -> Sequence[DatasetSpec | Path]:
 
 
 def _follow(events: Iterator[RunEvent], language: Language) -> Finished:
-    """Tell on standard error what happens; return the last event, or what there was at an interrupt."""
-    teller = _Teller(language)
+    """Tell on standard error what happens; return the last event, or what there was at an interrupt.
+
+    Of steps one line a phase is told, and one every two seconds while it lasts.
+    """
     results: list[RunResult] = []
+    told_phase, told_at = ("", "", ""), 0.0
     try:
         for event in events:
-            teller.tell(event)
+            if isinstance(event, Finished):
+                return event
             if isinstance(event, ResultReady):
                 results.append(event.result)
-            elif isinstance(event, Finished):
-                return event
+            if isinstance(event, RunProgress):
+                phase, now = (event.phase.value, event.dataset, event.model), time.monotonic()
+                if phase == told_phase and now - told_at < _TELL_EVERY_S:
+                    continue
+                told_phase, told_at = phase, now
+            _say(_told(event, language))
     except KeyboardInterrupt:
         pass
     return Finished(tuple(results), (), stopped=True)
 
 
-class _Teller:
-    """One line a phase, and one every two seconds while it lasts."""
-
-    def __init__(self, language: Language) -> None:
-        self._language = language
-        self._last_phase: tuple[RunPhase, str, str] | None = None
-        self._last_time = 0.0
-
-    def tell(self, event: RunEvent) -> None:
-        """Write an event to standard error: each failure, result and notice, and progress as the class says."""
-        if isinstance(event, Failure):
-            where = " / ".join(filter(None, (event.dataset, event.model)))
-            _say(f"{where}: {event.error.text(self._language)}")
-        elif isinstance(event, ResultReady):
-            value = 100 * event.result.metrics["ndcg_at_10"]
-            origin = " (resumed)" if event.resumed else ""
-            _say(f"{event.result.dataset} / {event.result.model}: NDCG@10 {value:.2f}{origin}")
-            if problems := event.result.manifest.data["problems"]:
-                counts = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in problems.items())
-                _say(f"{event.result.dataset}: {counts}")
-        elif isinstance(event, Notice):
-            _say(event.text(self._language))
-        elif isinstance(event, RunProgress):
-            self._progress(event)
-
-    def _progress(self, event: RunProgress) -> None:
-        phase = (event.phase, event.dataset, event.model)
-        if phase == self._last_phase and time.monotonic() - self._last_time < _TELL_EVERY_S:
-            return
-        self._last_phase, self._last_time = phase, time.monotonic()
-        where = " / ".join(filter(None, (event.dataset, event.model)))
-        done = f" {event.done:,}/{event.total:,}" if event.total else ""
-        speed = f", {event.texts_per_s:.1f} texts/s" if event.texts_per_s else ""
-        left = f", {event.seconds_left:.0f} s left" if event.seconds_left else ""
-        _say(f"{where}: {event.phase.value.replace('_', ' ')}{done}{speed}{left}")
+def _told(event: RunProgress | Notice | ResultReady | Failure, language: Language) -> str:
+    if isinstance(event, Notice):
+        return event.text(language)
+    if isinstance(event, ResultReady):
+        result = event.result
+        origin = " (resumed)" if event.resumed else ""
+        line = f"{result.dataset} / {result.model}: NDCG@10 {100 * result.metrics['ndcg_at_10']:.2f}{origin}"
+        problems = result.manifest.data["problems"].items()
+        counts = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in problems)
+        return f"{line}\n{result.dataset}: {counts}" if counts else line
+    where = " / ".join(filter(None, (event.dataset, event.model)))
+    if isinstance(event, Failure):
+        return f"{where}: {event.error.text(language)}"
+    done = f" {event.done:,}/{event.total:,}" if event.total else ""
+    speed = f", {event.texts_per_s:.1f} texts/s" if event.texts_per_s else ""
+    left = f", {event.seconds_left:.0f} s left" if event.seconds_left else ""
+    return f"{where}: {event.phase.value.replace('_', ' ')}{done}{speed}{left}"
 
 
 def _results(results: Sequence[RunResult], form: str) -> str:

@@ -23,6 +23,7 @@ from koe5_demo.benchmark.datasets.folder import read_folder, read_zip
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.benchmark.own.columns import (
     Columns,
+    column_named,
     grade_of,
     id_column,
     may_be_a_text,
@@ -426,9 +427,7 @@ class _Rows:
 
 def _cells(table: Table, column: str) -> list[str]:
     """Return a column as texts are compared and sent: NFC, cleaned, blank where nothing is seen."""
-    place = table.find(column)
-    if place is None:
-        raise TableError("file_no_column", name=table.name, column=column, valid=", ".join(table.columns))
+    place = table.columns.index(column_named(table, column))
     parsed = clean(row[place] for row in table.rows)
     cells = [""] * len(table.rows)
     for index, text in enumerate(parsed.texts):

@@ -28,8 +28,6 @@ BENCHMARK_QUEUE: Final = "benchmark"
 RUNS_AT_ONCE: Final = 8
 """Runs that may be under way or wait where they can be seen; one computes at a time, by the queue of runs."""
 
-Compute = Callable[[Values, Language], Values]
-
 
 def build_benchmark_tab(
     host: ModelHost,
@@ -146,8 +144,8 @@ class _Events:
         self._on(look.b.input, look.look, look.inputs, look.outputs)
         for part in (look.which, look.query):
             self._on(part.input, look.explore, look.inputs, look.explorer_outputs)
-        self._on(look.next.click, self.next_query, look.inputs, look.explorer_outputs)
-        self._on(look.previous.click, self.previous_query, look.inputs, look.explorer_outputs)
+        for button, name, step in ((look.next, "next_query", 1), (look.previous, "previous_query", -1)):
+            self._on(button.click, partial(look.explore, step=step), look.inputs, look.explorer_outputs, name=name)
 
     def wire_downloads(self) -> None:
         """Hand files to the browser as text that it saves itself."""
@@ -160,8 +158,13 @@ class _Events:
             (look.json, look.json_file, look.a, "application/json"),
             (look.trec, look.trec_file, look.a, "text/plain;charset=utf-8"),
         )
+
+        def file(make: Callable[[Values], tuple[str, str]], values: Values, _language: Language) -> Values:
+            return dict(zip((name, text), make(values), strict=True))
+
         for button, make, source, kind in plans:
-            made = self._on(button.click, _as_file(make, name, text), {source}, [name, text], queue=False)
+            compute, boxes = partial(file, make), [name, text]
+            made = self._on(button.click, compute, {source}, boxes, name=make.__name__, queue=False)
             made.success(fn=None, inputs=[name, text], js=f"(name, text) => window.koe5.download(name, text, '{kind}')")
 
     def wire_ranking(self, ranking_tab: RankingTab, tabs: gr.Tabs) -> None:
@@ -244,14 +247,6 @@ class _Events:
         values = {**values, look.a: values[look.of], look.query: None}
         return {look.a: values[look.a], **look.offer_others(values, language), **look.look(values, language)}
 
-    def next_query(self, values: Values, language: Language) -> Values:
-        """Go to the next query, and from the last to the first."""
-        return self._look.explore(values, language, step=1)
-
-    def previous_query(self, values: Values, language: Language) -> Values:
-        """Go to the previous query, and from the first to the last."""
-        return self._look.explore(values, language, step=-1)
-
     def run_chosen(self, values: Values) -> Iterator[Values]:
         """Run what was chosen, showing every result as it comes."""
         yield from self._follow(self._live.run(self._form.read(values), values[self._form.token]), values)
@@ -275,12 +270,3 @@ class _Events:
         """Ask the visitor's run to stop."""
         self._live.stop(values[self._form.token])
         return {self._form.stop: gr.update(interactive=False)}
-
-
-def _as_file(make: Callable[[Values], tuple[str, str]], name: gr.Textbox, text: gr.Textbox) -> Compute:
-    def file(values: Values, _language: Language) -> Values:
-        made = make(values)
-        return {name: made[0], text: made[1]}
-
-    file.__name__ = make.__name__
-    return file

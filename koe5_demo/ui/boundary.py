@@ -171,6 +171,14 @@ class Words:
         self._made.append((component, makers))
         return component
 
+    def button(self, key: str, **fixed: Any) -> gr.Button:
+        """Build a button that says one text of `koe5_demo.words`."""
+        return self.make(gr.Button, {"value": label(key)}, **fixed)
+
+    def dropdown(self, key: str, **fixed: Any) -> gr.Dropdown:
+        """Build a dropdown whose label is one text of `koe5_demo.words`, and whose choices have no language."""
+        return self.make(gr.Dropdown, {"label": label(key)}, **fixed)
+
     @property
     def components(self) -> list[Any]:
         """Return what `updates` updates, in its order."""

@@ -29,7 +29,7 @@ from koe5_demo.benchmark.own.report import (
     to_report_markdown,
     to_report_xlsx,
 )
-from koe5_demo.benchmark.own.session import PARTS, OwnState, open_upload, read_upload
+from koe5_demo.benchmark.own.session import PARTS, OwnState, open_upload
 from koe5_demo.benchmark.result_files import mteb_form, trec_run
 from koe5_demo.benchmark.systems import VARIANTS
 from koe5_demo.catalog import ASSETS, EMBEDDED_MODEL
@@ -91,9 +91,7 @@ class OwnDataPanel:
         self.preview = gr.HTML(elem_id="own-preview", **PLAIN)
         with gr.Row(visible=False, elem_classes="k-choices") as self.mapping:
             self.columns = {
-                name: words.make(
-                    gr.Dropdown, {"label": label(f"own_column_{name}")}, choices=[""], value="", elem_id=f"own-{name}"
-                )
+                name: words.dropdown(f"own_column_{name}", choices=[""], value="", elem_id=f"own-{name}")
                 for name in COLUMNS
             }
         self.counts = gr.HTML(elem_id="own-counts", **PLAIN)
@@ -118,9 +116,8 @@ class OwnDataPanel:
             }
         with gr.Row(visible=False, elem_classes="k-choices") as self.sheet_row:
             self.sheets = {
-                part: words.make(
-                    gr.Dropdown,
-                    {"label": label(f"own_sheet_{part}")},
+                part: words.dropdown(
+                    f"own_sheet_{part}",
                     choices=[""],
                     value="",
                     visible=False,
@@ -129,18 +126,16 @@ class OwnDataPanel:
                 for part in PARTS
             }
         with gr.Row():
-            self.example = words.make(gr.Button, {"value": label("own_example")}, size="sm", elem_id="own-example")
-            self.clear = words.make(gr.Button, {"value": label("own_clear")}, size="sm", elem_id="own-clear")
+            self.example = words.button("own_example", size="sm", elem_id="own-example")
+            self.clear = words.button("own_clear", size="sm", elem_id="own-clear")
 
     def _build_choice(self, words: Words) -> None:
         ready = [offer.name for offer in self._live.models() if offer.availability == "ready"]
         self.systems = SystemChoice(self._live, words, "own", ready[:1] or [EMBEDDED_MODEL], custom=self._custom)
         self.variants = words.make(gr.Checkbox, {"label": label("own_variants")}, value=True, elem_id="own-variants")
         with gr.Row():
-            self.start = words.make(gr.Button, {"value": label("bench_start")}, variant="primary", elem_id="own-start")
-            self.stop = words.make(
-                gr.Button, {"value": label("bench_stop")}, variant="stop", interactive=False, elem_id="own-stop"
-            )
+            self.start = words.button("bench_start", variant="primary", elem_id="own-start")
+            self.stop = words.button("bench_stop", variant="stop", interactive=False, elem_id="own-stop")
 
     def _build_downloads(self, words: Words) -> None:
         with gr.Column(visible=False) as self.downloads:
@@ -149,9 +144,7 @@ class OwnDataPanel:
             )
             with gr.Row():
                 self.saves = {
-                    kind: words.make(
-                        gr.Button, {"value": label(f"own_save_{kind}")}, size="sm", elem_id=f"own-save-{kind}"
-                    )
+                    kind: words.button(f"own_save_{kind}", size="sm", elem_id=f"own-save-{kind}")
                     for kind in ("html", "xlsx", "csv", "md", "trec", "json")
                 }
 
@@ -201,7 +194,7 @@ class OwnDataPanel:
         book = state.books.get(part)
         if book is None:  # the session was let go
             return self.show(state, values, language)
-        turned, table = book.turned_to(values[self.sheets[part]], self._limits)
+        table, turned = open_upload(book.content, book.name, self._limits, sheet=values[self.sheets[part]])
         state = state.with_file(part, table, self._limits, turned)
         return {self.state: state, **self.show(state, values, language)}
 
@@ -209,7 +202,8 @@ class OwnDataPanel:
         """Take the set that ships with the project."""
         state = OwnState()
         for part, name in (("questions", "test.csv"), ("distractors", "passages.csv")):
-            state = state.with_file(part, read_upload((EXAMPLE / name).read_bytes(), name, self._limits), self._limits)
+            read, _ = open_upload((EXAMPLE / name).read_bytes(), name, self._limits)
+            state = state.with_file(part, read, self._limits)
         return {self.state: state, **self.show(state, values, language)}
 
     def forget(self, values: Values, language: Language) -> Values:

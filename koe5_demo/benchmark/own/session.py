@@ -22,17 +22,6 @@ from koe5_demo.tables import Table, file_kind, read_table, sheet_names
 PARTS: Final = ("questions", "passages", "distractors")
 
 
-def read_upload(content: bytes, name: str, limits: Limits) -> Table | OwnSet:
-    """Read what a visitor sent: a table, or a zip in BEIR layout as the set that it is.
-
-    Raises:
-        DataError: If it cannot be read.
-    """
-    if file_kind(name) == ZIP:
-        return from_beir(read_zip(content, name, limits))
-    return read_table(content, name, limits)
-
-
 @dataclass(frozen=True)
 class Workbook:
     """A workbook of several sheets that a visitor sent, kept so that another sheet can be read.
@@ -53,35 +42,34 @@ class Workbook:
     sheet: str
     trouble: Notice | None = None
 
-    def turned_to(self, sheet: str, limits: Limits) -> tuple[Workbook, Table | None]:
-        """Return the workbook with another sheet chosen, and that sheet; None in its place where it is at fault."""
-        chosen = replace(self, sheet=sheet, trouble=None)
-        try:
-            return chosen, read_table(self.content, self.name, limits, sheet=sheet)
-        except TableError as error:
-            return replace(chosen, trouble=Notice(error.key, error.values)), None
 
+def open_upload(
+    content: bytes, name: str, limits: Limits, sheet: str | None = None
+) -> tuple[Table | OwnSet | None, Workbook | None]:
+    """Read what a visitor sent: a table, or a zip in BEIR layout as the set that it is.
 
-def open_upload(content: bytes, name: str, limits: Limits) -> tuple[Table | OwnSet | None, Workbook | None]:
-    """Read what a visitor sent, and keep it where it is a workbook of several sheets.
+    Args:
+        content, name: Of the file.
+        limits: Bounds on its size.
+        sheet: Of a workbook; the first when None.
 
     Returns:
-        What was read, of a workbook its first sheet: None where that is at fault and others can be chosen. The
-        workbook; None where there is nothing to choose.
+        What was read: None where a workbook's sheet is at fault and others can be chosen. The workbook; None where
+        there is nothing to choose.
 
     Raises:
         DataError: If it cannot be read.
     """
+    if file_kind(name) == ZIP:
+        return from_beir(read_zip(content, name, limits)), None
     try:
-        read = read_upload(content, name, limits)
+        table = read_table(content, name, limits, sheet=sheet)
     except TableError as error:
         sheets = sheet_names(content, name, limits)
         if len(sheets) <= 1:
             raise
-        return None, Workbook(name, content, sheets, sheets[0], Notice(error.key, error.values))
-    if isinstance(read, OwnSet) or len(read.sheets) <= 1:
-        return read, None
-    return read, Workbook(name, content, read.sheets, read.sheet)
+        return None, Workbook(name, content, sheets, sheet or sheets[0], Notice(error.key, error.values))
+    return table, Workbook(name, content, table.sheets, table.sheet) if len(table.sheets) > 1 else None
 
 
 @dataclass(frozen=True)

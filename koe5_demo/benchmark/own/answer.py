@@ -75,17 +75,9 @@ class Duel:
 
     def told(self, language: Language) -> dict[str, Any]:
         """Return the values that sentences about it have."""
-        return {
-            "a": self.a,
-            "b": self.b,
-            "hits_a": self.hits_a,
-            "hits_b": self.hits_b,
-            "n": self.n,
-            "low": 100 * self.low,
-            "high": 100 * self.high,
-            "p": told_p(self.p_value),
-            "verdict": message("own_more_than_chance" if self.settled else "own_could_be_chance", language),
-        }
+        verdict = message("own_more_than_chance" if self.settled else "own_could_be_chance", language)
+        interval = {"low": 100 * self.low, "high": 100 * self.high}
+        return {**vars(self), **interval, "p": told_p(self.p_value), "verdict": verdict}
 
 
 @dataclass(frozen=True)

@@ -102,12 +102,11 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     models.set_defaults(func=run_models)
     _add_export(commands)
     if command not in QUICK:
-        from koe5_demo.benchmark.calibrating import add_parsers as add_calibration
         from koe5_demo.benchmark.commands import add_parsers as add_benchmark
         from koe5_demo.training.commands import add_parsers as add_training
 
-        for add in (add_benchmark, add_training, add_calibration):
-            add(commands)
+        add_benchmark(commands)
+        add_training(commands)
     return parser
 
 

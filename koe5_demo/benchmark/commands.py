@@ -1,4 +1,4 @@
-"""`benchmark` and `compare` on the command line. Results go to standard output, everything else to standard error."""
+"""The commands `benchmark`, `compare` and `calibrate`: results to standard output, all else to standard error."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from koe5_demo.benchmark import result_tables
+from koe5_demo.benchmark.calibrating import measure
 from koe5_demo.benchmark.compare import PairedComparison, compare_runs
 from koe5_demo.benchmark.datasets.records import DatasetSpec
-from koe5_demo.benchmark.datasets.registry import DATASETS, SUITES, find_dataset
+from koe5_demo.benchmark.datasets.registry import DATASETS, SUITES, find_dataset, read_dataset
 from koe5_demo.benchmark.own import commands as own_commands
 from koe5_demo.benchmark.own.reading import OwnSet
-from koe5_demo.benchmark.progress import RunPhase, RunProgress
+from koe5_demo.benchmark.progress import RunProgress
 from koe5_demo.benchmark.result_files import find_results, load_result
 from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.run import DatasetChoice, Failure, Finished, ResultReady, RunEvent, RunOptions, run_suite
@@ -25,11 +27,14 @@ from koe5_demo.benchmark.stored_vectors import DiskVectors
 from koe5_demo.benchmark.systems import FUSIONS, LEXICAL_NAMES, VARIANTS, LoadEncoder, system_sources
 from koe5_demo.encoding.opening import ModelOptions, add_model_options, open_model
 from koe5_demo.errors import InputError
-from koe5_demo.records import Encoder, Notice
+from koe5_demo.ranking.calibration import Calibration, own_path, save
+from koe5_demo.records import Notice
 from koe5_demo.settings import Settings
 from koe5_demo.words import Language
 
 FORMATS: Final = ("table", "json", "csv", "md", "markdown")
+SHOWN_LEVELS: Final = (1.0, 25.0, 50.0, 75.0, 99.0)
+"""Percentiles of `calibrate`."""
 SOME_FAILED: Final = 1
 NOTHING_RAN: Final = 2
 INTERRUPTED: Final = 130
@@ -38,9 +43,16 @@ _MEGABYTE: Final = 10**6
 
 
 def add_parsers(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Add the two commands; each sets `func`, called with (options, settings)."""
+    """Add the three commands; each sets `func`, called with (options, settings)."""
     _add_benchmark(subparsers)
     _add_compare(subparsers)
+    parser = subparsers.add_parser("calibrate", help="measure the scores of related and of random pairs")
+    parser.add_argument("--model", help="catalog id, hub id or folder (default: KOE5_MODEL or koe5)")
+    names = ", ".join(DATASETS)
+    parser.add_argument("--dataset", default="ours", metavar="NAME_OR_FOLDER", help=f"{names}, or a folder")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="default: where the page looks, in KOE5_DATA_DIR")
+    add_model_options(parser)
+    parser.set_defaults(func=run_calibrate)
 
 
 def _add_benchmark(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -126,13 +138,12 @@ def run_benchmark(options: argparse.Namespace, settings: Settings, load: LoadEnc
 def _printed(
     results: Sequence[RunResult], owns: Sequence[OwnSet], options: argparse.Namespace, settings: Settings
 ) -> str:
-    """Return what standard output gets: sets of one's own with their answer, then the others."""
+    """Write the files of sets of one's own; return what standard output gets: these with their answer, then others."""
     parts = []
     for own in owns:
         found = [result for result in results if result.manifest.data["content"] == own.data.content_hash()]
         if found:
-            answer = own_commands.finish(own, found, options, settings)
-            parts.append(own_commands.printed(own, answer, found, options, settings))
+            parts.append(own_commands.finish(own, found, options, settings))
     contents = {own.data.content_hash() for own in owns}
     others = [result for result in results if result.manifest.data["content"] not in contents]
     if not parts:
@@ -155,11 +166,30 @@ def run_compare(options: argparse.Namespace, _settings: Settings) -> int:
     return 0
 
 
-def _loader(options: argparse.Namespace, settings: Settings) -> LoadEncoder:
-    def load(name: str) -> Encoder:
-        return open_model(name, settings, ModelOptions.of(options))
+def run_calibrate(options: argparse.Namespace, settings: Settings, load: LoadEncoder | None = None) -> int:
+    """Measure, print a summary, write the file.
 
-    return load
+    Args:
+        options: Parsed arguments.
+        settings: The operator's.
+        load: Opens an encoder by name; the project's loader when None.
+
+    Raises:
+        DataError: If the data set cannot be had or is too small, or the file cannot be written.
+        ModelLoadError: If the model cannot be had; no other model takes its place.
+    """
+    data = read_dataset(options.dataset)
+    encoder = (load or _loader(options, settings))(options.model or settings.model)
+    measured = measure(encoder, data)
+    path = options.output or own_path(encoder.info, settings)
+    save(measured, path)
+    print(_summary(measured, settings.language), end="")
+    _say(Notice("calibration_written", {"path": str(path)}).text(settings.language))
+    return 0
+
+
+def _loader(options: argparse.Namespace, settings: Settings) -> LoadEncoder:
+    return partial(open_model, settings=settings, options=ModelOptions.of(options))
 
 
 def _find(name: str) -> Sequence[DatasetSpec | Path]:
@@ -170,95 +200,82 @@ def _find(name: str) -> Sequence[DatasetSpec | Path]:
 
 
 def _follow(events: Iterator[RunEvent], language: Language) -> Finished:
-    """Tell on standard error what happens; return the last event, or what there was at an interrupt."""
-    teller = _Teller(language)
+    """Tell on standard error what happens; return the last event, or what there was at an interrupt.
+
+    Of steps one line a phase is told, and one every two seconds while it lasts.
+    """
     results: list[RunResult] = []
+    told_phase, told_at = ("", "", ""), 0.0
     try:
         for event in events:
-            teller.tell(event)
+            if isinstance(event, Finished):
+                return event
             if isinstance(event, ResultReady):
                 results.append(event.result)
-            elif isinstance(event, Finished):
-                return event
+            if isinstance(event, RunProgress):
+                phase, now = (event.phase.value, event.dataset, event.model), time.monotonic()
+                if phase == told_phase and now - told_at < _TELL_EVERY_S:
+                    continue
+                told_phase, told_at = phase, now
+            _say(_told(event, language))
     except KeyboardInterrupt:
         pass
     return Finished(tuple(results), (), stopped=True)
 
 
-class _Teller:
-    """One line a phase, and one every two seconds while it lasts."""
-
-    def __init__(self, language: Language) -> None:
-        self._language = language
-        self._last_phase: tuple[RunPhase, str, str] | None = None
-        self._last_time = 0.0
-
-    def tell(self, event: RunEvent) -> None:
-        """Write an event to standard error: each failure, result and notice, and progress as the class says."""
-        if isinstance(event, Failure):
-            where = " / ".join(filter(None, (event.dataset, event.model)))
-            _say(f"{where}: {event.error.text(self._language)}")
-        elif isinstance(event, ResultReady):
-            value = 100 * event.result.metrics["ndcg_at_10"]
-            origin = " (resumed)" if event.resumed else ""
-            _say(f"{event.result.dataset} / {event.result.model}: NDCG@10 {value:.2f}{origin}")
-            self._problems(event.result)
-        elif isinstance(event, Notice):
-            _say(event.text(self._language))
-        elif isinstance(event, RunProgress):
-            self._progress(event)
-
-    def _problems(self, result: RunResult) -> None:
-        problems = result.manifest.data["problems"]
-        if problems:
-            counts = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in problems.items())
-            _say(f"{result.dataset}: {counts}")
-
-    def _progress(self, event: RunProgress) -> None:
-        phase = (event.phase, event.dataset, event.model)
-        if phase == self._last_phase and time.monotonic() - self._last_time < _TELL_EVERY_S:
-            return
-        self._last_phase, self._last_time = phase, time.monotonic()
-        where = " / ".join(filter(None, (event.dataset, event.model)))
-        done = f" {event.done:,}/{event.total:,}" if event.total else ""
-        speed = f", {event.texts_per_s:.1f} texts/s" if event.texts_per_s else ""
-        left = f", {event.seconds_left:.0f} s left" if event.seconds_left else ""
-        _say(f"{where}: {event.phase.value.replace('_', ' ')}{done}{speed}{left}")
+def _told(event: RunProgress | Notice | ResultReady | Failure, language: Language) -> str:
+    if isinstance(event, Notice):
+        return event.text(language)
+    if isinstance(event, ResultReady):
+        result = event.result
+        origin = " (resumed)" if event.resumed else ""
+        line = f"{result.dataset} / {result.model}: NDCG@10 {100 * result.metrics['ndcg_at_10']:.2f}{origin}"
+        problems = result.manifest.data["problems"].items()
+        counts = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in problems)
+        return f"{line}\n{result.dataset}: {counts}" if counts else line
+    where = " / ".join(filter(None, (event.dataset, event.model)))
+    if isinstance(event, Failure):
+        return f"{where}: {event.error.text(language)}"
+    done = f" {event.done:,}/{event.total:,}" if event.total else ""
+    speed = f", {event.texts_per_s:.1f} texts/s" if event.texts_per_s else ""
+    left = f", {event.seconds_left:.0f} s left" if event.seconds_left else ""
+    return f"{where}: {event.phase.value.replace('_', ' ')}{done}{speed}{left}"
 
 
 def _results(results: Sequence[RunResult], form: str) -> str:
-    writers: dict[str, Callable[[], str]] = {
-        "json": lambda: _json({"runs": [result_tables.result_record(result) for result in results]}),
-        "csv": lambda: result_tables.results_csv(results),
-        "md": lambda: result_tables.to_markdown(result_tables.results_table(results)),
-        "markdown": lambda: result_tables.to_markdown(result_tables.results_table(results)),
-        "table": lambda: result_tables.to_text(result_tables.results_table(results)),
-    }
-    return writers[form]()
+    if form == "json":
+        return _json({"runs": [result_tables.result_record(result) for result in results]})
+    if form == "csv":
+        return result_tables.results_csv(results)
+    table = result_tables.results_table(results)
+    return result_tables.to_text(table) if form == "table" else result_tables.to_markdown(table)
 
 
 def _comparisons(comparisons: Sequence[PairedComparison], form: str) -> str:
+    """Return the tests of two runs; for people also who was compared, and the queries that moved most."""
+    if form == "json":
+        return _json({"comparisons": [asdict(comparison) for comparison in comparisons]})
     table = result_tables.comparison_table(comparisons)
-    heads = "".join(f"{c.dataset}: A = {c.model_a}, B = {c.model_b}, {c.n_queries:,} queries\n" for c in comparisons)
-    writers: dict[str, Callable[[], str]] = {
-        "json": lambda: _json({"comparisons": [asdict(comparison) for comparison in comparisons]}),
-        "csv": lambda: result_tables.to_csv(table),
-        "md": lambda: result_tables.to_markdown(table),
-        "markdown": lambda: result_tables.to_markdown(table),
-        "table": lambda: heads + result_tables.to_text(table) + _movers(comparisons),
-    }
-    return writers[form]()
-
-
-def _movers(comparisons: Sequence[PairedComparison]) -> str:
-    """Return the queries that moved most."""
-    head = ["data set", "query", "NDCG@10 A", "NDCG@10 B", "first of A", "first of B"]
-    rows = [
+    if form != "table":
+        return result_tables.to_csv(table) if form == "csv" else result_tables.to_markdown(table)
+    heads = [f"{c.dataset}: A = {c.model_a}, B = {c.model_b}, {c.n_queries:,} queries\n" for c in comparisons]
+    movers = [["data set", "query", "NDCG@10 A", "NDCG@10 B", "first of A", "first of B"]] + [
         [comparison.dataset, mover.query_id, f"{mover.a:.4f}", f"{mover.b:.4f}", mover.top_a, mover.top_b]
         for comparison in comparisons
         for mover in comparison.movers
     ]
-    return "\n" + result_tables.to_text([head, *rows]) if rows else ""
+    moved = "\n" + result_tables.to_text(movers) if len(movers) > 1 else ""
+    return "".join(heads) + result_tables.to_text(table) + moved
+
+
+def _summary(measured: Calibration, language: Language) -> str:
+    """Return a small table: quartiles and ends of both kinds of pairs."""
+    header = f"{'':10}" + "".join(f"{f'p{level:g}':>9}" for level in SHOWN_LEVELS)
+    rows = [
+        f"{name:10}" + "".join(f"{kind.values[kind.levels.index(level)]:9.4f}" for level in SHOWN_LEVELS)
+        for name, kind in (("random", measured.random), ("relevant", measured.relevant))
+    ]
+    return "\n".join([measured.source().text(language), header, *rows]) + "\n"
 
 
 def _json(value: object) -> str:

@@ -122,20 +122,22 @@ def compare_runs(a: Sequence[RunResult], b: Sequence[RunResult]) -> list[PairedC
 
 
 def _difference(metric: str, a: RunResult, b: RunResult) -> MetricDifference:
-    columns, combine = _definition(metric)
+    name, _, k = metric.partition("_at_")
+    columns = (f"precision_at_{k}", f"recall_at_{k}") if name == "f1" else (metric,)
     left, right = (np.stack([run.per_query[name].astype(np.float64) for name in columns]) for run in (a, b))
     n = left.shape[1]
     both = np.concatenate([left, right], axis=1)  # (columns, 2n): a's queries, then b's
 
-    def value(indices: IntArray, axis: int) -> DoubleArray:
-        return combine(*(column[indices].mean(axis=axis) for column in both))
+    def value(queries: IntArray, axis: int) -> DoubleArray:
+        means: list[DoubleArray] = [column[queries].mean(axis=axis) for column in both]
+        return _harmonic(*means) if name == "f1" else means[0]
 
     def difference(of_b: IntArray, of_a: IntArray, axis: int = -1) -> DoubleArray:
         return value(of_b, axis) - value(of_a, axis)
 
     rows = np.arange(n)
     observed = float(difference(rows + n, rows))
-    low, high = _interval(difference, rows, n)
+    low, high, p_value = _resampled(difference, rows, n) if n > 1 else (observed, observed, 1.0)
     wins, losses = int((right[0] > left[0]).sum()), int((right[0] < left[0]).sum())
     return MetricDifference(
         metric=metric,
@@ -144,60 +146,32 @@ def _difference(metric: str, a: RunResult, b: RunResult) -> MetricDifference:
         difference=observed,
         low=low,
         high=high,
-        p_value=_p_value(difference, rows, n),
+        p_value=p_value,
         wins=wins,
         ties=n - wins - losses,
         losses=losses,
     )
 
 
-def _interval(difference: Callable[..., Any], rows: IntArray, n: int) -> tuple[float, float]:
-    if n == 1:
-        only = float(difference(rows + n, rows))
-        return only, only
+def _resampled(difference: Callable[..., Any], rows: IntArray, n: int) -> tuple[float, float, float]:
+    """Return both ends of the interval, and the p-value; see the module's head."""
     from scipy import stats  # nearly a second to import, which neither the page nor a command should begin with
 
-    found = stats.bootstrap(
-        (rows + n, rows),
+    samples = (rows + n, rows)
+    how: dict[str, Any] = {"vectorized": True, "n_resamples": RESAMPLES, "batch": _BATCH}
+    interval = stats.bootstrap(
+        samples,
         difference,
         paired=True,
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        batch=_BATCH,
         method="percentile",
         confidence_level=CONFIDENCE,
         rng=np.random.default_rng(_SEED),
+        **how,
     ).confidence_interval
-    return float(found.low), float(found.high)
-
-
-def _p_value(difference: Callable[..., Any], rows: IntArray, n: int) -> float:
-    if n == 1:
-        return 1.0
-    from scipy import stats
-
-    found = stats.permutation_test(
-        (rows + n, rows),
-        difference,
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        batch=_BATCH,
-        rng=np.random.default_rng(_SEED),
+    test = stats.permutation_test(
+        samples, difference, permutation_type="samples", rng=np.random.default_rng(_SEED), **how
     )
-    return float(found.pvalue)
-
-
-def _definition(metric: str) -> tuple[tuple[str, ...], Callable[..., DoubleArray]]:
-    """Return the per-query columns of a measure and how their means become its value."""
-    name, _, k = metric.partition("_at_")
-    if name == "f1":
-        return (f"precision_at_{k}", f"recall_at_{k}"), _harmonic
-    return (metric,), _mean
-
-
-def _mean(mean: DoubleArray) -> DoubleArray:
-    return mean
+    return float(interval.low), float(interval.high), float(test.pvalue)
 
 
 def _harmonic(precision: DoubleArray, recall: DoubleArray) -> DoubleArray:

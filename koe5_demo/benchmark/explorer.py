@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -135,20 +134,22 @@ def _query(
 ) -> QueryView:
     query_id = data.query_ids[row]
     grades = data.qrels[query_id]
-    ranks = _ranks(result.hits[row])
-    other_ranks = _ranks(other.hits[row]) if other is not None else {}
+    ids = result.hits[row]
+    lengths: list[int] = result.hit_tokens[row].tolist() if result.hit_tokens is not None else []
+    ranks = {document_id: rank for rank, document_id in enumerate(ids, start=1)}
+    other_ranks = {document_id: rank for rank, document_id in enumerate(other.hits[row], start=1)} if other else {}
     hits = tuple(
         HitView(
-            rank=rank,
+            rank=place + 1,
             document_id=document_id,
             text=texts.get(document_id, ""),
-            score=float(result.hit_scores[row][rank - 1]),
+            score=float(result.hit_scores[row][place]),
             grade=grades.get(document_id),
             other_rank=other_ranks.get(document_id),
-            tokens=_count(result, row, rank),
-            truncated=(_count(result, row, rank) or 0) > result.max_tokens,
+            tokens=lengths[place] if lengths else None,
+            truncated=bool(lengths) and lengths[place] > result.max_tokens,
         )
-        for document_id, rank in list(ranks.items())[:TOP]
+        for place, document_id in enumerate(ids[:TOP])
     )
     tokens = int(result.query_tokens[row]) if result.query_tokens is not None else None
     gold = [document_id for document_id, grade in grades.items() if grade >= 1]
@@ -162,11 +163,3 @@ def _query(
         hits=hits,
         gold=tuple(GoldView(id_, texts.get(id_, ""), ranks.get(id_)) for id_ in gold),
     )
-
-
-def _ranks(document_ids: Sequence[str]) -> dict[str, int]:
-    return {document_id: rank for rank, document_id in enumerate(document_ids, start=1)}
-
-
-def _count(result: RunResult, row: int, rank: int) -> int | None:
-    return int(result.hit_tokens[row][rank - 1]) if result.hit_tokens is not None else None

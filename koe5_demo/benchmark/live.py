@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from threading import Event, Lock
@@ -110,16 +111,13 @@ class DatasetOffer:
     """A data set that can be chosen.
 
     Attributes:
-        spec: Its record.
-        n_documents, n_queries: Sizes; 0 where unknown.
+        spec: Its record; of a set on disk with the sizes that it has.
         here: Whether it can be read without a network.
         seconds: Estimated time to encode it with the chosen models; None where a speed is not known.
         reachable: Whether the hub, which has it, answered when it was last asked.
     """
 
     spec: DatasetSpec
-    n_documents: int
-    n_queries: int
     here: bool
     seconds: float | None
     reachable: bool = True
@@ -151,9 +149,20 @@ class LiveBenchmarks:
 
     def datasets(self, models: Sequence[str]) -> list[DatasetOffer]:
         """Return every known data set, with an estimate for the chosen models."""
-        known = [self._speed(name) for name in models]
+        speeds = [speed for name in models if (speed := self._speed(name)) is not None]
         reachable = all(offer.availability != "absent" for offer in self.models())
-        return [_dataset_offer(spec, known, reachable=reachable) for spec in DATASETS.values()]
+        offers = []
+        for known in DATASETS.values():
+            spec, here, seconds = known, on_this_machine(known), None
+            if known.folder is not None and here:
+                data = kept_dataset(known.id)
+                n_documents, n_queries = len(data.documents), len(data.queries)
+                n_bytes = sum(len(text.encode()) for text in (*data.documents, *data.queries))
+                spec = replace(known, n_documents=n_documents, n_queries=n_queries, text_bytes=n_bytes)
+            if spec.text_bytes and models and len(speeds) == len(models):
+                seconds = sum(spec.estimated_seconds(*speed) for speed in speeds)
+            offers.append(DatasetOffer(spec, here, seconds, reachable))
+        return offers
 
     def open_run(self) -> str:
         """Return the token by which a run that is about to start can be stopped, and nobody else's."""
@@ -172,22 +181,11 @@ class LiveBenchmarks:
 
     def run(self, choice: RunChoice, token: str) -> Iterator[RunState]:
         """Run what was chosen when its turn comes, telling how far it is. What is done is kept, come what may."""
-        with self._lock:
-            stop = self._stops.setdefault(token, Event())
         run_id = self.saved.new_run()
-        options = RunOptions(
-            cache=self._cache,
-            output=self.saved.folder_of(run_id),
-            queue=self._queue,
-            device=self._settings.device,
-            should_stop=stop.is_set,
-        )
-        try:
+        with self._stoppable(token) as should_stop:
+            options = replace(self._options(should_stop), output=self.saved.folder_of(run_id))
             for state in run_choice(choice, self._host, options, calibrate_for=self._settings):
                 yield replace(state, run_id=run_id)
-        finally:
-            with self._lock:
-                self._stops.pop(token, None)
 
     def run_own(self, data: RetrievalData, choice: RunChoice, token: str) -> Iterator[RunState]:
         """Run on a visitor's own data: nothing of it is written but vectors by hash, no run is saved for others to see.
@@ -199,24 +197,20 @@ class LiveBenchmarks:
             if token in self._own_runs:
                 raise InputError("own_running")
             self._own_runs.add(token)
-            stop = self._stops.setdefault(token, Event())
-        options = RunOptions(
-            cache=self._cache, queue=self._queue, device=self._settings.device, should_stop=stop.is_set
-        )
         try:
-            yield from run_choice(choice, self._host, options, data=[data])
+            with self._stoppable(token) as should_stop:
+                yield from run_choice(choice, self._host, self._options(should_stop), data=[data])
         finally:
             with self._lock:
                 self._own_runs.discard(token)
-                self._stops.pop(token, None)
 
     def estimated_seconds(self, data: RetrievalData, models: Sequence[str]) -> float | None:
         """Return about how long a set takes to encode; None where a model's speed is not known."""
-        known = [self._speed(name) for name in models]
-        n_bytes = sum(len(text.encode("utf-8", "replace")) for text in (*data.documents, *data.queries))
-        if None in known:
+        known = [speed for name in models if (speed := self._speed(name)) is not None]
+        if len(known) < len(models):
             return None
-        return sum(n_bytes / BYTES_PER_TOKEN / speed[0] for speed in known if speed is not None)
+        n_bytes = sum(len(text.encode("utf-8", "replace")) for text in (*data.documents, *data.queries))
+        return sum(n_bytes / BYTES_PER_TOKEN / tokens_per_s for tokens_per_s, _ in known)
 
     def too_long(self, data: RetrievalData, models: Sequence[str]) -> list[Notice]:
         """Return what each model that is ready cuts."""
@@ -232,11 +226,24 @@ class LiveBenchmarks:
     def reproduce(self, token: str) -> Iterator[RunState]:
         """Run what `paper_choice` says; where KoE5 then cannot be had, what it says after that."""
         choice = self.paper_choice()
+        with self._stoppable(token) as should_stop:
+            for progress in _fetch_models(choice.models, self._host, should_stop):
+                yield RunState(0, len(choice.datasets) * len(choice.systems), progress=progress)
+            yield from self.run(self.paper_choice(), token)
+
+    @contextmanager
+    def _stoppable(self, token: str) -> Iterator[ShouldStop]:
+        """Let a run be stopped by its token as long as it goes on."""
         with self._lock:
             stop = self._stops.setdefault(token, Event())
-        for progress in _fetch_models(choice.models, self._host, stop.is_set):
-            yield RunState(0, len(choice.datasets) * len(choice.systems), progress=progress)
-        yield from self.run(self.paper_choice(), token)
+        try:
+            yield stop.is_set
+        finally:
+            with self._lock:
+                self._stops.pop(token, None)
+
+    def _options(self, should_stop: ShouldStop) -> RunOptions:
+        return RunOptions(cache=self._cache, queue=self._queue, device=self._settings.device, should_stop=should_stop)
 
     def _speed(self, name: str) -> tuple[float, int] | None:
         """Return (tokens/s, longest input) of a model that is ready, measuring it at the first call; else None."""
@@ -353,21 +360,3 @@ def model_offer(host: ModelHost, name: str) -> ModelOffer:
         return ModelOffer(name, "here")
     unreachable = constants.HF_HUB_OFFLINE or state.phase is ModelPhase.FAILED
     return ModelOffer(name, "absent" if unreachable else "download", spec.download_mb)
-
-
-def _dataset_offer(spec: DatasetSpec, speeds: Sequence[tuple[float, int] | None], *, reachable: bool) -> DatasetOffer:
-    here = on_this_machine(spec)
-    if spec.folder is not None and here:
-        data = kept_dataset(spec.id)
-        texts = (*data.documents, *data.queries)
-        spec = replace(
-            spec,
-            n_documents=len(data.documents),
-            n_queries=len(data.queries),
-            text_bytes=sum(len(text.encode()) for text in texts),
-        )
-    known = [speed for speed in speeds if speed is not None]
-    seconds = None
-    if spec.text_bytes and known and len(known) == len(speeds):
-        seconds = sum(spec.estimated_seconds(*speed) for speed in known)
-    return DatasetOffer(spec, spec.n_documents, spec.n_queries, here, seconds, reachable)

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -55,10 +55,6 @@ class RunProgress:
     total: int = 0
     texts_per_s: float = 0.0
     seconds_left: float | None = None
-
-    def about(self, dataset: str, model: str) -> RunProgress:
-        """Return the same step with names filled in."""
-        return replace(self, dataset=dataset, model=model)
 
 
 class SpeedMeter:

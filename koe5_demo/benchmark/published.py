@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
@@ -36,7 +36,6 @@ _RANK_NAMES: Final = {"nlpai-lab/KoE5": "KoE5", "BAAI/bge-m3": "bge-m3"}
 _TEXT_COLUMNS: Final = ("model", "revision", "task", "split", "subset", "mteb_version", "dataset_revision", "source")
 _OFFICIAL: Final = "embeddings-benchmark/results"
 
-
 SIZES: Final[dict[str, tuple[int, int | None]]] = {
     "all": (0, None),
     "small": (1, 150_000_000),
@@ -53,9 +52,9 @@ class PublishedResult:
     Attributes:
         model: Hub id or maker's name.
         revision: Of the model, as published; may be empty.
-        task, split, subset: MTEB's names.
+        task, split: MTEB's names.
         metrics: Measures in [0, 1] under this project's names; only those that were published.
-        mteb_version, dataset_revision: As published.
+        mteb_version: As published.
         source: The public collection it was taken from.
         parameters: Size of the model, where it is known.
     """
@@ -64,10 +63,8 @@ class PublishedResult:
     revision: str
     task: str
     split: str
-    subset: str
     metrics: Mapping[str, float]
     mteb_version: str
-    dataset_revision: str
     source: str
     parameters: int | None
 
@@ -77,26 +74,24 @@ class RankCounts:
     """How many AutoRAG queries had their answer at true rank 1, 2 and 3, as recovered from the printed table.
 
     Attributes:
-        model: As printed.
         queries: Number of queries.
         at_rank: Hits at true rank 1, 2, 3.
         reversed_fits: Whether a reversed list is what explains the printed numbers.
     """
 
-    model: str
     queries: int
-    at_rank: tuple[int, int, int]
+    at_rank: tuple[int, ...]
     reversed_fits: bool
 
     @property
     def ndcg_at_3(self) -> float:
         """The true NDCG@3, in [0, 1]: sum of hits at rank r / log2(r + 1), over the queries."""
-        return _ndcg_at_3(self.at_rank, self.queries)
+        return _dcg(self.at_rank) / self.queries
 
     @property
     def reversed_ndcg_at_3(self) -> float:
         """NDCG@3 of the same lists reversed, in [0, 1]."""
-        return _ndcg_at_3(self.at_rank[::-1], self.queries)
+        return _dcg(self.at_rank[::-1]) / self.queries
 
 
 @dataclass(frozen=True)
@@ -123,7 +118,6 @@ class ChartedModel:
     """A bar of the chart of published models.
 
     Attributes:
-        rank: Place among all bars of the chart before it was shortened, counted from 1.
         name: Model or system.
         value: In [0, 1].
         kind: Where the number comes from.
@@ -131,7 +125,6 @@ class ChartedModel:
         source: Public collection, or what computed it here.
     """
 
-    rank: int
     name: str
     value: float
     kind: Literal["published", "reference", "run"]
@@ -141,7 +134,7 @@ class ChartedModel:
 
 @dataclass(frozen=True)
 class Placement:
-    """The chart of published models: what is drawn, and how many there are on the data set, filtered or not."""
+    """The chart of published models: its bars, best first, and how many there are on the data set, filtered or not."""
 
     bars: tuple[ChartedModel, ...]
     n_published: int
@@ -170,10 +163,8 @@ def published_results() -> tuple[PublishedResult, ...]:
             revision=row["revision"],
             task=row["task"],
             split=row["split"],
-            subset=row["subset"],
             metrics={name: float(value) for name, value in row.items() if name not in _TEXT_COLUMNS and value != ""},
             mteb_version=row["mteb_version"],
-            dataset_revision=row["dataset_revision"],
             source=row["source"],
             parameters=sizes.get(row["model"]),
         )
@@ -193,8 +184,7 @@ def leaderboard(
     metric: str,
     *,
     name_contains: str = "",
-    least_parameters: int = 0,
-    most_parameters: int | None = None,
+    parameters: tuple[int, int | None] = (0, None),
 ) -> list[PublishedResult]:
     """Return the published results on a task, best first, one a model (MTEB's own collection first).
 
@@ -202,15 +192,16 @@ def leaderboard(
         task, split: MTEB's names.
         metric: This project's name of a measure, such as `ndcg_at_10`.
         name_contains: Part of the model's name, in any case.
-        least_parameters, most_parameters: Bounds on the size; with either, models of unknown size are left out.
+        parameters: Least and most, as in `SIZES`; with either, models of unknown size are left out.
     """
+    least, most = parameters
     best: dict[str, PublishedResult] = {}
     for result in published_results():
         if result.task != task or result.split != split or metric not in result.metrics:
             continue
-        if name_contains.lower() not in result.model.lower() or not _size_fits(
-            result, least_parameters, most_parameters
-        ):
+        size = result.parameters
+        fits = parameters == (0, None) if size is None else least <= size and (most is None or size <= most)
+        if not fits or name_contains.lower() not in result.model.lower():
             continue
         held = best.get(result.model)
         if held is None or (held.source != _OFFICIAL and result.source == _OFFICIAL):
@@ -233,13 +224,8 @@ def rank_counts() -> Mapping[str, RankCounts]:
     """Return the recovered counts by the name that was printed."""
     return {
         row["model"]: RankCounts(
-            model=row["model"],
             queries=int(row["queries"]),
-            at_rank=(
-                int(row["hits_at_list_position_3"]),
-                int(row["hits_at_list_position_2"]),
-                int(row["hits_at_list_position_1"]),
-            ),
+            at_rank=tuple(int(row[f"hits_at_list_position_{place}"]) for place in (3, 2, 1)),
             reversed_fits=row["reversed_order_fits"] == "True",
         )
         for row in _rows("autorag_ranks.csv")
@@ -314,27 +300,20 @@ def placement(
         size: A key of `SIZES`.
         reference: Hub id of the model to mark.
     """
-    least, most = SIZES[size]
-    published = leaderboard(
-        spec.task, spec.split, metric, name_contains=name.strip(), least_parameters=least, most_parameters=most
-    )
-    bars = [
-        ChartedModel(
-            0,
-            row.model,
-            row.metrics[metric],
-            "reference" if row.model == reference else "published",
-            row.parameters,
-            row.source,
-        )
-        for row in published
-    ]
+    published = leaderboard(spec.task, spec.split, metric, name_contains=name.strip(), parameters=SIZES[size])
+    bars = []
+    for row in published:
+        kind: Literal["published", "reference"] = "reference" if row.model == reference else "published"
+        bars.append(ChartedModel(row.model, row.metrics[metric], kind, row.parameters, row.source))
     own = [result for result in results if result.task == spec.task]
     names = telling_names(own)
-    bars += [ChartedModel(0, names[r.fingerprint], r.metrics[metric], "run", _parameters(r), made_with(r)) for r in own]
-    ordered = enumerate(sorted(bars, key=lambda bar: -bar.value), start=1)
-    n_published = len(leaderboard(spec.task, spec.split, metric))
-    return Placement(tuple(replace(bar, rank=rank) for rank, bar in ordered), n_published, len(own))
+    for result in own:
+        known = CATALOG.get(result.model)
+        size_known = known.parameters or None if known else None
+        value = result.metrics[metric]
+        bars.append(ChartedModel(names[result.fingerprint], value, "run", size_known, made_with(result)))
+    bars.sort(key=lambda bar: -bar.value)
+    return Placement(tuple(bars), len(leaderboard(spec.task, spec.split, metric)), len(own))
 
 
 def made_with(result: RunResult) -> str:
@@ -343,23 +322,8 @@ def made_with(result: RunResult) -> str:
     return f"{model['engine']}, {model['dtype']}, {model['device']}"
 
 
-def _parameters(result: RunResult) -> int | None:
-    spec = CATALOG.get(result.model)
-    return spec.parameters or None if spec else None
-
-
 def _dcg(gains: Sequence[int]) -> float:
     return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, start=1))
-
-
-def _ndcg_at_3(hits: Sequence[int], queries: int) -> float:
-    return _dcg(hits) / queries
-
-
-def _size_fits(result: PublishedResult, least: int, most: int | None) -> bool:
-    if result.parameters is None:
-        return least == 0 and most is None
-    return least <= result.parameters and (most is None or result.parameters <= most)
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

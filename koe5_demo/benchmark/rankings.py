@@ -10,7 +10,7 @@ Constants of fusion are fixed and stated, never tuned:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,8 +22,6 @@ RRF_CONSTANT: Final = 60
 DENSE_WEIGHT: Final = 0.5
 CANDIDATES: Final = 100
 """How many places of each ranking take part."""
-
-_Points = Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -38,9 +36,46 @@ class Rankings:
     positions: IntArray
     scores: FloatArray
 
-    def top(self, k: int) -> Rankings:
-        """Return the first k places; all where there are fewer."""
-        return Rankings(self.positions[:, :k], self.scores[:, :k])
+
+@dataclass(frozen=True)
+class Lengths:
+    """Token counts behind a ranking, before any cut.
+
+    Attributes:
+        queries, documents: (n,) int64.
+        max_tokens: Where the model cuts.
+    """
+
+    queries: IntArray
+    documents: IntArray
+    max_tokens: int
+
+    def n_cut(self) -> tuple[int, int]:
+        """Return how many queries and documents were cut."""
+        return int((self.queries > self.max_tokens).sum()), int((self.documents > self.max_tokens).sum())
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Rankings and what they took.
+
+    Attributes:
+        rankings: Up to `DEPTH` documents a query.
+        lengths: Token counts; None for lexical search, which has none.
+        encode_s, search_s: Seconds.
+        texts_encoded, tokens_encoded: What was not in the cache.
+        texts_cached: What was.
+        damaged: Damaged cache segments that were found and made good.
+    """
+
+    rankings: Rankings
+    lengths: Lengths | None = None
+    encode_s: float = 0.0
+    search_s: float = 0.0
+    texts_encoded: int = 0
+    tokens_encoded: int = 0
+    texts_cached: int = 0
+    damaged: int = 0
 
 
 def tie_priority(document_ids: Sequence[str]) -> IntArray:
@@ -101,46 +136,31 @@ def best_pieces(
     return padded(rows, min(depth, len(priority)))
 
 
-def reciprocal_rank(dense: Rankings, lexical: Rankings, priority: IntArray, depth: int) -> Rankings:
-    """Fuse by reciprocal ranks; see the module's head."""
-    return _fused(dense, lexical, (_reciprocal, _reciprocal), priority, depth)
+def fused(method: str, dense: Rankings, lexical: Rankings, priority: IntArray, depth: int) -> Rankings:
+    """Make one ranking of two; see the module's head.
 
-
-def weighted_score(dense: Rankings, lexical: Rankings, priority: IntArray, depth: int) -> Rankings:
-    """Fuse by weighted scores; see the module's head."""
-    return _fused(dense, lexical, (_weighted(DENSE_WEIGHT), _weighted(1 - DENSE_WEIGHT)), priority, depth)
-
-
-def _reciprocal(scores: FloatArray) -> FloatArray:
-    points: FloatArray = (1 / (RRF_CONSTANT + np.arange(1, len(scores) + 1))).astype(np.float32)
-    return points
-
-
-def _weighted(weight: float) -> _Points:
-    def points(scores: FloatArray) -> FloatArray:
-        if not len(scores):
-            return scores
-        low, high = scores.min(), scores.max()
-        scaled = (scores - low) / (high - low) if high > low else np.ones_like(scores)
-        weighted: FloatArray = (weight * scaled).astype(np.float32)
-        return weighted
-
-    return points
-
-
-def _fused(
-    dense: Rankings, lexical: Rankings, points: tuple[_Points, _Points], priority: IntArray, depth: int
-) -> Rankings:
+    Args:
+        method: "rrf" or "weighted".
+        dense, lexical: Of the same queries.
+        priority: (n_documents,) int64, see `tie_priority`.
+        depth: Places a query.
+    """
     depth = min(depth, len(priority))
     rows = []
     for row in range(len(dense.positions)):
         total: dict[int, float] = {}
-        for rankings, of_scores in zip((dense, lexical), points, strict=True):
+        for rankings, weight in ((dense, DENSE_WEIGHT), (lexical, 1 - DENSE_WEIGHT)):
             found = rankings.positions[row][:CANDIDATES]
             found = found[found >= 0]
-            for position, value in zip(
-                found.tolist(), of_scores(rankings.scores[row][: len(found)]).tolist(), strict=True
-            ):
+            if not len(found):
+                continue
+            if method == "rrf":
+                points = 1 / (RRF_CONSTANT + np.arange(1, len(found) + 1))
+            else:
+                scores = rankings.scores[row][: len(found)]
+                low, high = scores.min(), scores.max()
+                points = weight * ((scores - low) / (high - low) if high > low else np.ones_like(scores))
+            for position, value in zip(found.tolist(), points.astype(np.float32).tolist(), strict=True):
                 total[position] = total.get(position, 0.0) + value
         positions = np.fromiter(total, np.int64, len(total))
         scores = np.fromiter(total.values(), np.float32, len(total))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from hashlib import blake2b
 from pathlib import Path
@@ -35,22 +35,21 @@ _MTEB_FORM: Final = "2.0.0"
 _HITS_KEPT: Final = 10
 _SCORES: Final = (*(f"{m}_at_{k}" for m in ("ndcg", "recall", "precision", "f1") for k in CUTOFFS), "mrr_at_10")
 _ROUNDING: Final = 1e-6
-_TEXT: Final = (str,)
-_MODEL_FIELDS: Final[Mapping[str, tuple[type, ...]]] = {
-    **dict.fromkeys(("id", "revision", "engine", "dtype", "device", "fingerprint"), _TEXT),
-    "hub_id": (str, type(None)),
-    "dimensions": (int,),
-    "prompts": (dict,),
+_MODEL_FIELDS: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("id", "revision", "engine", "dtype", "device", "fingerprint"), str),
+    "hub_id": str | None,
+    "dimensions": int,
+    "prompts": dict,
 }
-_DATA_FIELDS: Final[Mapping[str, tuple[type, ...]]] = {
-    **dict.fromkeys(("name", "task", "source", "licence", "subset", "split", "revision", "content"), _TEXT),
-    "problems": (dict,),
+_DATA_FIELDS: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("name", "task", "source", "licence", "subset", "split", "revision", "content"), str),
+    "problems": dict,
 }
-_MANIFEST_FIELDS: Final[Mapping[str, tuple[type, ...]]] = {
-    **dict.fromkeys(("date", "tie_rule"), _TEXT),
-    **dict.fromkeys(("texts_encoded", "texts_cached", "queries_cut", "documents_cut"), (int,)),
-    "tokens_per_s": (int, float),
-    "notes": (list,),
+_MANIFEST_FIELDS: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("date", "tie_rule"), str),
+    **dict.fromkeys(("texts_encoded", "texts_cached", "queries_cut", "documents_cut"), int),
+    "tokens_per_s": int | float,
+    "notes": list,
 }
 
 
@@ -205,32 +204,42 @@ def _manifest(path: Path) -> tuple[Manifest, dict[str, Any]]:
     known = {field.name for field in fields(Manifest)}
     manifest = Manifest(**{name: value for name, value in extra["manifest"].items() if name in known})
     _require(manifest.model, _MODEL_FIELDS)
-    _require(manifest.model["prompts"], {"query": _TEXT, "passage": _TEXT})
+    _require(manifest.model["prompts"], {"query": str, "passage": str})
     _require(manifest.data, _DATA_FIELDS)
-    _require(manifest.data["problems"], dict.fromkeys(manifest.data["problems"], (int,)))
-    _require(manifest.seconds, dict.fromkeys(manifest.seconds, (int, float)))
-    _require(manifest.versions, dict.fromkeys(manifest.versions, _TEXT))
-    _require(dict(enumerate(manifest.notes)), dict.fromkeys(range(len(manifest.notes)), _TEXT))
+    _require_all(manifest.data["problems"].values(), int)
+    _require_all(manifest.seconds.values(), int | float)
+    _require_all(manifest.versions.values(), str)
+    _require_all(manifest.notes, str)
     _require(vars(manifest), _MANIFEST_FIELDS)
     return manifest, extra
 
 
-def _require(values: Mapping[Any, Any], kinds: Mapping[Any, tuple[type, ...]]) -> None:
+def _require(values: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:
     """Check the kinds of some values.
 
     Raises:
         KeyError: If a value is missing.
         TypeError: If one is of another kind.
     """
-    for name, allowed in kinds.items():
-        if not isinstance(values[name], allowed):
-            raise TypeError(name)
+    for name, kind in kinds.items():
+        _require_all([values[name]], kind)
+
+
+def _require_all(values: Iterable[Any], kind: Any) -> None:
+    """Check that all values are of one kind.
+
+    Raises:
+        TypeError: If one is not.
+    """
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(value)
 
 
 def _result(manifest: Manifest, extra: Mapping[str, Any], records: list[dict[str, Any]]) -> RunResult:
     for record in records:
-        _require(record, {"query": _TEXT, "metrics": (dict,), "hits": (list,), "scores": (list,)})
-        _require(dict(enumerate(record["hits"])), dict.fromkeys(range(len(record["hits"])), _TEXT))
+        _require(record, {"query": str, "metrics": dict, "hits": list, "scores": list})
+        _require_all(record["hits"], str)
     counted = bool(records) and "tokens" in records[0]
     result = RunResult(
         manifest=manifest,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
@@ -88,7 +88,9 @@ def paper_rows(results: Sequence[RunResult], hub_id: str | None = None) -> list[
         results: Results of one system; those on other data sets are left out.
         hub_id: The model whose published rows to show; that of the results when None.
     """
-    run = _run_cells(results)
+    ids = {spec.task: spec.id for spec in SUITE}
+    measured = [result for result in results if result.task in ids]
+    run = {(ids[result.task], metric): result.metrics[metric] for result in measured for metric in PAPER_METRICS}
     if hub_id is None:
         hub_id = next((result.manifest.model["hub_id"] for result in results), None)
     revision = next((str(result.manifest.model["revision"]) for result in results), "")
@@ -100,7 +102,8 @@ def paper_rows(results: Sequence[RunResult], hub_id: str | None = None) -> list[
         rows.append(_row("paper", hub_id, paper_table().get(PAPER_NAMES.get(hub_id, ""), {})))
         rows.append(_row("recovered", hub_id, {(AUTORAG.id, "ndcg_at_3"): counts.ndcg_at_3} if counts else {}))
         rows.append(_row("mteb", hub_id, mteb, origin))
-    rows.append(_row("run", results[0].model if results else "", run, _made_by(results)))
+    made_by = " / ".join(dict.fromkeys(f"{made_with(result)} · {result.manifest.date[:10]}" for result in results))
+    rows.append(_row("run", results[0].model if results else "", run, made_by))
     rows.append(_row("difference", hub_id or "", {cell: run[cell] - mteb[cell] for cell in run if cell in mteb}))
     return [row for row in rows if row.cells]
 
@@ -156,10 +159,10 @@ def results_table(results: Sequence[RunResult]) -> Table:
     names = telling_names(results)
     table: Table = [["data set", "system", *(METRIC_LABELS[metric] for metric in HEADLINE_METRICS), "notes"]]
     for result in _grouped(results):
-        values = [_percent(result.metrics[metric]) for metric in HEADLINE_METRICS]
+        values = [percent(result.metrics[metric]) for metric in HEADLINE_METRICS]
         table.append([result.dataset, names[result.fingerprint], *values, remarks(result)])
         for row in published_rows(result):
-            values = [_percent(row.metrics.get(metric)) for metric in HEADLINE_METRICS]
+            values = [percent(row.metrics.get(metric)) for metric in HEADLINE_METRICS]
             table.append([result.dataset, f"  {LABELS[row.kind]}", *values, ""])
     return table
 
@@ -175,6 +178,13 @@ def result_record(result: RunResult) -> dict[str, Any]:
     }
 
 
+def percent(value: float | None, *, signed: bool = False) -> str:
+    """Return a value in [0, 1] times 100 with two decimals; nothing for None."""
+    if value is None:
+        return ""
+    return f"{100 * value:+.2f}" if signed else f"{100 * value:.2f}"
+
+
 def comparison_table(comparisons: Sequence[PairedComparison]) -> Table:
     """Return one row a data set and measure; differences are b - a, times 100."""
     head = ["data set", "measure", "A", "B", "B - A", "95 % low", "95 % high", "p", "wins", "ties", "losses"]
@@ -184,9 +194,9 @@ def comparison_table(comparisons: Sequence[PairedComparison]) -> Table:
             [
                 comparison.dataset,
                 METRIC_LABELS.get(row.metric, row.metric),
-                _percent(row.a),
-                _percent(row.b),
-                *(_percent(value, signed=True) for value in (row.difference, row.low, row.high)),
+                percent(row.a),
+                percent(row.b),
+                *(percent(value, signed=True) for value in (row.difference, row.low, row.high)),
                 f"{row.p_value:.4f}",
                 *(str(n) for n in (row.wins, row.ties, row.losses)),
             ]
@@ -244,22 +254,10 @@ def results_csv(results: Sequence[RunResult]) -> str:
     return to_csv([head, *rows])
 
 
-def _grouped(results: Iterable[RunResult]) -> list[RunResult]:
+def _grouped(results: Sequence[RunResult]) -> list[RunResult]:
     """Put results of one data set together, keeping the order of data sets and systems."""
-    groups: dict[str, list[RunResult]] = {}
-    for result in results:
-        groups.setdefault(result.dataset, []).append(result)
-    return [result for group in groups.values() for result in group]
-
-
-def _run_cells(results: Sequence[RunResult]) -> dict[tuple[str, str], float]:
-    ids = {spec.task: spec.id for spec in SUITE}
-    return {
-        (ids[result.task], metric): result.metrics[metric]
-        for result in results
-        if result.task in ids
-        for metric in PAPER_METRICS
-    }
+    order = list(dict.fromkeys(result.dataset for result in results))
+    return sorted(results, key=lambda result: order.index(result.dataset))
 
 
 def _mteb_cells(hub_id: str, revision: str) -> tuple[dict[tuple[str, str], float], str]:
@@ -274,20 +272,9 @@ def _mteb_cells(hub_id: str, revision: str) -> tuple[dict[tuple[str, str], float
     return cells, ", ".join(f"{source} · MTEB {' / '.join(versions)}" for source, versions in origins.items())
 
 
-def _made_by(results: Sequence[RunResult]) -> str:
-    facts = {f"{made_with(result)} · {result.manifest.date[:10]}": None for result in results}
-    return " / ".join(facts)
-
-
 def _row(kind: RowKind, model: str, cells: Cells, made_by: str = "") -> PaperRow:
     complete = len(cells) == len(SUITE) * len(PAPER_METRICS)
     return PaperRow(kind, model, cells, sum(cells.values()) / len(cells) if complete else None, made_by)
-
-
-def _percent(value: float | None, *, signed: bool = False) -> str:
-    if value is None:
-        return ""
-    return f"{100 * value:+.2f}" if signed else f"{100 * value:.2f}"
 
 
 def _width(text: str) -> int:

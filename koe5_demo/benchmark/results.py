@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.benchmark.metrics import HEADLINE_METRICS, TIE_RULE, PerQuery
-from koe5_demo.benchmark.systems import Ranked, truncated
+from koe5_demo.benchmark.rankings import Ranked
 from koe5_demo.records import FloatArray, IntArray, ModelInfo
 from koe5_demo.version import __version__
 from koe5_demo.words import Language
@@ -71,7 +71,7 @@ def make_manifest(
     info: ModelInfo, data: RetrievalData, ranked: Ranked, *, load_data_s: float, score_s: float
 ) -> Manifest:
     """Collect the record of one result."""
-    queries_cut, documents_cut = truncated(ranked.lengths)
+    queries_cut, documents_cut = ranked.lengths.n_cut() if ranked.lengths else (0, 0)
     return Manifest(
         model=describe_model(info),
         data=describe_data(data),

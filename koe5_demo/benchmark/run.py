@@ -18,10 +18,11 @@ from koe5_demo.benchmark.datasets.records import DatasetSpec, RetrievalData
 from koe5_demo.benchmark.datasets.registry import read_dataset
 from koe5_demo.benchmark.metrics import TIE_RULE, average, score_queries
 from koe5_demo.benchmark.progress import RunPhase, RunProgress, RunQueue, ShouldStop, StoppedError
+from koe5_demo.benchmark.rankings import Ranked
 from koe5_demo.benchmark.result_files import load_result, result_path, save_result, trec_id
 from koe5_demo.benchmark.results import RunResult, describe_data, describe_model, make_manifest, result_of
 from koe5_demo.benchmark.stored_vectors import DiskVectors, UnwritableError
-from koe5_demo.benchmark.systems import Ranked, System, SystemSource
+from koe5_demo.benchmark.systems import System, SystemSource
 from koe5_demo.errors import DataError, DemoError
 from koe5_demo.records import Notice
 from koe5_demo.words import Language
@@ -114,34 +115,22 @@ def run_suite(
         `Finished` last, also after a stop.
     """
     options = options or RunOptions()
-    if options.queue is None:
-        yield from _run(datasets, systems, options)
-        return
-    queue = options.queue
-    options = replace(options, should_stop=queue.lets_others_first(options.should_stop))
-    with queue.place(options.device) as place:
-        while not place.wait(0):
-            yield RunProgress(RunPhase.WAITING, done=place.ahead)
-            if options.should_stop():
-                yield Finished((), (), stopped=True)
-                return
-            place.wait(_QUEUE_POLL_S)
-        yield from _run(datasets, systems, options)
-
-
-def finished(events: Iterator[RunEvent]) -> Finished:
-    """Run to the end and return the last event."""
-    return next(event for event in events if isinstance(event, Finished))
-
-
-def _run(datasets: Sequence[DatasetChoice], systems: Sequence[SystemSource], options: RunOptions) -> Iterator[RunEvent]:
     results: list[RunResult] = []
     failures: list[Failure] = []
     stopped = False
     with ExitStack() as stack:
-        place = _VectorPlace(options.cache, stack)
+        if (queue := options.queue) is not None:
+            options = replace(options, should_stop=queue.lets_others_first(options.should_stop))
+            turn = stack.enter_context(queue.place(options.device))
+            while not turn.wait(0):
+                yield RunProgress(RunPhase.WAITING, done=turn.ahead)
+                if options.should_stop():
+                    yield Finished((), (), stopped=True)
+                    return
+                turn.wait(_QUEUE_POLL_S)
+        vectors = _VectorPlace(options.cache, stack)
         try:
-            for event in _events(datasets, systems, options, place):
+            for event in _events(datasets, systems, options, vectors):
                 if isinstance(event, ResultReady):
                     results.append(event.result)
                 elif isinstance(event, Failure):
@@ -150,6 +139,11 @@ def _run(datasets: Sequence[DatasetChoice], systems: Sequence[SystemSource], opt
         except StoppedError:
             stopped = True
     yield Finished(tuple(results), tuple(failures), stopped)
+
+
+def finished(events: Iterator[RunEvent]) -> Finished:
+    """Run to the end and return the last event."""
+    return next(event for event in events if isinstance(event, Finished))
 
 
 class _VectorPlace:
@@ -178,7 +172,7 @@ class _VectorPlace:
 
 
 def _events(
-    datasets: Sequence[DatasetChoice], systems: Sequence[SystemSource], options: RunOptions, place: _VectorPlace
+    datasets: Sequence[DatasetChoice], systems: Sequence[SystemSource], options: RunOptions, vectors: _VectorPlace
 ) -> Iterator[RunEvent]:
     loaded: list[tuple[RetrievalData, float]] = []
     for choice in datasets:
@@ -203,13 +197,13 @@ def _events(
         for data, seconds in loaded:
             _check(options)
             try:
-                yield from _one(system, data, seconds, options, place)
+                yield from _one(system, data, seconds, options, vectors)
             except DemoError as error:
                 yield Failure(data.name, source.name, error)
 
 
 def _one(
-    system: System, data: RetrievalData, load_data_s: float, options: RunOptions, place: _VectorPlace
+    system: System, data: RetrievalData, load_data_s: float, options: RunOptions, vectors: _VectorPlace
 ) -> Iterator[RunEvent]:
     info, notes = system.info, []
     resumed = _resumed(system, data, options)
@@ -217,12 +211,12 @@ def _one(
         yield resumed
         return
     try:
-        ranked = yield from _named(system.rank(data, place.cache, options.should_stop), data.name, info.id)
+        ranked = yield from _named(system.rank(data, vectors.cache, options.should_stop), data.name, info.id)
     except UnwritableError as error:
-        place.leave(error)
+        vectors.leave(error)
         notes.append(Notice("notice_uncached", {"reason": error.values["reason"]}))
         yield notes[-1]
-        ranked = yield from _named(system.rank(data, place.cache, options.should_stop), data.name, info.id)
+        ranked = yield from _named(system.rank(data, vectors.cache, options.should_stop), data.name, info.id)
     yield RunProgress(RunPhase.SCORING, data.name, info.id)
     start = time.perf_counter()
     per_query = score_queries(ranked.rankings, data.query_ids, data.document_ids, data.qrels)
@@ -246,7 +240,7 @@ def _named(
     """Pass steps on with names filled in, and the return value with them."""
     try:
         while True:
-            yield next(steps).about(dataset, model)
+            yield replace(next(steps), dataset=dataset, model=model)
     except StopIteration as end:
         ranked: Ranked = end.value
         return ranked

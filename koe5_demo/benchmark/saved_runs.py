@@ -10,6 +10,7 @@ import logging
 import secrets
 import shutil
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -39,15 +40,22 @@ class SavedRun:
     Attributes:
         id: `SHIPPED`, or the name of its folder.
         started: When it began, UTC; None for the shipped one.
-        models, datasets: What it holds, as files name it.
         paths: Its result files.
     """
 
     id: str
     started: datetime | None
-    models: tuple[str, ...]
-    datasets: tuple[str, ...]
     paths: tuple[Path, ...]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The systems that it holds, as files name them."""
+        return tuple(dict.fromkeys(path.parent.name for path in self.paths))
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The data sets that it holds, as files name them."""
+        return tuple(dict.fromkeys(path.stem for path in self.paths))
 
 
 @dataclass(frozen=True)
@@ -90,10 +98,14 @@ class SavedRuns:
         """Return every run that has a result, newest first, the shipped one last."""
         present = self._folder.iterdir() if self._folder.is_dir() else ()
         folders = sorted((path for path in present if path.is_dir() and _started(path.name)), reverse=True)
-        found = [(path.name, path) for path in folders]
+        places = [(path.name, path) for path in folders]
         if self._shipped.is_dir():
-            found.append((SHIPPED, self._shipped))
-        return [run for run_id, folder in found if (run := _saved_run(run_id, folder)) is not None]
+            places.append((SHIPPED, self._shipped))
+        runs = []
+        for run_id, folder in places:
+            with suppress(DataError):  # a run without a result yet
+                runs.append(SavedRun(run_id, _started(run_id), tuple(find_results(folder))))
+        return runs
 
     def results(self, run_id: str) -> list[SavedResult]:
         """Return the results of a run by data set: models, then fusions, then lexical search.
@@ -146,16 +158,6 @@ def _started(run_id: str) -> datetime | None:
         return datetime.strptime(run_id.rpartition("-")[0], _STAMP).replace(tzinfo=timezone.utc)
     except ValueError:
         return None
-
-
-def _saved_run(run_id: str, folder: Path) -> SavedRun | None:
-    try:
-        paths = tuple(find_results(folder))
-    except DataError:
-        return None
-    models = dict.fromkeys(path.parent.name for path in paths)
-    datasets = dict.fromkeys(path.stem for path in paths)
-    return SavedRun(run_id, _started(run_id), tuple(models), tuple(datasets), paths)
 
 
 def _saved_results(run: SavedRun) -> Iterator[SavedResult]:

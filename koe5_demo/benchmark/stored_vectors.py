@@ -123,12 +123,6 @@ class DiskVectors:
         return freed
 
 
-@dataclass(frozen=True, eq=False)
-class _Segment:
-    path: Path
-    keys: KeyArray
-
-
 class Shelf:
     """Vectors of one model and role.
 
@@ -138,7 +132,7 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._segments: dict[Path, _Segment] = {}
+        self._segments: dict[Path, KeyArray] = {}
         self._verified: set[Path] = set()
         self._spoilt: set[Path] = set()
         self.damaged = 0
@@ -147,12 +141,10 @@ class Shelf:
         """Return the indices of `keys` that the shelf lacks. Every segment that holds one of them is verified first."""
         while True:
             holders, numbers, _ = self._find(keys)
-            doubtful = [holders[n] for n in np.unique(numbers[numbers >= 0]) if holders[n].path not in self._verified]
+            doubtful = [path for n in np.unique(numbers[numbers >= 0]) if (path := holders[n]) not in self._verified]
             if not doubtful:
                 return np.flatnonzero(numbers < 0).astype(np.int64)
-            for segment in doubtful:
-                if self._read(segment.path, _checked):
-                    self._verified.add(segment.path)
+            self._verified.update(path for path in doubtful if self._read(path, _checked))
 
     def add(self, keys: KeyArray, vectors: FloatArray, tokens: IntArray) -> None:
         """Write vectors; from the return on, a kill does not lose them.
@@ -178,23 +170,16 @@ class Shelf:
                     )
             except OSError as error:
                 raise _unwritable(self._folder, error) from error
-            self._segments[path] = _Segment(path, keys[part])
+            self._segments[path] = keys[part]
             self._verified.add(path)
 
     def read(self, keys: KeyArray) -> Iterator[tuple[IntArray, FloatArray]]:
-        """Yield (indices into `keys`, (m, dim) float32 vectors) in pieces of at least 4,096 rows, except the last.
+        """Yield (indices into `keys`, (m, dim) float32 vectors), a piece a segment.
 
         Raises:
             VanishedError: If a vector is not there (any more).
         """
-        pending: list[tuple[IntArray, FloatArray]] = []
-        for indices, vectors in self._gather(keys, "vectors"):
-            pending.append((indices, vectors))
-            if sum(len(part) for part, _ in pending) >= _SEGMENT_ROWS:
-                yield _joined(pending)
-                pending = []
-        if pending:
-            yield _joined(pending)
+        return self._gather(keys, "vectors")
 
     def vectors(self, keys: KeyArray, dimensions: int) -> FloatArray:
         """Return (n, dimensions) float32, all in memory: for queries.
@@ -220,24 +205,22 @@ class Shelf:
 
     def compact(self) -> None:
         """Join small segments, as slow encoding leaves them, into large ones."""
-        small = [segment for segment in self._listed() if len(segment.keys) < _SMALL_ROWS]
+        small = [path for path, keys in self._listed().items() if len(keys) < _SMALL_ROWS]
         if len(small) < _COMPACT_AT:
             return
-        joined: list[_Segment] = []
-        for segment in small:
-            joined.append(segment)
-            if segment is small[-1] or sum(len(one.keys) for one in joined) >= _SEGMENT_ROWS - _SMALL_ROWS:
-                self._join(joined)
-                joined = []
-
-    def _join(self, segments: Sequence[_Segment]) -> None:
-        found = [self._read(segment.path, _whole) for segment in segments]
-        parts = [arrays for arrays in found if arrays is not None]
-        if parts and len({vectors.shape[1] for _, vectors, _ in parts}) == 1:
-            keys, vectors, tokens = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-            self.add(keys, vectors, tokens)
-            for segment in segments:
-                _delete(segment.path)
+        joined: list[Path] = []
+        for path in small:
+            joined.append(path)
+            n_rows = sum(len(self._segments[one]) for one in joined)
+            if path is not small[-1] and n_rows < _SEGMENT_ROWS - _SMALL_ROWS:
+                continue
+            parts = [arrays for one in joined if (arrays := self._read(one, _whole)) is not None]
+            if parts and len({vectors.shape[1] for _, vectors, _ in parts}) == 1:
+                keys, vectors, tokens = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+                self.add(keys, vectors, tokens)
+                for one in joined:
+                    _delete(one)
+            joined = []
 
     def _gather(self, keys: KeyArray, array: str) -> Iterator[tuple[IntArray, Any]]:
         """Yield (indices into `keys`, rows of an array) for each segment that is needed."""
@@ -248,7 +231,7 @@ class Shelf:
         edges = np.flatnonzero(np.diff(numbers[order], prepend=-1, append=-1))
         for start, stop in pairwise(edges.tolist()):
             indices = order[start:stop]
-            path = holders[numbers[indices[0]]].path
+            path = holders[numbers[indices[0]]]
             found = self._read(path, lambda archive: _array(archive, array))
             if found is None:
                 raise VanishedError
@@ -258,29 +241,30 @@ class Shelf:
             whole = len(wanted) == len(found) and bool((wanted == np.arange(len(wanted))).all())
             yield indices, found if whole else found[wanted]
 
-    def _listed(self) -> list[_Segment]:
-        """Return what is there now, whoever wrote it."""
-        present = sorted(set(self._folder.glob(f"*{_SUFFIX}")) - self._spoilt)
-        for path in present:
-            if path not in self._segments:
+    def _listed(self) -> dict[Path, KeyArray]:
+        """Return the keys of each segment that is there now, whoever wrote it."""
+        found: dict[Path, KeyArray] = {}
+        for path in sorted(set(self._folder.glob(f"*{_SUFFIX}")) - self._spoilt):
+            keys = self._segments.get(path)
+            if keys is None:
                 keys = self._read(path, lambda archive: _array(archive, "keys"))
-                if keys is not None:
-                    self._segments[path] = _Segment(path, keys)
-        self._segments = {path: self._segments[path] for path in present if path in self._segments}
-        return list(self._segments.values())
+            if keys is not None:
+                found[path] = keys
+        self._segments = found
+        return found
 
-    def _find(self, keys: KeyArray) -> tuple[list[_Segment], IntArray, IntArray]:
+    def _find(self, keys: KeyArray) -> tuple[list[Path], IntArray, IntArray]:
         """Return the segments, and for each key the number of its segment (-1: in none) and its row there."""
         segments = self._listed()
-        sizes = np.array([len(segment.keys) for segment in segments], dtype=np.int64)
+        paths, sizes = list(segments), np.array([len(held) for held in segments.values()], dtype=np.int64)
         if not sizes.sum():
-            return segments, np.full(len(keys), -1, np.int64), np.zeros(len(keys), np.int64)
-        held = np.concatenate([segment.keys for segment in segments])
+            return paths, np.full(len(keys), -1, np.int64), np.zeros(len(keys), np.int64)
+        held = np.concatenate(list(segments.values()))
         order = np.argsort(held, kind="stable")
         at = order[np.minimum(np.searchsorted(held, keys, sorter=order), len(held) - 1)]
         starts = np.cumsum(sizes) - sizes
         numbers = np.searchsorted(starts + sizes, at, side="right").astype(np.int64)
-        return segments, np.where(held[at] == keys, numbers, -1), at - starts[numbers]
+        return paths, np.where(held[at] == keys, numbers, -1), at - starts[numbers]
 
     def _read(self, path: Path, take: Any) -> Any:
         """Return what `take` reads of a segment; None if the segment is gone, or damaged: then it is deleted."""
@@ -415,7 +399,3 @@ def _delete(path: Path) -> None:
 def _unwritable(folder: Path, error: OSError) -> UnwritableError:
     logger.warning("vector cache %s: %s", folder, error)  # a visitor is told the reason, not the place
     return UnwritableError("cache_not_writable", reason=error.strerror or type(error).__name__)
-
-
-def _joined(parts: list[tuple[IntArray, FloatArray]]) -> tuple[IntArray, FloatArray]:
-    return np.concatenate([indices for indices, _ in parts]), np.concatenate([vectors for _, vectors in parts])

@@ -11,31 +11,29 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from typing import Final, Protocol
 
 import numpy as np
 
 from koe5_demo.benchmark.datasets.records import RetrievalData
-from koe5_demo.benchmark.lexical import Bm25Index, kiwi_morphemes
+from koe5_demo.benchmark.lexical import LexicalSystem, kiwi_morphemes
 from koe5_demo.benchmark.metrics import DEPTH
-from koe5_demo.benchmark.progress import RunPhase, RunProgress, ShouldStop, StoppedError
+from koe5_demo.benchmark.progress import RunPhase, RunProgress, ShouldStop
 from koe5_demo.benchmark.rankings import (
     DENSE_WEIGHT,
     RRF_CONSTANT,
-    Rankings,
+    Lengths,
+    Ranked,
     best_pieces,
-    padded,
-    reciprocal_rank,
+    fused,
     tie_priority,
-    weighted_score,
 )
 from koe5_demo.benchmark.search import search
 from koe5_demo.benchmark.stored_vectors import DiskVectors, VanishedError, store_vectors
 from koe5_demo.catalog import KOE5
 from koe5_demo.encoding import zero_gpu
 from koe5_demo.errors import DataError
-from koe5_demo.ranking.lexical import K1, B, Tokenizer, character_bigrams
+from koe5_demo.ranking.lexical import character_bigrams
 from koe5_demo.ranking.windows import split_passages, window_text
 from koe5_demo.records import Encoder, IntArray, ModelInfo, Prompts, Role
 from koe5_demo.words import Language, message
@@ -50,7 +48,6 @@ _FUSION_CALLED: Final = {"rrf": "RRF", "weighted": "1:1"}
 
 LoadEncoder = Callable[[str], Encoder]
 _TRIES: Final = 3
-_QUERIES_A_STEP: Final = 64
 
 
 def system_name(name: str, language: Language = Language.EN) -> str:
@@ -67,43 +64,6 @@ def system_name(name: str, language: Language = Language.EN) -> str:
     if model and method in VARIANTS:
         return f"{system_name(model, language)} ({message(f'system_{method}', language)})"
     return _CALLED.get(name, name)
-
-
-@dataclass(frozen=True)
-class Lengths:
-    """Token counts behind a ranking, before any cut.
-
-    Attributes:
-        queries, documents: (n,) int64.
-        max_tokens: Where the model cuts.
-    """
-
-    queries: IntArray
-    documents: IntArray
-    max_tokens: int
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """Rankings and what they took.
-
-    Attributes:
-        rankings: Up to `DEPTH` documents a query.
-        lengths: Token counts; None for lexical search, which has none.
-        encode_s, search_s: Seconds.
-        texts_encoded, tokens_encoded: What was not in the cache.
-        texts_cached: What was.
-        damaged: Damaged cache segments that were found and made good.
-    """
-
-    rankings: Rankings
-    lengths: Lengths | None = None
-    encode_s: float = 0.0
-    search_s: float = 0.0
-    texts_encoded: int = 0
-    tokens_encoded: int = 0
-    texts_cached: int = 0
-    damaged: int = 0
 
 
 class System(Protocol):
@@ -166,14 +126,13 @@ class DenseSystem:
         queries = yield from store_vectors(self._encoder, data.queries, self._roles[0], cache, should_stop)
         documents = yield from store_vectors(self._encoder, texts, self._roles[1], cache, should_stop)
         start = time.perf_counter()
-        total = len(texts)
-        yield RunProgress(RunPhase.SEARCHING, total=total)
+        yield RunProgress(RunPhase.SEARCHING, total=len(texts))
         priority = tie_priority(data.document_ids)
         if owners is None:
             rankings = search(queries.matrix(), documents.chunks(), priority, DEPTH, device=self._search_device())
         else:
             rankings = best_pieces(queries.matrix(), documents.chunks(), owners, priority, DEPTH)
-        yield RunProgress(RunPhase.SEARCHING, done=total, total=total)
+        yield RunProgress(RunPhase.SEARCHING, done=len(texts), total=len(texts))
         both = (queries, documents)
         encoded = sum(part.texts_encoded for part in both)
         return Ranked(
@@ -206,63 +165,6 @@ class DenseSystem:
         return device if device.startswith("cuda") and not zero_gpu.ACTIVE else "cpu"
 
 
-class LexicalSystem:
-    """BM25 over the terms of a tokenizer. Rankings are kept by content of the data, for the fusions that share them."""
-
-    def __init__(self, name: str, tokenizer: Tokenizer, terms: str) -> None:
-        self._name = name
-        self._tokenizer = tokenizer
-        self._terms = terms
-        self._known: dict[str, Ranked] = {}
-
-    @property
-    def info(self) -> ModelInfo:
-        """Return the settings as a model record without dimensions."""
-        settings = f"bm25s {version('bm25s')}: Lucene BM25, k1={K1}, b={B}, {self._terms}"
-        return ModelInfo(
-            id=self._name,
-            hub_id=None,
-            revision="",
-            engine=settings,
-            dtype="float32",
-            device="cpu",
-            dimensions=0,
-            max_tokens=0,
-            prompts=Prompts(),
-            fingerprint=settings,
-        )
-
-    def rank(
-        self,
-        data: RetrievalData,
-        cache: DiskVectors,  # noqa: ARG002 the protocol has it; there are no vectors
-        should_stop: ShouldStop,
-    ) -> Generator[RunProgress, None, Ranked]:
-        """Index the corpus and search it.
-
-        Raises:
-            StoppedError: If asked to stop.
-            MissingExtraError: If the tokenizer needs a package that is not installed.
-        """
-        content = data.content_hash()
-        if content in self._known:
-            return self._known[content]
-        start = time.perf_counter()
-        yield RunProgress(RunPhase.SEARCHING, total=len(data.queries))
-        index = Bm25Index(data.documents, self._tokenizer)
-        depth, priority = min(DEPTH, len(data.documents)), tie_priority(data.document_ids)
-        rows = []
-        for ranking in index.rankings(data.queries, priority, depth):
-            rows.append(ranking)
-            if len(rows) % _QUERIES_A_STEP == 0:
-                yield RunProgress(RunPhase.SEARCHING, done=len(rows), total=len(data.queries))
-            if should_stop():
-                raise StoppedError
-        ranked = Ranked(padded(rows, depth), search_s=time.perf_counter() - start)
-        self._known[content] = ranked
-        return ranked
-
-
 class FusedSystem:
     """A dense and a lexical ranking made one; see `koe5_demo.benchmark.rankings`."""
 
@@ -289,19 +191,10 @@ class FusedSystem:
         """Rank with both and fuse; raises what they raise."""
         dense = yield from self._dense.rank(data, cache, should_stop)
         lexical = yield from self._lexical.rank(data, cache, should_stop)
-        fuse = reciprocal_rank if self._method == "rrf" else weighted_score
         start = time.perf_counter()
-        rankings = fuse(dense.rankings, lexical.rankings, tie_priority(data.document_ids), DEPTH)
+        rankings = fused(self._method, dense.rankings, lexical.rankings, tie_priority(data.document_ids), DEPTH)
         seconds = dense.search_s + lexical.search_s + time.perf_counter() - start
         return replace(dense, rankings=rankings, search_s=seconds)
-
-
-def truncated(lengths: Lengths | None) -> tuple[int, int]:
-    """Return how many queries and documents were cut."""
-    if lengths is None:
-        return 0, 0
-    cut = lengths.max_tokens
-    return int(np.count_nonzero(lengths.queries > cut)), int(np.count_nonzero(lengths.documents > cut))
 
 
 @dataclass(frozen=True)
@@ -318,46 +211,40 @@ class SystemSource:
 
 
 def system_sources(names: Sequence[str], load: LoadEncoder) -> list[SystemSource]:
-    """Return a source for each distinct name, in order. A model that several names need is loaded once.
+    """Return a source for each distinct name, in order.
+
+    A model that several names in a row need is loaded once, and let go before the next, so that one at a time is in
+    memory. The lexical systems are shared: they keep their rankings for the fusions.
 
     Args:
         names: See the module's head.
         load: Opens an encoder by name.
     """
-    shared = _Shared(load)
-    return [SystemSource(name, partial(shared.open, name)) for name in dict.fromkeys(names)]
+    lexical = {
+        "bm25": LexicalSystem("bm25", character_bigrams, "character bigrams of words"),
+        "bm25-kiwi": LexicalSystem("bm25-kiwi", kiwi_morphemes, "Kiwi morphemes"),
+    }
+    loaded: dict[str, Encoder] = {}
 
+    def encoder(model: str) -> Encoder:
+        if model not in loaded:
+            loaded.clear()
+            loaded[model] = load(model)
+        return loaded[model]
 
-def encoder_source(encoder: Encoder, name: str | None = None) -> SystemSource:
-    """Return a source for an encoder that is loaded already."""
-    system = DenseSystem(encoder)
-    return SystemSource(name or encoder.info.id, lambda: system)
-
-
-class _Shared:
-    """Systems that several names use: the lexical ones, and the model that was loaded last."""
-
-    def __init__(self, load: LoadEncoder) -> None:
-        self._load = load
-        self._last_encoder: tuple[str, Encoder] | None = None
-        self._lexical = {
-            "bm25": LexicalSystem("bm25", character_bigrams, "character bigrams of words"),
-            "bm25-kiwi": LexicalSystem("bm25-kiwi", kiwi_morphemes, "Kiwi morphemes"),
-        }
-
-    def open(self, name: str) -> System:
-        if name in self._lexical:
-            return self._lexical[name]
+    def open_system(name: str) -> System:
+        if name in lexical:
+            return lexical[name]
         method, colon, model = name.partition(":")
         if colon and method in VARIANTS:
-            return DenseSystem(self._encoder(model), method)
+            return DenseSystem(encoder(model), method)
         if colon and method in FUSIONS:
-            return FusedSystem(method, DenseSystem(self._encoder(model)), self._lexical["bm25"])
-        return DenseSystem(self._encoder(name))
+            return FusedSystem(method, DenseSystem(encoder(model)), lexical["bm25"])
+        return DenseSystem(encoder(name))
 
-    def _encoder(self, name: str) -> Encoder:
-        """Load a model, letting go of the one before, so that one at a time is in memory."""
-        if self._last_encoder is None or self._last_encoder[0] != name:
-            self._last_encoder = None
-            self._last_encoder = (name, self._load(name))
-        return self._last_encoder[1]
+    return [SystemSource(name, partial(open_system, name)) for name in dict.fromkeys(names)]
+
+
+def encoder_source(encoder: Encoder) -> SystemSource:
+    """Return a source for an encoder that is loaded already."""
+    return SystemSource(encoder.info.id, partial(DenseSystem, encoder))

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import gradio as gr
 
-from koe5_demo.benchmark.datasets.records import DatasetSpec
 from koe5_demo.benchmark.datasets.registry import DATASETS, SUITES, kept_dataset
 from koe5_demo.benchmark.live import DatasetOffer, LiveBenchmarks, ModelOffer, RunChoice, RunState, lexical_names
 from koe5_demo.benchmark.progress import RunPhase, RunProgress
 from koe5_demo.benchmark.published import published_by_mteb
+from koe5_demo.benchmark.result_tables import percent
 from koe5_demo.benchmark.run import Failure
 from koe5_demo.benchmark.systems import FUSIONS, system_name
 from koe5_demo.catalog import KOE5
@@ -52,19 +52,13 @@ class RunForm:
         self._custom = settings.allow_custom_models
         self._dtype = settings.exact_dtype
         with gr.Row(elem_classes="k-paper-run"):
-            self.reproduce = words.make(
-                gr.Button, {"value": label("bench_reproduce")}, variant="primary", elem_id="bench-reproduce"
-            )
+            self.reproduce = words.button("bench_reproduce", variant="primary", elem_id="bench-reproduce")
             self.plan = words.make(gr.HTML, {"value": self._plan}, elem_id="bench-plan", **PLAIN)
         with words.make(gr.Accordion, {"label": label("bench_choose")}, open=False, elem_id="bench-form"):
             self._build_choices(host, words)
-            self.start = words.make(
-                gr.Button, {"value": label("bench_start")}, variant="primary", elem_id="bench-start"
-            )
+            self.start = words.button("bench_start", variant="primary", elem_id="bench-start")
         with gr.Row(elem_classes="k-paper-run"):
-            self.stop = words.make(
-                gr.Button, {"value": label("bench_stop")}, variant="stop", visible=False, elem_id="bench-stop"
-            )
+            self.stop = words.button("bench_stop", variant="stop", visible=False, elem_id="bench-stop")
             self.progress = gr.HTML(elem_id="bench-progress", **PLAIN)
         self.token = gr.State("")
         self.inputs = {self.datasets, *self.systems.inputs, self.dtype}
@@ -137,27 +131,22 @@ class RunForm:
         }
 
     def estimate(self, values: Values, language: Language) -> Values:
-        """Tell how long each data set takes with the chosen models."""
+        """Tell how long each data set takes with the chosen models, and what the chosen sets are."""
         offers = self._live.datasets(self.read(values).models)
-        return {
-            self.about: dataset_table(offers, language),
-            self.chosen: chosen_sets(offers, values[self.datasets], language),
-        }
+        chosen = chosen_sets(offers, values[self.datasets], language)
+        return {self.about: dataset_table(offers, language), self.chosen: chosen}
 
     def choose_suite(self, values: Values, language: Language) -> Values:
         """Choose the sets of a suite and no others, the smallest first, so that results come early."""
         specs = sorted(SUITES[values[self.suite]], key=lambda spec: spec.text_bytes)
-        names = [spec.id for spec in specs]
-        return {self.datasets: names, **self.tell_chosen({**values, self.datasets: names}, language)}
+        values = {**values, self.datasets: [spec.id for spec in specs]}
+        return {self.datasets: values[self.datasets], **self.choose_datasets(values, language)}
 
     def choose_datasets(self, values: Values, language: Language) -> Values:
-        """Tell of the sets that were chosen one by one, and which suite they are."""
-        return {self.suite: suite_of(values[self.datasets]), **self.tell_chosen(values, language)}
-
-    def tell_chosen(self, values: Values, language: Language) -> Values:
-        """Tell what the chosen sets are and what it takes to run them."""
+        """Tell what the chosen sets are, what it takes to run them, and which suite they are."""
         offers = self._live.datasets(self.read(values).models)
-        return {self.chosen: chosen_sets(offers, values[self.datasets], language)}
+        told = chosen_sets(offers, values[self.datasets], language)
+        return {self.suite: suite_of(values[self.datasets]), self.chosen: told}
 
     def begin(self, values: Values, language: Language) -> Values:
         """Check the choice, and ready the buttons; the token names this run to the stop button."""
@@ -280,7 +269,11 @@ def chosen_sets(offers: Sequence[DatasetOffer], chosen: Sequence[str], language:
     seconds = [offer.seconds for offer in shown if offer.seconds is not None]
     if len(seconds) == len(shown):
         parts.append(message("bench_chosen_time", language, time=_duration(sum(seconds), language)))
-    rows = [{**_row(offer, language), "published": _published(offer.spec)} for offer in shown]
+    rows = []
+    for offer in shown:
+        found = published_by_mteb(KOE5.hub_id or "", offer.spec.task, offer.spec.split)
+        value = found.metrics.get(PUBLISHED_METRIC) if found is not None else None
+        rows.append({**_row(offer, language), "published": percent(value)})
     return render_template("bench_chosen.html", language, rows=rows, parts=parts)
 
 
@@ -341,8 +334,8 @@ def progress(state: RunState, n_results: int, language: Language) -> str:
 def _row(offer: DatasetOffer, language: Language) -> dict[str, Any]:
     """Return what both tables of data sets tell of one."""
     where = "bench_yes" if offer.here else "bench_no" if offer.reachable else "bench_unreachable"
-    keys = ("bench_size_of", "bench_size_said") if offer.n_documents else ("bench_unknown", "bench_unknown")
-    sizes = {"documents": offer.n_documents, "queries": offer.n_queries}
+    keys = ("bench_size_of", "bench_size_said") if offer.spec.n_documents else ("bench_unknown", "bench_unknown")
+    sizes = {"documents": offer.spec.n_documents, "queries": offer.spec.n_queries}
     size, size_said = (message(key, language, **sizes) for key in keys)
     return {
         "spec": offer.spec,
@@ -353,13 +346,6 @@ def _row(offer: DatasetOffer, language: Language) -> dict[str, Any]:
         "here": offer.here,
         "where": message(where, language),
     }
-
-
-def _published(spec: DatasetSpec) -> str:
-    """Return KoE5's published value on a set, times 100; nothing where none is published."""
-    found = published_by_mteb(KOE5.hub_id or "", spec.task, spec.split)
-    value = None if found is None else found.metrics.get(PUBLISHED_METRIC)
-    return "" if value is None else f"{100 * value:.2f}"
 
 
 def _duration(seconds: float | None, language: Language) -> str:

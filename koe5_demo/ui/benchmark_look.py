@@ -12,13 +12,13 @@ from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.benchmark.explorer import QueryView, data_of, explore, ranking_form
 from koe5_demo.benchmark.published import Reversal, show_reversal
 from koe5_demo.benchmark.result_files import file_name
-from koe5_demo.benchmark.result_tables import METRIC_LABELS
+from koe5_demo.benchmark.result_tables import METRIC_LABELS, percent
 from koe5_demo.benchmark.results import RunResult, telling_names
 from koe5_demo.benchmark.saved_runs import SHIPPED, SavedResult, SavedRuns, compare_saved
 from koe5_demo.benchmark.systems import system_name
 from koe5_demo.errors import DataError
 from koe5_demo.ui.benchmark_form import Values, dataset_name
-from koe5_demo.ui.benchmark_results import date_of, percent, result_name
+from koe5_demo.ui.benchmark_results import date_of, result_name
 from koe5_demo.ui.boundary import PLAIN, Words, choices, label
 from koe5_demo.ui.render import line, render_template
 from koe5_demo.words import Language, message
@@ -53,17 +53,15 @@ class CloserLook:
         words, tongue = self._words, self._words.language
         first, other = self._first_pair()
         with gr.Row(elem_classes="k-choices"):
-            self.a = words.make(
-                gr.Dropdown,
-                {"label": label("bench_a")},
+            self.a = words.dropdown(
+                "bench_a",
                 choices=_labels(self._saved.results(SHIPPED), SHIPPED, tongue),
                 value=first.key if first else None,
                 min_width=240,
                 elem_id="bench-a",
             )
-            self.b = words.make(
-                gr.Dropdown,
-                {"label": label("bench_b")},
+            self.b = words.dropdown(
+                "bench_b",
                 choices=_labels(self._saved.alike(first), SHIPPED, tongue) if first else [],
                 value=other.key if other else None,
                 min_width=240,
@@ -72,8 +70,8 @@ class CloserLook:
         self.comparison = gr.HTML(elem_id="bench-comparison", **PLAIN)
         self.reversal = gr.HTML(_reversal_of(first, tongue), elem_id="bench-reversal", **PLAIN)
         with gr.Row(elem_classes="k-share"):
-            self.json = words.make(gr.Button, {"value": label("bench_mteb_json")}, size="sm", elem_id="bench-json")
-            self.trec = words.make(gr.Button, {"value": label("bench_trec")}, size="sm", elem_id="bench-trec")
+            self.json = words.button("bench_mteb_json", size="sm", elem_id="bench-json")
+            self.trec = words.button("bench_trec", size="sm", elem_id="bench-trec")
 
     def build_queries(self) -> None:
         """Lay out the queries of a result."""
@@ -81,9 +79,8 @@ class CloserLook:
         first, other = self._first_pair()
         shown = _shown_queries((first, other), "all", None, words.language)
         with gr.Row(elem_classes="k-choices"):
-            self.of = words.make(
-                gr.Dropdown,
-                {"label": label("bench_of")},
+            self.of = words.dropdown(
+                "bench_of",
                 choices=self.a.choices,
                 value=self.a.value,
                 scale=2,
@@ -100,9 +97,8 @@ class CloserLook:
                 min_width=200,
                 elem_id="bench-which",
             )
-            self.query = words.make(
-                gr.Dropdown,
-                {"label": label("bench_query_choice")},
+            self.query = words.dropdown(
+                "bench_query_choice",
                 choices=shown.names,
                 value=shown.query_id,
                 scale=3,
@@ -110,11 +106,9 @@ class CloserLook:
                 elem_id="bench-query",
             )
         with gr.Row(elem_classes="k-share k-steps"):
-            self.previous = words.make(
-                gr.Button, {"value": label("bench_previous")}, size="sm", elem_id="bench-previous"
-            )
-            self.next = words.make(gr.Button, {"value": label("bench_next")}, size="sm", elem_id="bench-next")
-            self.open = words.make(gr.Button, {"value": label("bench_open")}, size="sm", elem_id="bench-open")
+            self.previous = words.button("bench_previous", size="sm", elem_id="bench-previous")
+            self.next = words.button("bench_next", size="sm", elem_id="bench-next")
+            self.open = words.button("bench_open", size="sm", elem_id="bench-open")
             self.counted = gr.HTML(shown.counted, elem_id="bench-counted", **PLAIN)
         self.view = gr.HTML(shown.view, elem_id="bench-query-view", **PLAIN)
         self.inputs = {self._run, self.a, self.b, self.which, self.query}

@@ -24,6 +24,7 @@ from koe5_demo.benchmark.result_tables import (
     METRIC_LABELS,
     PaperRow,
     paper_board,
+    percent,
     published_rows,
     remarks,
     results_csv,
@@ -79,10 +80,8 @@ class RunResults:
                 scale=4,
                 elem_id="bench-run",
             )
-            self.csv = words.make(gr.Button, {"value": label("bench_csv")}, size="sm", elem_id="bench-csv")
-            self.markdown = words.make(
-                gr.Button, {"value": label("bench_markdown")}, size="sm", elem_id="bench-markdown"
-            )
+            self.csv = words.button("bench_csv", size="sm", elem_id="bench-csv")
+            self.markdown = words.button("bench_markdown", size="sm", elem_id="bench-markdown")
         tongue = words.language
         self.results = gr.HTML(results_html(shown, tongue), elem_id="bench-results", **PLAIN)
         self.records = gr.HTML(records(shown, tongue), elem_id="bench-manifests", **PLAIN)
@@ -91,17 +90,15 @@ class RunResults:
         """Lay out the published models of a data set with the run among them."""
         words, specs = self._words, published_sets()
         with gr.Row(elem_classes="k-choices"):
-            self.published_set = words.make(
-                gr.Dropdown,
-                {"label": label("bench_set")},
+            self.published_set = words.dropdown(
+                "bench_set",
                 choices=[spec.id for spec in specs],
                 value=specs[1].id,
                 min_width=160,
                 elem_id="bench-published-set",
             )
-            self.published_metric = words.make(
-                gr.Dropdown,
-                {"label": label("bench_metric")},
+            self.published_metric = words.dropdown(
+                "bench_metric",
                 choices=[(METRIC_LABELS[name], name) for name in HEADLINE_METRICS if name != "recall_at_10"],
                 value="ndcg_at_1",
                 min_width=120,
@@ -117,9 +114,8 @@ class RunResults:
             self.published_name = words.make(
                 gr.Textbox, {"label": label("bench_name")}, min_width=160, elem_id="bench-published-name"
             )
-            self.reference = words.make(
-                gr.Dropdown,
-                {"label": label("bench_reference")},
+            self.reference = words.dropdown(
+                "bench_reference",
                 choices=[(PAPER_NAMES[hub_id], hub_id) for hub_id in PAPER_NAMES],
                 value=next(iter(PAPER_NAMES)),
                 min_width=160,
@@ -285,13 +281,6 @@ def placement_html(placed: Placement, spec: DatasetSpec, metric: str, reference:
         for bar in placed.bars
     ]
     return render_template("bench_published.html", language, parts=parts, bars=bars, metric=METRIC_LABELS[metric])
-
-
-def percent(value: float | None, *, signed: bool = False) -> str:
-    """Return a value in [0, 1] times 100 with two decimals; nothing for None."""
-    if value is None:
-        return ""
-    return f"{100 * value:+.2f}" if signed else f"{100 * value:.2f}"
 
 
 def result_name(result: RunResult, name: str, language: Language) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import gradio as gr
 
 from koe5_demo.benchmark.live import LiveBenchmarks, RunState
+from koe5_demo.benchmark.own.session import of_set
 from koe5_demo.benchmark.progress import RunQueue
 from koe5_demo.benchmark.saved_runs import SHIPPED
 from koe5_demo.encoding.host import ModelHost
@@ -17,16 +19,14 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui.benchmark_form import RunForm, Values, progress
 from koe5_demo.ui.benchmark_look import CloserLook
 from koe5_demo.ui.benchmark_results import RunResults
-from koe5_demo.ui.boundary import QUIET, Words, guarded, label, language_of
-from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab, of_set
+from koe5_demo.ui.boundary import QUIET, Words, guarded, label, language_of, wire
+from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab
 from koe5_demo.ui.ranking_tab import RankingTab
 from koe5_demo.words import Language
 
 BENCHMARK_QUEUE: Final = "benchmark"
 RUNS_AT_ONCE: Final = 8
 """Runs that may be under way or wait where they can be seen; one computes at a time, by the queue of runs."""
-
-Compute = Callable[[Values, Language], Values]
 
 
 def build_benchmark_tab(
@@ -89,6 +89,7 @@ class _Events:
         self._results = results
         self._look = look
         self._language = language
+        self._on = partial(wire, language=language)
         self._shown = [*results.outputs, *look.lists]
         self._opened = gr.State(value=False)  # whether this page has shown the tab yet
 
@@ -143,8 +144,8 @@ class _Events:
         self._on(look.b.input, look.look, look.inputs, look.outputs)
         for part in (look.which, look.query):
             self._on(part.input, look.explore, look.inputs, look.explorer_outputs)
-        self._on(look.next.click, self.next_query, look.inputs, look.explorer_outputs)
-        self._on(look.previous.click, self.previous_query, look.inputs, look.explorer_outputs)
+        for button, name, step in ((look.next, "next_query", 1), (look.previous, "previous_query", -1)):
+            self._on(button.click, partial(look.explore, step=step), look.inputs, look.explorer_outputs, name=name)
 
     def wire_downloads(self) -> None:
         """Hand files to the browser as text that it saves itself."""
@@ -157,8 +158,13 @@ class _Events:
             (look.json, look.json_file, look.a, "application/json"),
             (look.trec, look.trec_file, look.a, "text/plain;charset=utf-8"),
         )
+
+        def file(make: Callable[[Values], tuple[str, str]], values: Values, _language: Language) -> Values:
+            return dict(zip((name, text), make(values), strict=True))
+
         for button, make, source, kind in plans:
-            made = self._on(button.click, _as_file(make, name, text), {source}, [name, text], queue=False)
+            compute, boxes = partial(file, make), [name, text]
+            made = self._on(button.click, compute, {source}, boxes, name=make.__name__, queue=False)
             made.success(fn=None, inputs=[name, text], js=f"(name, text) => window.koe5.download(name, text, '{kind}')")
 
     def wire_ranking(self, ranking_tab: RankingTab, tabs: gr.Tabs) -> None:
@@ -241,14 +247,6 @@ class _Events:
         values = {**values, look.a: values[look.of], look.query: None}
         return {look.a: values[look.a], **look.offer_others(values, language), **look.look(values, language)}
 
-    def next_query(self, values: Values, language: Language) -> Values:
-        """Go to the next query, and from the last to the first."""
-        return self._look.explore(values, language, step=1)
-
-    def previous_query(self, values: Values, language: Language) -> Values:
-        """Go to the previous query, and from the first to the last."""
-        return self._look.explore(values, language, step=-1)
-
     def run_chosen(self, values: Values) -> Iterator[Values]:
         """Run what was chosen, showing every result as it comes."""
         yield from self._follow(self._live.run(self._form.read(values), values[self._form.token]), values)
@@ -272,23 +270,3 @@ class _Events:
         """Ask the visitor's run to stop."""
         self._live.stop(values[self._form.token])
         return {self._form.stop: gr.update(interactive=False)}
-
-    def _on(
-        self, event: Callable[..., Any], compute: Compute, inputs: Iterable[Any], outputs: list[Any], **how: Any
-    ) -> Any:
-        """Wire an event, so that `compute` gets values by component, and the visitor's language."""
-
-        def handler(values: Values) -> Values:
-            return compute(values, language_of(values[self._language]))
-
-        handler.__name__ = compute.__name__
-        return event(guarded(handler), {*inputs, self._language}, outputs, **QUIET, **how)
-
-
-def _as_file(make: Callable[[Values], tuple[str, str]], name: gr.Textbox, text: gr.Textbox) -> Compute:
-    def file(values: Values, _language: Language) -> Values:
-        made = make(values)
-        return {name: made[0], text: made[1]}
-
-    file.__name__ = make.__name__
-    return file

@@ -72,6 +72,37 @@ def _shown(event: str, args: tuple[Any, ...]) -> Iterator[None]:
         raise unexpected(error, language) from error
 
 
+def wire(
+    event: Callable[..., Any],
+    compute: Callable[[dict[Any, Any], Language], dict[Any, Any]],
+    inputs: Iterable[Any],
+    outputs: list[Any],
+    *,
+    language: gr.Radio,
+    name: str = "",
+    **how: Any,
+) -> Any:
+    """Let an event call `compute` with the values of `inputs` by component, and the visitor's language.
+
+    Args:
+        event: A component's event, such as `button.click`.
+        compute: Returns the values that change, by component.
+        inputs, outputs: Components.
+        language: The page's switch.
+        name: What the log calls the event; the name of `compute` when empty.
+        how: More of what gradio's events take.
+
+    Returns:
+        What gradio returns, to go on with `then` or `success`.
+    """
+
+    def handler(values: dict[Any, Any]) -> dict[Any, Any]:
+        return compute(values, language_of(values[language]))
+
+    handler.__name__ = name or compute.__name__
+    return event(guarded(handler), {*inputs, language}, outputs, **QUIET, **how)
+
+
 def for_visitors(error: DemoError, language: Language) -> str:
     """Return what a visitor reads of an error: without causes and options that only the operator can do anything with.
 
@@ -139,6 +170,14 @@ class Words:
         component = kind(**{name: maker(self.language) for name, maker in makers.items()}, **fixed)
         self._made.append((component, makers))
         return component
+
+    def button(self, key: str, **fixed: Any) -> gr.Button:
+        """Build a button that says one text of `koe5_demo.words`."""
+        return self.make(gr.Button, {"value": label(key)}, **fixed)
+
+    def dropdown(self, key: str, **fixed: Any) -> gr.Dropdown:
+        """Build a dropdown whose label is one text of `koe5_demo.words`, and whose choices have no language."""
+        return self.make(gr.Dropdown, {"label": label(key)}, **fixed)
 
     @property
     def components(self) -> list[Any]:

@@ -10,27 +10,18 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import gradio as gr
 
 from koe5_demo.benchmark import result_tables
 from koe5_demo.benchmark.live import LiveBenchmarks, RunChoice
 from koe5_demo.benchmark.own.answer import main_results, make_answer
-from koe5_demo.benchmark.own.columns import Columns, recognise
-from koe5_demo.benchmark.own.reading import (
-    PREVIEW_ROWS,
-    OwnSet,
-    Workbook,
-    from_tables,
-    open_upload,
-    preview,
-    read_upload,
-)
+from koe5_demo.benchmark.own.columns import Columns
 from koe5_demo.benchmark.own.report import (
     Report,
     make_report,
@@ -38,131 +29,43 @@ from koe5_demo.benchmark.own.report import (
     to_report_markdown,
     to_report_xlsx,
 )
+from koe5_demo.benchmark.own.session import PARTS, OwnState, open_upload
 from koe5_demo.benchmark.result_files import mteb_form, trec_run
-from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.systems import VARIANTS
 from koe5_demo.catalog import ASSETS, EMBEDDED_MODEL
-from koe5_demo.errors import DemoError, InputError, TableError
+from koe5_demo.errors import InputError
 from koe5_demo.inputs import UPLOADED
-from koe5_demo.records import Notice
-from koe5_demo.settings import Limits, Settings
-from koe5_demo.tables import Table
+from koe5_demo.settings import Settings
 from koe5_demo.ui.benchmark_form import SystemChoice, Values, progress
-from koe5_demo.ui.boundary import PLAIN, QUIET, Words, guarded, label, language_of
+from koe5_demo.ui.boundary import PLAIN, QUIET, Words, guarded, label, language_of, wire
 from koe5_demo.ui.render import hint, notices, render_template
 from koe5_demo.words import Language, message
 
 OWN_QUEUE: Final = "own-data"
 RUNS_AT_ONCE: Final = 8
 EXAMPLE: Final = ASSETS / "own-example"
-PARTS: Final = ("questions", "passages", "distractors")
+PREVIEW_ROWS: Final = 5
 COLUMNS: Final = ("query", "passage", "id", "label")
 _SAVE_TEXT: Final = "(name, text, kind) => window.koe5.download(name, text, kind)"
 _SAVE_BYTES: Final = (
     "(name, text, kind) => window.koe5.download(name, Uint8Array.from(atob(text), (char) => char.charCodeAt(0)), kind)"
 )
 
-Held = TypeVar("Held", Table, Workbook)
 
-
-@dataclass(frozen=True)
-class OwnState:
-    """What one visitor's session holds.
-
-    Attributes:
-        files: Tables by what they are, a key of `PARTS`.
-        books: Workbooks of several sheets, whose chosen sheets are among `files`, by the same keys.
-        whole: A set that needs no columns: a zip in BEIR layout, or marks of a ranking.
-        columns: Which column is what.
-        own: The set that the files make; None while they make none.
-        trouble: Why they make none.
-        results: Of the last run.
-    """
-
-    files: tuple[tuple[str, Table], ...] = ()
-    books: tuple[tuple[str, Workbook], ...] = ()
-    whole: OwnSet | None = None
-    columns: Columns = field(default_factory=Columns)
-    own: OwnSet | None = None
-    trouble: Notice | None = None
-    results: tuple[RunResult, ...] = ()
-
-    def file(self, part: str) -> Table | None:
-        """Return the table of a part."""
-        return dict(self.files).get(part)
-
-    def book(self, part: str) -> Workbook | None:
-        """Return the workbook of a part; None where it has no sheets to choose from."""
-        return dict(self.books).get(part)
-
-    def with_file(
-        self, part: str, read: Table | OwnSet | None, limits: Limits, book: Workbook | None = None
-    ) -> OwnState:
-        """Return the state with one more file, its columns recognised anew.
-
-        Args:
-            part: A key of `PARTS`.
-            read: What was read; None where the chosen sheet of the workbook is at fault.
-            limits: Bounds on rows.
-            book: The workbook that was read, if it has sheets to choose from.
-
-        Raises:
-            TableError: If a zip is not the first file.
-        """
-        if isinstance(read, OwnSet):
-            if part != PARTS[0]:
-                raise TableError("own_beir_options", name=read.data.name)
-            return of_set(read)
-        state = OwnState(files=_placed(self.files, part, read), books=_placed(self.books, part, book))
-        first = state.file("questions")
-        if first is None:
-            return state.counted(limits)
-        try:
-            return replace(state, columns=recognise(first, None, state.file("passages"))).counted(limits)
-        except DemoError as error:  # the menus are there to say which column is what
-            return replace(state, trouble=Notice(error.key, error.values))
-
-    def counted(self, limits: Limits) -> OwnState:
-        """Return the state with the set that its files make, or with the reason why they make none."""
-        at_fault = next((book.trouble for _, book in self.books if book.trouble is not None), None)
-        if at_fault is not None:
-            return replace(self, own=None, trouble=at_fault, results=())
-        first = self.file("questions")
-        if first is None:
-            return self
-        others = {part: self.file(part) for part in PARTS[1:]}
-        try:
-            own = from_tables(first, self.columns, **others, limits=limits)
-        except DemoError as error:
-            return replace(self, own=None, trouble=Notice(error.key, error.values), results=())
-        return replace(self, own=own, trouble=None, results=())
-
-
-def _placed(held: tuple[tuple[str, Held], ...], part: str, value: Held | None) -> tuple[tuple[str, Held], ...]:
-    """Return what is held by part with another value for one of them, or without one for None; in their order."""
-    by_part = {**dict(held), part: value}
-    return tuple((name, found) for name in PARTS if (found := by_part.get(name)) is not None)
-
-
-def of_set(own: OwnSet) -> OwnState:
-    """Return the state that holds a set which is ready, as marks of the ranking tab make one."""
-    return OwnState(whole=own, own=own)
-
-
-def file_title(table: Table) -> str:
-    """Return the name of a file with its number of rows; the sheet too where there are others."""
-    sheet = f" · {table.sheet}" if len(table.sheets) > 1 else ""
-    return f"{table.name}{sheet} ({len(table.rows):,})"
-
-
-def set_preview(own: OwnSet, language: Language) -> list[tuple[str, list[list[str]]]]:
-    """Return the first questions and passages of a set that came whole, as tables with titles."""
-    data = own.data
+def previews(state: OwnState, language: Language) -> list[tuple[str, list[list[str]]]]:
+    """Return the first rows of what was handed in, as tables with titles, for whoever checks the mapping."""
+    if state.whole is None:
+        files = state.files.values()
+        titles = [f"{table.name} · {table.sheet}" if len(table.sheets) > 1 else table.name for table in files]
+        return [
+            (f"{title} ({len(table.rows):,})", [list(table.columns), *map(list, table.rows[:PREVIEW_ROWS])])
+            for title, table in zip(titles, files, strict=True)
+        ]
+    data, tables = state.whole.data, []
     parts = (("own_h_question", data.query_ids, data.queries), ("own_h_passage", data.document_ids, data.documents))
-    tables = []
     for key, ids, texts in parts:
         name = message(key, language)
-        rows = [list(row) for row in zip(ids[:PREVIEW_ROWS], texts[:PREVIEW_ROWS], strict=True)]
+        rows = map(list, zip(ids[:PREVIEW_ROWS], texts[:PREVIEW_ROWS], strict=True))
         tables.append((f"{name} ({len(texts):,})", [["id", name], *rows]))
     return tables
 
@@ -188,9 +91,7 @@ class OwnDataPanel:
         self.preview = gr.HTML(elem_id="own-preview", **PLAIN)
         with gr.Row(visible=False, elem_classes="k-choices") as self.mapping:
             self.columns = {
-                name: words.make(
-                    gr.Dropdown, {"label": label(f"own_column_{name}")}, choices=[""], value="", elem_id=f"own-{name}"
-                )
+                name: words.dropdown(f"own_column_{name}", choices=[""], value="", elem_id=f"own-{name}")
                 for name in COLUMNS
             }
         self.counts = gr.HTML(elem_id="own-counts", **PLAIN)
@@ -215,9 +116,8 @@ class OwnDataPanel:
             }
         with gr.Row(visible=False, elem_classes="k-choices") as self.sheet_row:
             self.sheets = {
-                part: words.make(
-                    gr.Dropdown,
-                    {"label": label(f"own_sheet_{part}")},
+                part: words.dropdown(
+                    f"own_sheet_{part}",
                     choices=[""],
                     value="",
                     visible=False,
@@ -226,18 +126,16 @@ class OwnDataPanel:
                 for part in PARTS
             }
         with gr.Row():
-            self.example = words.make(gr.Button, {"value": label("own_example")}, size="sm", elem_id="own-example")
-            self.clear = words.make(gr.Button, {"value": label("own_clear")}, size="sm", elem_id="own-clear")
+            self.example = words.button("own_example", size="sm", elem_id="own-example")
+            self.clear = words.button("own_clear", size="sm", elem_id="own-clear")
 
     def _build_choice(self, words: Words) -> None:
         ready = [offer.name for offer in self._live.models() if offer.availability == "ready"]
         self.systems = SystemChoice(self._live, words, "own", ready[:1] or [EMBEDDED_MODEL], custom=self._custom)
         self.variants = words.make(gr.Checkbox, {"label": label("own_variants")}, value=True, elem_id="own-variants")
         with gr.Row():
-            self.start = words.make(gr.Button, {"value": label("bench_start")}, variant="primary", elem_id="own-start")
-            self.stop = words.make(
-                gr.Button, {"value": label("bench_stop")}, variant="stop", interactive=False, elem_id="own-stop"
-            )
+            self.start = words.button("bench_start", variant="primary", elem_id="own-start")
+            self.stop = words.button("bench_stop", variant="stop", interactive=False, elem_id="own-stop")
 
     def _build_downloads(self, words: Words) -> None:
         with gr.Column(visible=False) as self.downloads:
@@ -246,9 +144,7 @@ class OwnDataPanel:
             )
             with gr.Row():
                 self.saves = {
-                    kind: words.make(
-                        gr.Button, {"value": label(f"own_save_{kind}")}, size="sm", elem_id=f"own-save-{kind}"
-                    )
+                    kind: words.button(f"own_save_{kind}", size="sm", elem_id=f"own-save-{kind}")
                     for kind in ("html", "xlsx", "csv", "md", "trec", "json")
                 }
 
@@ -295,10 +191,10 @@ class OwnDataPanel:
     def turn_to(self, part: str, values: Values, language: Language) -> Values:
         """Read the sheet that the menu of a part says."""
         state: OwnState = values[self.state]
-        book = state.book(part)
+        book = state.books.get(part)
         if book is None:  # the session was let go
             return self.show(state, values, language)
-        turned, table = book.turned_to(values[self.sheets[part]], self._limits)
+        table, turned = open_upload(book.content, book.name, self._limits, sheet=values[self.sheets[part]])
         state = state.with_file(part, table, self._limits, turned)
         return {self.state: state, **self.show(state, values, language)}
 
@@ -306,7 +202,8 @@ class OwnDataPanel:
         """Take the set that ships with the project."""
         state = OwnState()
         for part, name in (("questions", "test.csv"), ("distractors", "passages.csv")):
-            state = state.with_file(part, read_upload((EXAMPLE / name).read_bytes(), name, self._limits), self._limits)
+            read, _ = open_upload((EXAMPLE / name).read_bytes(), name, self._limits)
+            state = state.with_file(part, read, self._limits)
         return {self.state: state, **self.show(state, values, language)}
 
     def forget(self, values: Values, language: Language) -> Values:
@@ -321,7 +218,7 @@ class OwnDataPanel:
 
     def show(self, state: OwnState, values: Values, language: Language) -> Values:
         """Return what the page shows of a state."""
-        first, passages = state.file("questions"), state.file("passages")
+        first, passages = state.files.get("questions"), state.files.get("passages")
         heads = {name: list(first.columns) if first is not None else [] for name in COLUMNS}
         if passages is not None:
             heads["passage"] = list(passages.columns)
@@ -329,12 +226,16 @@ class OwnDataPanel:
             menu: gr.update(choices=["", *heads[name]], value=getattr(state.columns, name) or "")
             for name, menu in self.columns.items()
         }
-        tables = [(file_title(table), preview(table)) for _, table in state.files]
-        if state.whole is not None:
-            tables = set_preview(state.whole, language)
+        sheets = {
+            menu: gr.update(visible=True, choices=list(book.sheets), value=book.sheet)
+            if (book := state.books.get(part)) is not None
+            else gr.update(visible=False, choices=[""], value="")
+            for part, menu in self.sheets.items()
+        }
         return {
-            **self._sheet_menus(state),
-            self.preview: render_template("own_tables.html", language, tables=tables),
+            self.sheet_row: gr.update(visible=bool(state.books)),
+            **sheets,
+            self.preview: render_template("own_tables.html", language, tables=previews(state, language)),
             self.mapping: gr.update(visible=first is not None),
             **menus,
             **self.tell(state, values, language),
@@ -342,18 +243,6 @@ class OwnDataPanel:
             self.downloads: gr.update(visible=bool(state.results)),
             self.systems.models: gr.update(choices=self.systems.offered(language)),
         }
-
-    def _sheet_menus(self, state: OwnState) -> Values:
-        """Return the menus of sheets: those of workbooks that have more than one."""
-        shown: Values = {self.sheet_row: gr.update(visible=bool(state.books))}
-        for part, menu in self.sheets.items():
-            book = state.book(part)
-            shown[menu] = (
-                gr.update(visible=False, choices=[""], value="")
-                if book is None
-                else gr.update(visible=True, choices=list(book.sheets), value=book.sheet)
-            )
-        return shown
 
     def tell(self, state: OwnState, values: Values, language: Language) -> Values:
         """Return what was counted, what the chosen models cut, and how long they take."""
@@ -431,10 +320,67 @@ class OwnDataPanel:
                 shown[self.progress] = progress(step, len(state.results), language)
             yield {**shown, **self.buttons(running=not step.ended)}
 
-    def end(self, values: Values) -> Values:
-        """Ask the visitor's run to stop."""
-        self._live.stop(values[self.token])
-        return {self.stop: gr.update(interactive=False)}
+    def wire_files(self, language: gr.Radio) -> None:
+        """Wire files, menus, the example, and the language."""
+        on = partial(wire, language=language)
+        inputs, outputs = {self.state, *self.choice_inputs}, [self.state, *self.shown]
+        for part, upload in self.uploads.items():
+            take = partial(self.take_file, part)
+            on(upload.upload, take, {*inputs, upload}, [*outputs, upload], name=f"own_{part}")
+        for part, menu in self.sheets.items():
+            turn = partial(self.turn_to, part)
+            on(menu.input, turn, {*inputs, menu}, outputs, name=f"own_sheet_{part}")
+        for menu in self.columns.values():
+            on(menu.input, self.remap, {*inputs, *self.columns.values()}, outputs, name="own_remap")
+        on(self.example.click, self.take_example, inputs, outputs, name="own_take_example")
+        on(self.clear.click, self.forget, inputs, [*outputs, self.progress], name="own_forget")
+
+        def own_tell(values: Values, language: Language) -> Values:
+            return self.tell(values[self.state], values, language)
+
+        def own_show(values: Values, language: Language) -> Values:
+            return self.show(values[self.state], values, language)
+
+        for chosen in (self.systems.models, self.systems.more):
+            on(chosen.input, own_tell, inputs, [self.counts], trigger_mode="always_last")
+        on(language.change, own_show, inputs, self.shown)
+
+    def wire_run(self, language: gr.Radio) -> None:
+        """Wire start, run, stop."""
+        inputs, buttons = {self.state, *self.choice_inputs}, [self.start, self.stop]
+        told = [self.token, *buttons]
+        started = wire(self.start.click, self.begin, inputs, told, language=language, name="own_begin")
+
+        def own_run(values: Values) -> Iterator[Values]:
+            yield from self.run(values, language_of(values[language]))
+
+        started.success(
+            guarded(own_run),
+            {*inputs, self.token, language},
+            [self.progress, self.state, self.answer, self.downloads, *buttons],
+            concurrency_id=OWN_QUEUE,
+            concurrency_limit=RUNS_AT_ONCE,
+            **QUIET,
+        )
+
+        def own_stop(values: Values) -> Values:
+            self._live.stop(values[self.token])
+            return {self.stop: gr.update(interactive=False)}
+
+        self.stop.click(own_stop, {self.token}, [self.stop], queue=False, **QUIET)
+
+    def wire_downloads(self, language: gr.Radio) -> None:
+        """Hand files to the browser as text that it saves itself."""
+        boxes = [gr.Textbox(visible="hidden", elem_id=f"own-download-{part}") for part in ("name", "text", "kind")]
+
+        def save(kind: str, values: Values, language: Language) -> Values:
+            made = self.file(kind, values[self.state], language, with_texts=bool(values[self.with_texts]))
+            return dict(zip(boxes, made, strict=True))
+
+        for kind, button in self.saves.items():
+            inputs = {self.state, self.with_texts}
+            made = wire(button.click, partial(save, kind), inputs, boxes, language=language, name=f"own_save_{kind}")
+            made.success(fn=None, inputs=boxes, js=_SAVE_BYTES if kind == "xlsx" else _SAVE_TEXT)
 
 
 def build_own_data_tab(live: LiveBenchmarks, settings: Settings, words: Words, language: gr.Radio) -> OwnDataPanel:
@@ -450,98 +396,7 @@ def build_own_data_tab(live: LiveBenchmarks, settings: Settings, words: Words, l
         The panel, for who brings a set of another tab: `{panel.state: of_set(own), **panel.show(...)}`.
     """
     panel = OwnDataPanel(live, settings, words)
-    wiring = _Wiring(panel, language)
-    wiring.wire_files()
-    wiring.wire_run()
-    wiring.wire_downloads()
+    panel.wire_files(language)
+    panel.wire_run(language)
+    panel.wire_downloads(language)
     return panel
-
-
-class _Wiring:
-    """Which components each event reads and changes."""
-
-    def __init__(self, panel: OwnDataPanel, language: gr.Radio) -> None:
-        self._panel = panel
-        self._language = language
-
-    def wire_files(self) -> None:
-        """Files, menus, the example, and the language."""
-        panel = self._panel
-        inputs, outputs = {panel.state, *panel.choice_inputs}, [panel.state, *panel.shown]
-        for part, upload in panel.uploads.items():
-            take = partial(panel.take_file, part)
-            self._on(upload.upload, f"own_{part}", take, {*inputs, upload}, [*outputs, upload])
-        for part, menu in panel.sheets.items():
-            turn = partial(panel.turn_to, part)
-            self._on(menu.input, f"own_sheet_{part}", turn, {*inputs, menu}, outputs)
-        for menu in panel.columns.values():
-            self._on(menu.input, "own_remap", panel.remap, {*inputs, *panel.columns.values()}, outputs)
-        self._on(panel.example.click, "own_take_example", panel.take_example, inputs, outputs)
-        self._on(panel.clear.click, "own_forget", panel.forget, inputs, [*outputs, panel.progress])
-        for chosen in (panel.systems.models, panel.systems.more):
-            self._on(chosen.input, "own_tell", _telling(panel), inputs, [panel.counts], trigger_mode="always_last")
-        self._on(self._language.change, "own_show", _showing(panel), inputs, panel.shown)
-
-    def wire_run(self) -> None:
-        """Start, run, stop."""
-        panel = self._panel
-        inputs, buttons = {panel.state, *panel.choice_inputs}, [panel.start, panel.stop]
-        started = self._on(panel.start.click, "own_begin", panel.begin, inputs, [panel.token, *buttons])
-
-        def own_run(values: Values) -> Iterator[Values]:
-            yield from panel.run(values, language_of(values[self._language]))
-
-        started.success(
-            guarded(own_run),
-            {*inputs, panel.token, self._language},
-            [panel.progress, panel.state, panel.answer, panel.downloads, *buttons],
-            concurrency_id=OWN_QUEUE,
-            concurrency_limit=RUNS_AT_ONCE,
-            **QUIET,
-        )
-
-        def own_stop(values: Values) -> Values:
-            return panel.end(values)
-
-        panel.stop.click(own_stop, {panel.token}, [panel.stop], queue=False, **QUIET)
-
-    def wire_downloads(self) -> None:
-        """Hand files to the browser as text that it saves itself."""
-        panel = self._panel
-        boxes = [gr.Textbox(visible="hidden", elem_id=f"own-download-{part}") for part in ("name", "text", "kind")]
-        for kind, button in panel.saves.items():
-            made = self._on(
-                button.click, f"own_save_{kind}", _saving(panel, kind, boxes), {panel.state, panel.with_texts}, boxes
-            )
-            made.success(fn=None, inputs=boxes, js=_SAVE_BYTES if kind == "xlsx" else _SAVE_TEXT)
-
-    def _on(
-        self,
-        event: Callable[..., Any],
-        name: str,
-        compute: Callable[[Values, Language], Values],
-        inputs: set[Any],
-        outputs: list[Any],
-        **how: Any,
-    ) -> Any:
-        def handler(values: Values) -> Values:
-            return compute(values, language_of(values[self._language]))
-
-        handler.__name__ = name
-        return event(guarded(handler), {*inputs, self._language}, outputs, **QUIET, **how)
-
-
-def _telling(panel: OwnDataPanel) -> Callable[[Values, Language], Values]:
-    return lambda values, language: panel.tell(values[panel.state], values, language)
-
-
-def _showing(panel: OwnDataPanel) -> Callable[[Values, Language], Values]:
-    return lambda values, language: panel.show(values[panel.state], values, language)
-
-
-def _saving(panel: OwnDataPanel, kind: str, boxes: list[gr.Textbox]) -> Callable[[Values, Language], Values]:
-    def save(values: Values, language: Language) -> Values:
-        made = panel.file(kind, values[panel.state], language, with_texts=bool(values[panel.with_texts]))
-        return dict(zip(boxes, made, strict=True))
-
-    return save

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from doubles import WordCountEncoder
 from koe5_demo import exports, inputs
-from koe5_demo.benchmark.datasets.folder import read_card
-from koe5_demo.benchmark.datasets.layout import table_files
+from koe5_demo.benchmark.datasets.folder import read_card, table_files
 from koe5_demo.benchmark.result_files import load_result
 from koe5_demo.edge.bodies import UploadCheck
 from koe5_demo.edge.visitors import language_of, visitor_key

@@ -11,9 +11,9 @@ from huggingface_hub import constants
 
 from data_stand_in import Repository, data_hub, suite_repositories
 from koe5_demo.benchmark.datasets import assembly
-from koe5_demo.benchmark.datasets.assembly import assemble, document_text
+from koe5_demo.benchmark.datasets.assembly import StoredTexts, assemble, document_text
 from koe5_demo.benchmark.datasets.folder import read_folder
-from koe5_demo.benchmark.datasets.question_answer import from_belebele, from_question_answer
+from koe5_demo.benchmark.datasets.hub import from_belebele, from_question_answer
 from koe5_demo.benchmark.datasets.registry import (
     DATASETS,
     SUITE,
@@ -22,7 +22,6 @@ from koe5_demo.benchmark.datasets.registry import (
     on_this_machine,
     read_dataset,
 )
-from koe5_demo.benchmark.datasets.stored_texts import StoredTexts
 from koe5_demo.errors import DataError
 from koe5_demo.tables import reading
 from koe5_demo.words import WORDS, Language

@@ -156,7 +156,7 @@ def test_a_run_that_nobody_waits_for_any_more_leaves_the_queue(benchmarks: LiveB
 def test_data_sets_are_offered_with_their_size_and_time(benchmarks: LiveBenchmarks) -> None:
     offers = {offer.spec.id: offer for offer in benchmarks.datasets(["letters"])}
     ours = offers["ours"]
-    assert (ours.n_documents, ours.n_queries, ours.here) == (358, 133, True)
+    assert (ours.spec.n_documents, ours.spec.n_queries, ours.here) == (358, 133, True)
     assert ours.seconds is not None
     assert [offer.name for offer in benchmarks.models()] == ["letters"]
 
@@ -264,11 +264,12 @@ def test_the_run_is_placed_among_the_published_models() -> None:
     manifest = replace(result.manifest, data={**result.manifest.data, "task": AUTORAG.task})
     mine = replace(result, manifest=manifest, metrics={**result.metrics, "ndcg_at_1": 0.999})
     placed = placement([mine], AUTORAG, "ndcg_at_1", "", "all", KOE5)
-    assert (placed.bars[0].rank, placed.bars[0].name, placed.bars[0].kind) == (1, "letters", "run")
+    assert (placed.bars[0].name, placed.bars[0].kind) == ("letters", "run")
     assert placed.n_published == 52
     assert sum(bar.kind != "run" for bar in placed.bars) == 52
     assert [bar.name for bar in placed.bars if bar.kind == "reference"] == [KOE5]
     html = results.placement_html(placed, AUTORAG, "ndcg_at_1", KOE5, Language.EN)
+    assert '<tr class="k-row-run"><td class="k-number" data-value="1">1</td><th scope="row">letters</th>' in html
     assert "measured here" in html
     assert "published · KoE5" in html
 
@@ -343,7 +344,7 @@ def test_a_live_line_tells_phase_speed_and_time_left() -> None:
 def test_foreign_words_are_shown_and_never_run(language: Language) -> None:
     failure = Failure(NASTY, NASTY, DataError("data_no_folder", name=NASTY))
     view = replace(explore(both()[0], small_data())[0], text=NASTY)
-    row = DatasetOffer(replace(AUTORAG, licence=NASTY), 1, 1, here=False, seconds=None)
+    row = DatasetOffer(replace(AUTORAG, licence=NASTY), here=False, seconds=None)
     for html in (
         form.progress(RunState(1, 2, failures=(failure,)), 0, language),
         look.query_html(view, language),
@@ -355,17 +356,17 @@ def test_foreign_words_are_shown_and_never_run(language: Language) -> None:
 
 
 def test_an_unknown_time_is_said_to_be_unknown() -> None:
-    html = form.dataset_table([DatasetOffer(AUTORAG, 720, 114, here=False, seconds=None)], Language.EN)
+    html = form.dataset_table([DatasetOffer(AUTORAG, here=False, seconds=None)], Language.EN)
     assert "known once the model is loaded" in html
     assert "720 / 114" in html
-    html = form.dataset_table([DatasetOffer(AUTORAG, 720, 114, here=True, seconds=600.0)], Language.EN)
+    html = form.dataset_table([DatasetOffer(AUTORAG, here=True, seconds=600.0)], Language.EN)
     assert "about 10 min" in html
 
 
 def test_chosen_sets_tell_what_is_to_be_downloaded_and_what_is_published_of_koe5() -> None:
     miracl = DATASETS["MIRACLRetrieval"]
-    here = DatasetOffer(AUTORAG, 720, 114, here=True, seconds=60.0)
-    away = DatasetOffer(miracl, 1_486_752, 213, here=False, seconds=7_200.0)
+    here = DatasetOffer(AUTORAG, here=True, seconds=60.0)
+    away = DatasetOffer(miracl, here=False, seconds=7_200.0)
     html = form.chosen_sets([away, here], ["MIRACLRetrieval", "AutoRAG-benchmark"], Language.EN)
     assert html.index("AutoRAG-benchmark") < html.index("MIRACLRetrieval")  # the smallest first
     assert "2 chosen" in html
@@ -425,7 +426,7 @@ def test_published_bars_keep_their_order_and_names_are_text() -> None:
 
 @pytest.mark.parametrize("language", Language)
 def test_what_a_button_is_going_to_run_is_told(language: Language) -> None:
-    here = [DatasetOffer(spec, 1, 1, here=True, seconds=60.0) for spec in SUITE]
+    here = [DatasetOffer(spec, here=True, seconds=60.0) for spec in SUITE]
     ready = form.paper_plan([ModelOffer("koe5", "ready")], here, "fp32", language)
     assert "KoE5" in ready
     assert "3" in ready  # minutes

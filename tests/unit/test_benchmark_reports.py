@@ -81,7 +81,7 @@ def test_the_leaderboard_is_sorted_and_filtered_by_name_and_size():
     assert {row.model for row in leaderboard("AutoRAGRetrieval", "test", "ndcg_at_10", name_contains="koe5")} == {
         "nlpai-lab/KoE5"
     }
-    small = leaderboard("AutoRAGRetrieval", "test", "ndcg_at_10", most_parameters=600_000_000)
+    small = leaderboard("AutoRAGRetrieval", "test", "ndcg_at_10", parameters=(0, 600_000_000))
     assert all(row.parameters <= 600_000_000 for row in small)
     assert 0 < len(small) < len(rows)
 

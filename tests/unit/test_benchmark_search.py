@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from koe5_demo.benchmark.lexical import Bm25Index, character_bigrams, kiwi_morphemes
+from koe5_demo.benchmark.lexical import best_with_a_term, kiwi_morphemes
 from koe5_demo.benchmark.metrics import average, harmonic_mean, score_queries
-from koe5_demo.benchmark.rankings import Rankings, padded, ranked, reciprocal_rank, tie_priority, weighted_score
+from koe5_demo.benchmark.rankings import Rankings, fused, padded, ranked, tie_priority
 from koe5_demo.benchmark.search import search
 from koe5_demo.errors import MissingExtraError
+from koe5_demo.ranking.lexical import Bm25Scores, character_bigrams
 from toy_encoder import letter_vectors
 
 
@@ -80,20 +81,26 @@ def test_character_bigrams_keep_words_of_one_letter():
     assert character_bigrams(["학교에서 Ab 는", " "]) == [["학교", "교에", "에서", "ab", "는"], []]
 
 
+def bm25(documents, queries, priority, depth):
+    depth = min(depth, len(documents))
+    rows = [best_with_a_term(scores, priority, depth) for scores in Bm25Scores(documents).of(queries)]
+    return padded(rows, depth)
+
+
 def test_bm25_finds_what_shares_a_bigram_and_nothing_else():
-    index = Bm25Index(["한강은 서울에 있다", "부산은 항구다", "서울의 산"])
-    found = index.search(["서울은", "zz", ""], tie_priority(["a", "b", "c"]), 10)
+    documents = ["한강은 서울에 있다", "부산은 항구다", "서울의 산"]
+    found = bm25(documents, ["서울은", "zz", ""], tie_priority(["a", "b", "c"]), 10)
     # 서울은 = 서울, 울은: documents 0 and 2 have 서울 and the shorter one wins; document 1 has 산은, which is not 울은
     assert found.positions.tolist() == [[2, 0, -1], [-1, -1, -1], [-1, -1, -1]]
     assert found.scores[0, 0] > found.scores[0, 1] > 0
 
 
 def test_bm25_over_empty_documents_finds_nothing():
-    assert Bm25Index(["", " "]).search(["a"], tie_priority(["a", "b"]), 5).positions.tolist() == [[-1, -1]]
+    assert bm25(["", " "], ["a"], tie_priority(["a", "b"]), 5).positions.tolist() == [[-1, -1]]
 
 
 def test_bm25_puts_the_larger_id_first_at_equal_scores():
-    found = Bm25Index(["ab", "ab", "ab", "cd"]).search(["ab"], tie_priority(["1", "3", "2", "4"]), 2)
+    found = bm25(["ab", "ab", "ab", "cd"], ["ab"], tie_priority(["1", "3", "2", "4"]), 2)
     assert found.positions.tolist() == [[1, 2]]
 
 
@@ -106,27 +113,27 @@ def test_kiwi_is_asked_for_by_its_requirements_when_missing(monkeypatch):
 def test_reciprocal_ranks_add_up():
     dense = rankings_of([(0, 0.9), (1, 0.8), (2, 0.7)])
     lexical = rankings_of([(2, 5.0), (1, 4.0)])
-    fused = reciprocal_rank(dense, lexical, tie_priority(["a", "b", "c"]), 10)
+    both = fused("rrf", dense, lexical, tie_priority(["a", "b", "c"]), 10)
     # 0: 1/61 = .016393; 1: 1/62 + 1/62 = .032258; 2: 1/63 + 1/61 = .032266
-    assert fused.positions.tolist() == [[2, 1, 0]]
-    assert fused.scores[0] == pytest.approx([0.032266, 0.032258, 0.016393], abs=1e-6)
+    assert both.positions.tolist() == [[2, 1, 0]]
+    assert both.scores[0] == pytest.approx([0.032266, 0.032258, 0.016393], abs=1e-6)
 
 
 def test_weighted_scores_are_scaled_per_query():
     dense = rankings_of([(0, 0.9), (1, 0.7), (2, 0.5)])
     lexical = rankings_of([(2, 6.0), (1, 4.0), (0, 2.0)])
-    fused = weighted_score(dense, lexical, tie_priority(["a", "b", "c"]), 2)
+    both = fused("weighted", dense, lexical, tie_priority(["a", "b", "c"]), 2)
     # each is .5 * scaled: 0: .5 + 0; 1: .25 + .25; 2: 0 + .5; all .5, so the larger ids come first
-    assert fused.positions.tolist() == [[2, 1]]
-    assert fused.scores[0] == pytest.approx([0.5, 0.5])
+    assert both.positions.tolist() == [[2, 1]]
+    assert both.scores[0] == pytest.approx([0.5, 0.5])
 
 
 def test_fusion_takes_what_only_one_ranking_found():
     nothing = Rankings(np.full((1, 2), -1), np.full((1, 2), -np.inf, np.float32))
     dense = rankings_of([(0, 0.9), (1, 0.8)])
-    for fuse in (reciprocal_rank, weighted_score):
-        assert fuse(dense, nothing, tie_priority(["a", "b"]), 2).positions.tolist() == [[0, 1]]
-        assert fuse(nothing, nothing, tie_priority(["a", "b"]), 2).positions.tolist() == [[-1, -1]]
+    for method in ("rrf", "weighted"):
+        assert fused(method, dense, nothing, tie_priority(["a", "b"]), 2).positions.tolist() == [[0, 1]]
+        assert fused(method, nothing, nothing, tie_priority(["a", "b"]), 2).positions.tolist() == [[-1, -1]]
 
 
 def test_measures_of_one_query_by_hand():
@@ -178,7 +185,7 @@ def test_the_search_of_autorag_by_bm25_is_as_good_as_known(shared):
 
     data = read_folder(shared / "benchmarks" / "autorag")
     assert (len(data.documents), len(data.queries)) == (720, 114)
-    found = Bm25Index(data.documents).search(data.queries, tie_priority(data.document_ids), 100)
+    found = bm25(data.documents, data.queries, tie_priority(data.document_ids), 100)
     values = average(score_queries(found, data.query_ids, data.document_ids, data.qrels))
     assert values["ndcg_at_1"] == pytest.approx(0.81, abs=0.02)
     assert values["ndcg_at_10"] == pytest.approx(0.913, abs=0.005)

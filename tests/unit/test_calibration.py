@@ -11,14 +11,8 @@ import pytest
 
 from doubles import WordCountEncoder
 from koe5_demo.benchmark import calibrating
-from koe5_demo.benchmark.calibrating import (
-    add_parsers,
-    from_vectors,
-    measure,
-    random_pairs,
-    relevant_pairs,
-    run_calibrate,
-)
+from koe5_demo.benchmark.calibrating import from_vectors, judged_pairs, measure, random_pairs
+from koe5_demo.benchmark.commands import add_parsers, run_calibrate
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.errors import DataError
 from koe5_demo.ranking import calibration
@@ -77,7 +71,7 @@ def test_levels_rise_from_0_to_100_and_include_every_whole_percent() -> None:
 
 def test_relevant_pairs_are_those_judged_relevant_and_random_pairs_those_not_judged() -> None:
     data = data_of(30)
-    assert relevant_pairs(data).tolist() == [[k, k] for k in range(30)]
+    assert judged_pairs(data, least_grade=1).tolist() == [[k, k] for k in range(30)]
     random = random_pairs(data)
     # 30 x 30 pairs without the 30 relevant ones and the one that was judged wrong.
     assert len(random) == 900 - 30 - 1

@@ -27,8 +27,9 @@ from koe5_demo.benchmark.own.answer import (
     share_interval,
 )
 from koe5_demo.benchmark.own.columns import Columns, recognise
-from koe5_demo.benchmark.own.reading import Form, from_marks, read_own, read_upload
+from koe5_demo.benchmark.own.reading import Form, from_marks, read_own
 from koe5_demo.benchmark.own.report import make_report, to_report_html, to_report_xlsx
+from koe5_demo.benchmark.own.session import open_upload
 from koe5_demo.benchmark.own.triplets import mine_triplets
 from koe5_demo.benchmark.run import finished, run_suite
 from koe5_demo.benchmark.systems import encoder_source, system_sources
@@ -256,7 +257,7 @@ def test_limits_on_rows_size_cells_and_what_a_zip_unpacks_to_hold(tmp_path):
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("corpus.jsonl", b"\0" * 2_000_000)
     with pytest.raises(DataError, match="unpacks"):
-        read_upload(out.getvalue(), "bomb.zip", Limits(file_mb=0.1))
+        open_upload(out.getvalue(), "bomb.zip", Limits(file_mb=0.1))
 
 
 def test_marks_of_a_ranking_become_a_set_over_all_passages_that_were_ranked():

@@ -14,11 +14,12 @@ import pytest
 
 from koe5_demo.benchmark.live import LiveBenchmarks, RunChoice
 from koe5_demo.benchmark.own.reading import from_marks, read_own
+from koe5_demo.benchmark.own.session import OwnState, of_set
 from koe5_demo.benchmark.progress import RunQueue
 from koe5_demo.errors import DemoError, InputError
 from koe5_demo.settings import Limits, Settings
 from koe5_demo.ui.boundary import Words
-from koe5_demo.ui.own_data_tab import OwnDataPanel, OwnState, build_own_data_tab, of_set
+from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab
 from koe5_demo.ui.sessions import weight
 from koe5_demo.words import Language
 from toy_encoder import ReadyHost
@@ -179,7 +180,7 @@ def test_another_sheet_of_a_workbook_is_read_anew_though_the_upload_is_gone(pane
     assert SECRET in shown[panel.preview]
     assert "질문 2개, 문단 2개" in shown[panel.counts]
     assert (visitor.values[panel.columns["query"]], visitor.values[panel.columns["passage"]]) == ("물음", "근거")
-    kept = dict(visitor.values[panel.state].books)["questions"]
+    kept = visitor.values[panel.state].books["questions"]
     assert (kept.content, kept.sheet) == (content, "최종")
     assert weight(visitor.values[panel.state]) >= len(content)  # counted among what sessions may hold
     visitor.do(panel.forget)
@@ -223,7 +224,7 @@ def test_a_workbook_of_one_sheet_asks_nothing_and_is_not_kept(panel, tmp_path):
     visitor = Visitor(panel)
     shown = visitor.upload("questions", path)
     assert shown[panel.sheet_row]["visible"] is False
-    assert visitor.values[panel.state].books == ()
+    assert visitor.values[panel.state].books == {}
     assert "faq.xlsx (1)" in shown[panel.preview]
 
 

@@ -19,10 +19,11 @@ import pytest
 from doubles import WordCountEncoder
 from koe5_demo import exports
 from koe5_demo.benchmark.datasets.folder import read_card, read_folder
-from koe5_demo.benchmark.lexical import Bm25Index
+from koe5_demo.benchmark.lexical import best_with_a_term
 from koe5_demo.benchmark.result_tables import to_csv
 from koe5_demo.errors import DataError, InputError, TableError
 from koe5_demo.ranking import RankingRequest, rank_all
+from koe5_demo.ranking.lexical import Bm25Scores
 from koe5_demo.settings import Limits
 from koe5_demo.tables import Table, clean, read_file, read_table, sheet_names, typed
 from koe5_demo.training.triplets import load_triplets
@@ -460,9 +461,8 @@ def test_a_grade_that_is_no_whole_number_is_refused(tmp_path: Path, grade: str) 
 
 
 def test_a_composed_query_finds_a_document_in_parts() -> None:
-    index = Bm25Index([NFD_TEXT, "다른 글"])
-    (found,) = index.rankings(["본\u00ad문"], np.array([0, 1]), 2)
-    assert found[0].tolist() == [0]
+    (scores,) = Bm25Scores([NFD_TEXT, "다른 글"]).of(["본\u00ad문"])
+    assert best_with_a_term(scores, np.array([0, 1]), 2)[0].tolist() == [0]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
-"""A data set from a folder: BEIR layout, or MTEB-style tables with or without a data card."""
+"""A data set from a folder or zip: BEIR layout, or MTEB-style tables with or without a data card.
+
+Which files hold a table's split: a data card's `configs` decide where there is one, as for the `datasets` package;
+otherwise names do: `corpus.jsonl`, `corpus/…`, `queries/test-00000-of-00001.parquet`, `qrels/test.tsv`.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,29 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import yaml
 
-from koe5_demo.benchmark.datasets.assembly import Row, assemble
-from koe5_demo.benchmark.datasets.layout import choose_split, table_files
+from koe5_demo.benchmark.datasets.assembly import Row, Tables, assemble
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.errors import DataError
 from koe5_demo.settings import Limits
-from koe5_demo.tables import file_kind, folded, read_cells, read_pieces, read_table
+from koe5_demo.tables import KINDS, file_kind, folded, read_cells, read_pieces, read_table
 from koe5_demo.tables.delimited import Record
 from koe5_demo.tables.typed import require_unpacked
 
+Files = Mapping[str, Path | bytes]
+"""Name, as a slash-separated path -> the file on this machine, or its content out of a zip."""
+Splits = dict[str, list[str]]
+"""Split name -> files, in order."""
+
+_SHARD: Final = re.compile(r"-\d{5}-of-\d{5}.*$|-[0-9a-f]{16}$")
+_PREFERRED_SPLITS: Final = ("test", "dev", "validation", "valid", "val", "train")
+_QRELS_FOLDERS: Final = ("qrels", "data", "default")
 _BEIR: Final = ("query-id", "corpus-id", "score")
 _COLUMNS: Final = {3: _BEIR, 4: ("query-id", "iteration", "corpus-id", "score")}
 """Columns of judgements by their number: BEIR's and TREC's."""
@@ -50,22 +62,10 @@ def read_folder(
     """
     if not folder.is_dir():
         raise DataError("data_no_folder", name=str(folder))
-    files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    card = read_card(folder / "README.md")
-    wanted, judgement_files = choose_split(table_files(files, card, "qrels", subset), split, folder.name)
-    parts = {}
-    for table in ("corpus", "queries"):
-        _, parts[table] = choose_split(table_files(files, card, table, subset), wanted, folder.name)
-    return assemble(
-        rows_of(folder, parts["corpus"]),
-        rows_of(folder, parts["queries"]),
-        judgements_of(folder, judgement_files),
-        name=name or folder.resolve().name,
-        subset=subset,
-        split=wanted,
-        source=name or folder.resolve().name,
-        licence=licence,
-    )
+    files = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
+    split, parts = choose_files(files, read_card(folder / "README.md"), subset, split, folder.name)
+    name = name or folder.resolve().name
+    return assemble(*read_tables(files, parts), name=name, subset=subset, split=split, source=name, licence=licence)
 
 
 def read_zip(content: bytes, name: str, limits: Limits | None = None) -> RetrievalData:
@@ -85,47 +85,95 @@ def read_zip(content: bytes, name: str, limits: Limits | None = None) -> Retriev
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
         reason = str(error)[:200] or type(error).__name__
         raise DataError("data_broken_file", name=name, reason=reason) from error
-    split, judgements = choose_split(table_files(sorted(files), {}, "qrels", "default"), None, name)
-
-    def rows(table: str) -> Iterator[Row]:
-        for file in choose_split(table_files(sorted(files), {}, table, "default"), split, name)[1]:
-            yield from read_table(files[file], file, limits).records()
-
-    def judged() -> Iterator[Row]:
-        for file in judgements:
-            if file_kind(file) in _DELIMITED:
-                yield from _delimited_judgements(PurePosixPath(file).name, read_cells(files[file], file, limits))
-            else:
-                yield from read_table(files[file], file, limits).records()
-
-    stem = PurePosixPath(name).stem
-    return assemble(rows("corpus"), rows("queries"), judged(), name=stem, split=split, source=PurePosixPath(name).name)
+    split, chosen = choose_files(files, {}, "default", None, name)
+    path = PurePosixPath(name)
+    return assemble(*read_tables(files, chosen, limits), name=path.stem, split=split, source=path.name)
 
 
-def rows_of(folder: Path, files: list[str]) -> Iterator[Row]:
+def choose_files(
+    files: Iterable[str], card: Mapping[str, Any], subset: str, split: str | None, name: str
+) -> tuple[str, dict[str, list[str]]]:
+    """Return which split is read, and the files of `corpus`, `queries` and `qrels` that hold it.
+
+    Args:
+        files: Every file, as slash-separated paths.
+        card: Metadata of the data card; empty where there is none.
+        subset: MTEB's subset; "default" tables have no prefix.
+        split: Which judgements; None as in `read_folder`.
+        name: Of the set, for the message.
+
+    Raises:
+        DataError: If a table or the split is missing.
+    """
+    present = sorted(files)
+    split, judgements = choose_split(table_files(present, card, "qrels", subset), split, name)
+    corpus, queries = (
+        choose_split(table_files(present, card, table, subset), split, name)[1] for table in ("corpus", "queries")
+    )
+    return split, {"corpus": corpus, "queries": queries, "qrels": judgements}
+
+
+def read_tables(files: Files, parts: Mapping[str, list[str]], limits: Limits | None = None) -> Tables:
+    """Return the rows of the three tables, each read when it is asked for.
+
+    Args:
+        files: Where they lie.
+        parts: The names of each table's files, as `choose_files` gives them.
+        limits: None for any size.
+    """
+    corpus, queries = (rows_of(files, parts[table], limits) for table in ("corpus", "queries"))
+    return corpus, queries, _judgements(files, parts["qrels"], limits)
+
+
+def rows_of(files: Files, names: Iterable[str], limits: Limits | None = None) -> Iterator[Row]:
     """Yield the rows of several files, in order, their columns named as `koe5_demo.tables.folded` writes them.
 
     Raises:
         DataError: If a file is broken; the message says where.
     """
-    for file in files:
-        for table in read_pieces(folder / file):
+    for name in names:
+        file = files[name]
+        for table in read_pieces(file) if isinstance(file, Path) else (read_table(file, name, limits),):
             yield from table.records()
 
 
-def judgements_of(folder: Path, files: list[str]) -> Iterator[Row]:
-    """Yield judgements with or without a header: BEIR's three columns, or TREC's four (query, 0, document, grade).
+def table_files(files: Sequence[str], card: Mapping[str, Any], table: str, subset: str) -> Splits:
+    """Return the files of one table of a retrieval set by split.
 
-    Columns are taken by name where the header has MTEB's names, and by place, as BEIR takes them, where it has others.
+    Args:
+        files: Every file, as slash-separated paths.
+        card: Metadata of the data card; empty where there is none.
+        table: "corpus", "queries" or "qrels".
+        subset: MTEB's subset; "default" tables have no prefix.
 
     Raises:
-        DataError: If a file is broken, or a row has more or fewer cells than the first one.
+        DataError: If no file fits.
     """
-    for file in files:
-        if file_kind(file) in _DELIMITED:
-            yield from _delimited_judgements((folder / file).name, read_cells(folder / file))
-        else:
-            yield from rows_of(folder, [file])
+    for config in _config_names(table, subset):
+        splits = config_files(files, card, config)
+        if splits:
+            return splits
+    raise DataError("data_no_table", table=table, subset=subset, found=", ".join(sorted(files)[:8]) or "-")
+
+
+def config_files(files: Sequence[str], card: Mapping[str, Any], config: str) -> Splits:
+    """Return the files of one configuration by split; empty if there is none."""
+    return _declared(files, card, config) or _conventional(files, config)
+
+
+def choose_split(splits: Splits, wanted: str | None, name: str) -> tuple[str, list[str]]:
+    """Return the wanted split, or the only one, as MTEB does; without a wish the first of `_PREFERRED_SPLITS`.
+
+    Raises:
+        DataError: If the wanted split is not there and there are several others.
+    """
+    if wanted is None:
+        wanted = next((split for split in _PREFERRED_SPLITS if split in splits), None)
+    if wanted is not None and wanted in splits:
+        return wanted, splits[wanted]
+    if len(splits) == 1:
+        return next(iter(splits.items()))
+    raise DataError("data_no_split", name=name, split=wanted, valid=", ".join(sorted(splits)))
 
 
 def read_card(path: Path) -> Mapping[str, Any]:
@@ -154,6 +202,73 @@ def _depth(block: str) -> int:
         depth = depth + 1 if char in "[{" else max(depth - 1, 0) if char in "]}" else depth
         deepest = max(deepest, depth)
     return deepest
+
+
+def _config_names(table: str, subset: str) -> list[str]:
+    prefix = "" if subset == "default" else f"{subset}-"
+    if table == "queries":
+        return [f"{prefix}queries", *([] if prefix else ["query"])]
+    if table == "qrels":
+        return [f"{prefix}qrels"] if prefix else ["default", "qrels"]
+    return [f"{prefix}{table}"]
+
+
+def _declared(files: Sequence[str], card: Mapping[str, Any], config: str) -> Splits:
+    entries = card.get("configs")
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and entry.get("config_name", "default") == config:
+            splits = {
+                split: sorted(file for file in files if any(fnmatchcase(file, glob) for glob in globs))
+                for split, globs in _patterns(entry.get("data_files")).items()
+            }
+            return {split: found for split, found in splits.items() if found}
+    return {}
+
+
+def _patterns(data_files: Any) -> dict[str, list[str]]:
+    """Read the three ways a card writes `data_files`: a path, a list of paths, a list of splits with paths."""
+    patterns: dict[str, list[str]] = {}
+    for item in data_files if isinstance(data_files, list) else [data_files]:
+        split, path = (item.get("split", "train"), item.get("path")) if isinstance(item, dict) else ("train", item)
+        found = path if isinstance(path, list) else [path]
+        patterns.setdefault(str(split), []).extend(glob for glob in found if isinstance(glob, str))
+    return patterns
+
+
+def _conventional(files: Sequence[str], config: str) -> Splits:
+    folders = _QRELS_FOLDERS if config in ("default", "qrels") else (config,)
+    splits: Splits = {}
+    for file in sorted(files):
+        path = PurePosixPath(file)
+        kind = file_kind(path.name)
+        if kind not in KINDS:
+            continue
+        stem = _SHARD.sub("", path.name[: path.name.lower().rindex(f".{kind}")])
+        inside = len(path.parts) > 1 and path.parts[0] in folders
+        if inside or (len(path.parts) == 1 and stem in folders):
+            splits.setdefault(stem, []).append(file)
+    return {split: _one_kind(found) for split, found in splits.items()}
+
+
+def _one_kind(files: list[str]) -> list[str]:
+    """Keep one file kind where the same table is stored twice (`qrels/dev.tsv` beside `qrels/dev.jsonl`)."""
+    kind = next(kind for kind in KINDS if any(file_kind(file) == kind for file in files))
+    return [file for file in files if file_kind(file) == kind]
+
+
+def _judgements(files: Files, names: Iterable[str], limits: Limits | None) -> Iterator[Row]:
+    """Yield judgements with or without a header: BEIR's three columns, or TREC's four (query, 0, document, grade).
+
+    Columns are taken by name where the header has MTEB's names, and by place, as BEIR takes them, where it has others.
+
+    Raises:
+        DataError: If a file is broken, or a row has more or fewer cells than the first one.
+    """
+    for name in names:
+        if file_kind(name) in _DELIMITED:
+            yield from _delimited_judgements(PurePosixPath(name).name, read_cells(files[name], name, limits))
+        else:
+            yield from rows_of(files, [name], limits)
 
 
 def _delimited_judgements(name: str, records: list[Record]) -> Iterator[Row]:

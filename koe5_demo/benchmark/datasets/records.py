@@ -18,7 +18,7 @@ BYTES_PER_TOKEN: Final = 5.0
 """UTF-8 bytes of Korean prose per token of XLM-RoBERTa's vocabulary, roughly: for time estimates only."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetSpec:
     """A retrieval data set that can be asked for by name.
 
@@ -30,10 +30,9 @@ class DatasetSpec:
         subset: Configuration that MTEB reads, "default" where there is one only.
         split: Which judgements are used.
         layout: How it is stored.
-        n_documents, n_queries, n_judgements: Sizes as MTEB states them; 0 where unknown.
+        n_documents, n_queries: Sizes as MTEB states them; 0 where unknown.
         text_bytes: UTF-8 bytes of all documents and queries, for time estimates; 0 where unknown.
         licence: As its publisher states it.
-        source: Page that describes it.
         summary_ko, summary_en: One sentence for people who choose.
         default: Whether it runs unless others are chosen.
         suite: Whether it belongs to the three sets of the KoE5 paper.
@@ -43,16 +42,14 @@ class DatasetSpec:
 
     id: str
     task: str
-    hub_id: str | None
-    revision: str
-    subset: str
-    split: str
-    n_documents: int
-    n_queries: int
-    n_judgements: int
-    text_bytes: int
+    hub_id: str | None = None
+    revision: str = ""
+    subset: str = "default"
+    split: str = "test"
+    n_documents: int = 0
+    n_queries: int = 0
+    text_bytes: int = 0
     licence: str
-    source: str
     summary_ko: str
     summary_en: str
     layout: StoredAs = "mteb"
@@ -60,6 +57,11 @@ class DatasetSpec:
     suite: bool = False
     ours: bool = False
     folder: Path | None = None
+
+    @property
+    def source(self) -> str:
+        """Its page on the hub; of a set on disk its folder in the project."""
+        return f"https://huggingface.co/datasets/{self.hub_id}" if self.folder is None else f"assets/{self.folder.name}"
 
     def estimated_seconds(self, tokens_per_s: float, max_tokens: int) -> float:
         """Return about how long encoding takes at a measured speed; 0 where the size is unknown.

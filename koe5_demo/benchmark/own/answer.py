@@ -73,6 +73,12 @@ class Duel:
         """Whether the difference is more than chance would give."""
         return self.p_value < LEVEL
 
+    def told(self, language: Language) -> dict[str, Any]:
+        """Return the values that sentences about it have."""
+        verdict = message("own_more_than_chance" if self.settled else "own_could_be_chance", language)
+        interval = {"low": 100 * self.low, "high": 100 * self.high}
+        return {**vars(self), **interval, "p": told_p(self.p_value), "verdict": verdict}
+
 
 @dataclass(frozen=True)
 class Miss:
@@ -157,26 +163,22 @@ class Answer:
             return message("own_answer_one", language, **values)
         duel = self.duels[0]
         key = "own_answer_equal" if duel.hits_a == duel.hits_b else "own_answer"
-        verdict = message("own_more_than_chance" if duel.settled else "own_could_be_chance", language)
-        values = {"a": duel.a, "b": duel.b, "hits_a": duel.hits_a, "hits_b": duel.hits_b, "n": self.n}
-        return message(key, language, verdict=verdict, p=told_p(duel.p_value), **values)
+        return message(key, language, **duel.told(language))
 
     def lines(self, language: Language) -> list[str]:
         """Return the sentence, and what qualifies it: interval, how many more questions, the other systems."""
         lines = [self.sentence(language)]
         for n, duel in enumerate(self.duels):
+            values = duel.told(language)
             if n:
-                verdict = message("own_more_than_chance" if duel.settled else "own_could_be_chance", language)
-                values = {"b": duel.b, "hits_b": duel.hits_b, "n": self.n, "p": told_p(duel.p_value)}
-                lines.append(message("own_answer_other", language, verdict=verdict, **values))
-            values = {"low": 100 * duel.low, "high": 100 * duel.high, "a": duel.a, "b": duel.b}
+                lines.append(message("own_answer_other", language, **values))
             lines.append(message("own_interval", language, **values))
             if duel.more_questions is not None:
                 lines.append(message("own_more_questions", language, more=duel.more_questions))
             elif not duel.settled:
                 lines.append(message("own_no_direction", language))
-        lines += [variant_line(duel, language) for duel in self.variants]
-        return lines
+        told = [{**duel.told(language), "b": name_in(duel.b, language)} for duel in self.variants]
+        return [*lines, *(message("own_variant", language, **values) for values in told)]
 
 
 def make_answer(results: Sequence[RunResult], data: RetrievalData) -> Answer:
@@ -265,14 +267,6 @@ def told_p(p: float) -> str:
     if p < _SMALL_P:
         return "p < 0.001"
     return f"p = {p:.3f}" if p < _TOLD_P or round(p, 2) == LEVEL else f"p = {p:.2f}"
-
-
-def variant_line(duel: Duel, language: Language) -> str:
-    """Return what leaving the prefixes out, or reading long passages in windows, changes."""
-    verdict = message("own_more_than_chance" if duel.settled else "own_could_be_chance", language)
-    b = name_in(duel.b, language)
-    values = {"a": duel.a, "b": b, "hits_a": duel.hits_a, "hits_b": duel.hits_b, "n": duel.n}
-    return message("own_variant", language, verdict=verdict, p=told_p(duel.p_value), **values)
 
 
 def shown_names(results: Sequence[RunResult]) -> dict[str, str]:

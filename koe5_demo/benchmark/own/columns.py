@@ -60,7 +60,7 @@ def recognise(questions: Table, columns: Columns | None = None, passages: Table 
         InputError: If a column that was named is not there, or no column of questions and answers can be told.
     """
     said = columns or Columns()
-    query, label, id_ = (_named(questions, name) if name else None for name in (said.query, said.label, said.id))
+    query, label, id_ = (column_named(questions, name) if name else None for name in (said.query, said.label, said.id))
     free = [column for column in questions.columns if column not in (query, label, id_)]
     query = query or _first(_QUERY, free)
     if said.label is None:
@@ -74,7 +74,7 @@ def recognise(questions: Table, columns: Columns | None = None, passages: Table 
         if id_ is None or query is None:
             raise _unclear(questions)
         return Columns(query, text_column(passages, said.passage), id_, label)
-    passage = _named(questions, said.passage) if said.passage else None
+    passage = column_named(questions, said.passage) if said.passage else None
     texts = [column for column in free if not (_is_grades(questions, column) or _is_id(column))]
     passage = passage or _first(_PASSAGE, texts) or _longest(questions, texts)
     query = query or _longest(questions, [column for column in texts if column != passage])
@@ -91,16 +91,16 @@ def recognise(questions: Table, columns: Columns | None = None, passages: Table 
 
 def text_column(table: Table, wanted: str | None) -> str:
     """Return the column of a file of passages that holds them: the wanted one where it is there, else recognised."""
-    if wanted is not None and table.find(wanted) is not None:
-        return _named(table, wanted)
+    if wanted is not None and (place := table.find(wanted)) is not None:
+        return table.columns[place]
     texts = [column for column in table.columns if not _is_id(column)]
     return _first(_PASSAGE, texts) or _longest(table, texts) or table.columns[-1]
 
 
 def id_column(table: Table, wanted: str | None) -> str | None:
     """Return the column of a file of passages that names them: the wanted one where it is there, else recognised."""
-    if wanted is not None and table.find(wanted) is not None:
-        return _named(table, wanted)
+    if wanted is not None and (place := table.find(wanted)) is not None:
+        return table.columns[place]
     return _first((*_PASSAGE_ID, *_ANY_ID), table.columns)
 
 
@@ -131,7 +131,12 @@ def grade_of(label: str) -> int | None:
     return int(float(label)) if _GRADE.fullmatch(label) else None
 
 
-def _named(table: Table, wanted: str) -> str:
+def column_named(table: Table, wanted: str) -> str:
+    """Return a column of a table, as its head writes it.
+
+    Raises:
+        InputError: If there is none of that name; the message lists those that there are.
+    """
     place = table.find(wanted)
     if place is None:
         raise TableError("file_no_column", name=table.name, column=wanted, valid=", ".join(table.columns))

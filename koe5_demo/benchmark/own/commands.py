@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from koe5_demo.benchmark import result_tables
-from koe5_demo.benchmark.own.answer import Answer, answer_record, main_results, make_answer
+from koe5_demo.benchmark.own.answer import answer_record, main_results, make_answer
 from koe5_demo.benchmark.own.columns import Columns
 from koe5_demo.benchmark.own.reading import OwnSet, read_own, too_long
 from koe5_demo.benchmark.own.report import (
@@ -74,10 +74,13 @@ def check_options(options: argparse.Namespace, n_sets: int, n_own: int) -> None:
     Raises:
         InputError: If there is such an option and not just that one set.
     """
-    for name in ("query_column", "passage_column", "id_column", "label_column", "sheet", "passages", "distractors"):
-        _require_own(options, name, n_own == 1)
-    for name in ("report", "xlsx", "triplets"):
-        _require_own(options, name, n_sets == n_own == 1)
+    files = ("query_column", "passage_column", "id_column", "label_column", "sheet", "passages", "distractors")
+    refused = files if n_own != 1 else ()
+    if not n_sets == n_own == 1:
+        refused = (*refused, "report", "xlsx", "triplets")
+    for name in refused:
+        if getattr(options, name) is not None:
+            raise InputError("own_one_set", option=f"--{name.replace('_', '-')}")
 
 
 def with_variants(models: Sequence[str]) -> list[str]:
@@ -98,8 +101,8 @@ def telling_lengths(load: LoadEncoder, owns: Sequence[OwnSet], settings: Setting
     return opened
 
 
-def finish(own: OwnSet, results: Sequence[RunResult], options: argparse.Namespace, settings: Settings) -> Answer:
-    """Write the files that were asked for; return the answer.
+def finish(own: OwnSet, results: Sequence[RunResult], options: argparse.Namespace, settings: Settings) -> str:
+    """Write the files that were asked for; return what standard output gets for one set: the sentence, then the table.
 
     Raises:
         DataError: If a file cannot be written.
@@ -117,13 +120,6 @@ def finish(own: OwnSet, results: Sequence[RunResult], options: argparse.Namespac
         counts = {"n": len(mined.rows), "pairs": mined.pairs, "close": mined.too_close, "lost": mined.right_not_found}
         values = {**counts, "without": mined.no_negative, "model": mined.model, "name": str(options.triplets)}
         _say(Notice("own_triplets", values).text(settings.language))
-    return answer
-
-
-def printed(
-    own: OwnSet, answer: Answer, results: Sequence[RunResult], options: argparse.Namespace, settings: Settings
-) -> str:
-    """Return what standard output gets for one set: the sentence first, then the table."""
     mains = main_results(results)
     if options.format == "json":
         record = {
@@ -136,18 +132,11 @@ def printed(
     if options.format == "csv":
         _say("\n".join(answer.lines(settings.language)))
         return result_tables.results_csv(mains)
-    report = make_report(answer, own, results, settings.language, with_texts=options.with_texts)
     if options.format in ("md", "markdown"):
         return to_report_markdown(report)
     sections = [f"\n{section.title}\n{result_tables.to_text(section.table)}" for section in report.sections[1:]]
-    return (
-        "\n".join(report.lines) + "\n\n" + result_tables.to_text(result_tables.results_table(mains)) + "".join(sections)
-    )
-
-
-def _require_own(options: argparse.Namespace, name: str, holds: bool) -> None:
-    if getattr(options, name) is not None and not holds:
-        raise InputError("own_one_set", option=f"--{name.replace('_', '-')}")
+    table = result_tables.to_text(result_tables.results_table(mains))
+    return "\n".join(report.lines) + "\n\n" + table + "".join(sections)
 
 
 def _say(line: str) -> None:

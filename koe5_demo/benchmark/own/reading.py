@@ -23,6 +23,7 @@ from koe5_demo.benchmark.datasets.folder import read_folder, read_zip
 from koe5_demo.benchmark.datasets.records import RetrievalData
 from koe5_demo.benchmark.own.columns import (
     Columns,
+    column_named,
     grade_of,
     id_column,
     may_be_a_text,
@@ -33,12 +34,10 @@ from koe5_demo.benchmark.own.columns import (
 from koe5_demo.errors import DataError, InputError, TableError
 from koe5_demo.records import Encoder, Notice, Role
 from koe5_demo.settings import Limits
-from koe5_demo.tables import Table, clean, compared, file_kind, read_file, read_table, sheet_names
-from koe5_demo.tables.typed import require_unpacked
+from koe5_demo.tables import Table, clean, compared, file_kind, read_file
 
 ZIP: Final = "zip"
 SHOWN_ROWS: Final = 10
-PREVIEW_ROWS: Final = 5
 _ID_LISTS: Final = re.compile(r"\s*[,;|]\s*")
 
 
@@ -156,21 +155,20 @@ def read_own(
 
     Raises:
         DataError: If a file cannot be read, or holds no set.
-        InputError: If a column is not there.
+        InputError: If a column is not there, or an option means nothing for a folder or zip.
     """
-    if path.is_dir():
-        _refuse_tables(path.name, columns, passages, distractors, sheet)
-        return from_beir(read_folder(path))
-    if file_kind(path.name) == ZIP:
-        _refuse_tables(path.name, columns, passages, distractors, sheet)
-        return from_beir(read_zip(_bytes(path, limits), path.name, limits))
-    first, *others = (
-        None if file is None else read_file(file, limits, sheet=sheet if file is path else None)
-        for file in (path, passages, distractors)
-    )
-    if first is None:  # the first of them is no option
-        raise InputError("bad_option", name="--dataset", value="", valid="FILE")
-    return from_tables(first, columns, passages=others[0], distractors=others[1], limits=limits)
+    if path.is_dir() or file_kind(path.name) == ZIP:
+        if columns not in (None, Columns()) or any(given is not None for given in (passages, distractors, sheet)):
+            raise InputError("own_beir_options", name=path.name)
+        if path.is_dir():
+            return from_beir(read_folder(path))
+        return from_beir(read_zip(path.read_bytes() if path.is_file() else b"", path.name, limits))
+    questions = read_file(path, limits, sheet=sheet)
+    others = {
+        name: read_file(file, limits) if file is not None else None
+        for name, file in (("passages", passages), ("distractors", distractors))
+    }
+    return from_tables(questions, columns, **others, limits=limits)
 
 
 def from_beir(data: RetrievalData) -> OwnSet:
@@ -217,8 +215,9 @@ def from_tables(
         DataError: If there are too many rows, a label is none, or no question has an answer.
         InputError: If a column is not there or cannot be recognised.
     """
-    for table in (questions, passages, distractors):
-        if table is not None and limits is not None and len(table.rows) > limits.rows:
+    tables = [table for table in (questions, passages, distractors) if table is not None]
+    for table in tables:
+        if limits is not None and len(table.rows) > limits.rows:
             raise TableError("own_too_many_rows", name=table.name, n=len(table.rows), limit=limits.rows)
     used = recognise(questions, columns, passages)
     corpus = _Corpus()
@@ -231,20 +230,20 @@ def from_tables(
         corpus.add_table(passages, used.passage or "", _cells(passages, ids) if ids else numbers)
     rows = _Rows(questions, used, corpus, by_id=passages is not None)
     rows.read()
-    told = [notice for table in (questions, passages, distractors) if table is not None for notice in table.notices]
+    told = [notice for table in tables for notice in table.notices]
     header = next((name for name in (used.query, used.passage) if name and may_be_a_text(name)), None)
     if questions.headed and header is not None:
         told.append(Notice("own_header_is_text", {"name": questions.name, "header": header[:40]}))
-    n_before = len(corpus)
-    wrong = wrong_columns(questions, used)
-    for column in wrong:
-        corpus.add_table(questions, column)
-    if wrong:
-        told.append(Notice("own_wrong_columns", {"columns": ", ".join(wrong), "n": len(corpus) - n_before}))
-    n_before = len(corpus)
+    n_before = len(corpus.texts)
+    if wrong := wrong_columns(questions, used):
+        for column in wrong:
+            corpus.add_table(questions, column)
+        n_wrong = len(corpus.texts) - n_before
+        told.append(Notice("own_wrong_columns", {"columns": ", ".join(wrong), "n": n_wrong}))
+    n_before = len(corpus.texts)
     if distractors is not None:
         corpus.add_table(distractors, text_column(distractors, None))
-    return rows.assembled(form, len(corpus) - n_before, tuple(told))
+    return rows.assembled(form, len(corpus.texts) - n_before, tuple(told))
 
 
 def from_marks(queries: Sequence[str], passages: Sequence[str], marks: Mapping[int, Collection[int]]) -> OwnSet:
@@ -266,73 +265,6 @@ def from_marks(queries: Sequence[str], passages: Sequence[str], marks: Mapping[i
     return replace(found, form=Form.MARKS, counted=replace(found.counted, duplicate_passages=0))
 
 
-def preview(table: Table) -> list[list[str]]:
-    """Return the head and the first rows, for whoever checks the mapping."""
-    return [list(table.columns), *(list(row) for row in table.rows[:PREVIEW_ROWS])]
-
-
-def read_upload(content: bytes, name: str, limits: Limits) -> Table | OwnSet:
-    """Read what a visitor sent: a table, or a zip in BEIR layout as the set that it is.
-
-    Raises:
-        DataError: If it cannot be read.
-    """
-    if file_kind(name) == ZIP:
-        return from_beir(read_zip(content, name, limits))
-    return read_table(content, name, limits)
-
-
-@dataclass(frozen=True)
-class Workbook:
-    """A workbook of several sheets that a visitor sent, kept so that another sheet can be read.
-
-    Its bytes are kept, not its sheets' rows: they are within `Limits.file_mb`, what they unpack to is not.
-
-    Attributes:
-        name: Of the file.
-        content: Its bytes.
-        sheets: Titles, in the workbook's order.
-        sheet: The one that is read.
-        trouble: Why that one cannot be read; None where it can.
-    """
-
-    name: str
-    content: bytes = field(repr=False)
-    sheets: tuple[str, ...]
-    sheet: str
-    trouble: Notice | None = None
-
-    def turned_to(self, sheet: str, limits: Limits) -> tuple[Workbook, Table | None]:
-        """Return the workbook with another sheet chosen, and that sheet; None in its place where it is at fault."""
-        chosen = replace(self, sheet=sheet, trouble=None)
-        try:
-            return chosen, read_table(self.content, self.name, limits, sheet=sheet)
-        except TableError as error:
-            return replace(chosen, trouble=Notice(error.key, error.values)), None
-
-
-def open_upload(content: bytes, name: str, limits: Limits) -> tuple[Table | OwnSet | None, Workbook | None]:
-    """Read what a visitor sent, and keep it where it is a workbook of several sheets.
-
-    Returns:
-        What was read, of a workbook its first sheet: None where that is at fault and others can be chosen. The
-        workbook; None where there is nothing to choose.
-
-    Raises:
-        DataError: If it cannot be read.
-    """
-    try:
-        read = read_upload(content, name, limits)
-    except TableError as error:
-        sheets = sheet_names(content, name, limits)
-        if len(sheets) <= 1:
-            raise
-        return None, Workbook(name, content, sheets, sheets[0], Notice(error.key, error.values))
-    if isinstance(read, OwnSet) or len(read.sheets) <= 1:
-        return read, None
-    return read, Workbook(name, content, read.sheets, read.sheet)
-
-
 @dataclass
 class _Corpus:
     """Distinct passages in the order of their first coming, with the ids that they are named by."""
@@ -341,9 +273,6 @@ class _Corpus:
     ids: dict[str, str] = field(default_factory=dict)
     repeated_ids: list[str] = field(default_factory=list)
     n_again: int = 0
-
-    def __len__(self) -> int:
-        return len(self.texts)
 
     def add_table(self, table: Table, column: str, ids: Sequence[str] | None = None) -> None:
         """Take the passages of a table in; a blank one is none, and a list of several has no id."""
@@ -391,25 +320,39 @@ class _Rows:
         self._grades: dict[str, dict[str, int]] = {}
         self._first_row: dict[str, int] = {}
         self._ids: dict[str, str] = {}
-        self._lost: dict[str, list[int]] = {"blank": [], "half": []}
+        self._blank: list[int] = []
+        self._half: list[int] = []
         self._missing: list[tuple[int, str]] = []
         self._n_again = 0
 
     def read(self) -> None:
-        """Go through all rows."""
+        """Go through all rows.
+
+        Raises:
+            DataError: If a label is none.
+        """
         for place, line in enumerate(self._table.lines):
             query, answer = self._queries[place], self._answers[place]
             label = self._labels[place] if self._labels is not None else "1"
             if not (query or answer):
-                self._lost["blank"].append(line)
-            elif not query or (answer and not label):
-                self._lost["half"].append(line)
+                self._blank.append(line)
+                continue
+            if not query or (answer and not label):
+                self._half.append(line)
                 if answer and not self._by_id:
                     self._corpus.add(answer)
-            else:
-                self._ask(place, query, line)
-                for text in self._texts_of(place, answer, line) if answer else ():
-                    self._judge(query, text, self._grade(label, line))
+                continue
+            if query not in self._grades:
+                self._grades[query], self._first_row[query] = {}, line
+                given = self._question_ids[place] if self._question_ids is not None else ""
+                self._ids[query] = given or f"Q{len(self._ids) + 1}"
+            known = self._grades[query]
+            for text in self._texts_of(place, answer, line) if answer else ():
+                grade = grade_of(label)
+                if grade is None:
+                    raise DataError("own_bad_label", name=self._table.name, row=line, value=label[:40])
+                self._n_again += known.get(text) == grade
+                known[text] = max(grade, known.get(text, grade))
 
     def assembled(self, form: Form, n_distractors: int, notices: tuple[Notice, ...]) -> OwnSet:
         """Return the set.
@@ -443,24 +386,13 @@ class _Rows:
             duplicate_passages=self._corpus.n_again,
             unanswered=len(unanswered),
             unanswered_rows=tuple(self._first_row[query] for query in unanswered),
-            blank_rows=tuple(self._lost["blank"]),
-            half_rows=tuple(self._lost["half"]),
+            blank_rows=tuple(self._blank),
+            half_rows=tuple(self._half),
             missing_ids=tuple(self._missing),
             repeated_ids=tuple(self._corpus.repeated_ids),
         )
         unused = (Notice("own_ids_unused", {"column": self._ids_column}),) if self._ids_column else ()
         return OwnSet(data, form, self._columns, counted, (*notices, *unused))
-
-    def _ask(self, place: int, query: str, line: int) -> None:
-        if query not in self._grades:
-            self._grades[query], self._first_row[query] = {}, line
-            given = self._question_ids[place] if self._question_ids is not None else ""
-            self._ids[query] = given or f"Q{len(self._ids) + 1}"
-
-    def _judge(self, query: str, text: str, grade: int) -> None:
-        known = self._grades[query]
-        self._n_again += known.get(text) == grade
-        known[text] = max(grade, known.get(text, grade))
 
     def _texts_of(self, place: int, answer: str, line: int) -> list[str]:
         """Return the passages that a cell gives: itself, those of its list, or those that it names."""
@@ -492,18 +424,10 @@ class _Rows:
                 return [compared(str(id_)).strip() for id_ in listed]
         return [id_ for id_ in _ID_LISTS.split(answer) if id_]
 
-    def _grade(self, label: str, line: int) -> int:
-        grade = grade_of(label)
-        if grade is None:
-            raise DataError("own_bad_label", name=self._table.name, row=line, value=label[:40])
-        return grade
-
 
 def _cells(table: Table, column: str) -> list[str]:
     """Return a column as texts are compared and sent: NFC, cleaned, blank where nothing is seen."""
-    place = table.find(column)
-    if place is None:
-        raise TableError("file_no_column", name=table.name, column=column, valid=", ".join(table.columns))
+    place = table.columns.index(column_named(table, column))
     parsed = clean(row[place] for row in table.rows)
     cells = [""] * len(table.rows)
     for index, text in enumerate(parsed.texts):
@@ -529,24 +453,6 @@ def _names_one(ids: Sequence[str], texts: Sequence[str]) -> bool:
     meant: dict[str, str] = {}
     given = [(id_, text) for id_, text in zip(ids, texts, strict=True) if id_ and text]
     return bool(given) and all(meant.setdefault(id_, text) == text for id_, text in given)
-
-
-def _refuse_tables(
-    name: str, columns: Columns | None, passages: Path | None, distractors: Path | None, sheet: str | None
-) -> None:
-    """Refuse options that mean nothing for a folder or zip.
-
-    Raises:
-        InputError: If there is one.
-    """
-    if columns not in (None, Columns()) or passages is not None or distractors is not None or sheet is not None:
-        raise InputError("own_beir_options", name=name)
-
-
-def _bytes(path: Path, limits: Limits | None) -> bytes:
-    content = path.read_bytes() if path.is_file() else b""
-    require_unpacked(content, path.name, limits)
-    return content
 
 
 def _listed(rows: Sequence[object]) -> str:

@@ -152,18 +152,21 @@ def write_file(path: Path, content: bytes) -> None:
         raise DataError("output_failed", name=str(path), reason=error.strerror or str(error)) from error
 
 
+def _head(language: Language, *keys: str) -> list[str]:
+    return [message(f"own_h_{key}", language) for key in keys]
+
+
 def _standings(answer: Answer, language: Language) -> Table:
-    head = [message("own_h_system", language), message("own_h_first", language)]
     rows = [
         [s.name, f"{s.hits:,} / {answer.n:,}", *(f"{100 * s.metrics[metric]:.2f}" for metric in _TABLE_METRICS)]
         for s in answer.standings
     ]
-    return [[*head, *(METRIC_LABELS[metric] for metric in _TABLE_METRICS)], *rows]
+    return [[*_head(language, "system", "first"), *(METRIC_LABELS[metric] for metric in _TABLE_METRICS)], *rows]
 
 
 def _only(answer: Answer, texts: dict[str, str], language: Language) -> Table:
-    head = [message(key, language) for key in ("own_h_system", "own_h_questions", "own_h_which")]
-    return [head, *([s.name, str(len(s.only)), _ids(s.only, texts)] for s in answer.standings if s.only)]
+    rows = [[s.name, str(len(s.only)), _ids(s.only, texts)] for s in answer.standings if s.only]
+    return [_head(language, "system", "questions", "which"), *rows]
 
 
 def _ids(ids: Sequence[str], texts: dict[str, str]) -> str:
@@ -173,9 +176,6 @@ def _ids(ids: Sequence[str], texts: dict[str, str]) -> str:
 
 
 def _misses(answer: Answer, language: Language, *, with_texts: bool) -> Table:
-    keys = ("own_h_system", "own_h_question", "own_h_rank", "own_h_right", "own_h_instead", "own_h_why")
-    head = [message(key, language) for key in keys]
-
     def row(standing: Standing, miss: Miss) -> list[str]:
         ids = (miss.query_id, miss.right_id, miss.instead_id)
         texts = (miss.question, miss.right, miss.instead) if with_texts else ("", "", "")
@@ -183,11 +183,11 @@ def _misses(answer: Answer, language: Language, *, with_texts: bool) -> Table:
         why = "; ".join(message(f"own_why_{key}", language) for key in miss.why)
         return [standing.name, question, "–" if miss.rank is None else str(miss.rank), right, instead, why]
 
+    head = _head(language, "system", "question", "rank", "right", "instead", "why")
     return [head, *(row(standing, miss) for standing in answer.standings for miss in standing.misses)]
 
 
 def _variants(answer: Answer, language: Language) -> Table:
-    keys = ("own_h_system", "own_h_as_meant", "own_h_first", "own_h_difference", "own_h_p")
     rows = [
         [
             name_in(found.b, language),
@@ -198,11 +198,10 @@ def _variants(answer: Answer, language: Language) -> Table:
         ]
         for found in answer.variants
     ]
-    return [[message(key, language) for key in keys], *rows]
+    return [_head(language, "system", "as_meant", "first", "difference", "p"), *rows]
 
 
 def _costs(answer: Answer, language: Language) -> Table:
-    keys = ("own_h_system", "own_h_speed", "own_h_bytes", "own_h_memory", "own_h_queries_cut", "own_h_passages_cut")
     rows = [
         [
             s.name,
@@ -213,7 +212,7 @@ def _costs(answer: Answer, language: Language) -> Table:
         ]
         for s in answer.standings
     ]
-    return [[message(key, language) for key in keys], *rows]
+    return [_head(language, "system", "speed", "bytes", "memory", "queries_cut", "passages_cut"), *rows]
 
 
 def _made_by(result: RunResult) -> str:

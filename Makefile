@@ -4,7 +4,10 @@ VENV ?= .venv
 HOST ?= 127.0.0.1
 PORT ?= 7860
 MODEL ?=
-JOBS ?= 2
+# One more than there are cores: tests wait for servers and for what shall come too late.
+JOBS ?= 3
+# Compiled files are kept, whatever the machine's habit: each worker would compile everything anew.
+export PYTHONDONTWRITEBYTECODE :=
 BIN := $(VENV)/bin
 PARALLEL = --numprocesses $(JOBS) --dist loadfile
 

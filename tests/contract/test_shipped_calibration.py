@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from koe5_demo import load_encoder
-from koe5_demo.benchmark.calibrating import measure, random_pairs, relevant_pairs
+from koe5_demo.benchmark.calibrating import judged_pairs, measure, random_pairs
 from koe5_demo.benchmark.datasets.registry import read_dataset
 from koe5_demo.catalog import CATALOG
 from koe5_demo.ranking.calibration import SHIPPED, Calibration, load_calibration, read
@@ -31,7 +31,7 @@ def shipped(mini: Encoder) -> Calibration:
 def test_the_shipped_calibration_is_of_the_embedded_model_and_the_data_of_today(shipped: Calibration) -> None:
     data = read_dataset("ours")
     assert shipped.data["content"] == data.content_hash()
-    assert (shipped.relevant.n, shipped.random.n) == (len(relevant_pairs(data)), len(random_pairs(data)))
+    assert (shipped.relevant.n, shipped.random.n) == (len(judged_pairs(data, least_grade=1)), len(random_pairs(data)))
     # What makes it useful: the two kinds of pairs lie apart.
     assert shipped.relevant.percentile(shipped.random.values[shipped.random.levels.index(99)]) < 50
 

@@ -35,6 +35,7 @@ def mtebs() -> dict:
     }
 
 
+@pytest.mark.slow  # mteb alone takes seven seconds to import
 def test_the_suite_of_today_is_mtebs_list_of_korean_retrieval_tasks_with_its_revisions(mtebs):
     tasks = mtebs["tasks"]
     assert {spec.task for spec in KOR_V2} == set(tasks)
@@ -46,6 +47,7 @@ def test_the_suite_of_today_is_mtebs_list_of_korean_retrieval_tasks_with_its_rev
         assert spec.subset in task.hf_subsets
 
 
+@pytest.mark.slow  # mteb alone takes seven seconds to import
 def test_the_models_of_today_run_as_mteb_ran_them(mtebs):
     for name in TODAY:
         spec, theirs = CATALOG[name], mtebs["models"][name]

@@ -67,6 +67,9 @@ def data_hub(repositories: dict[str, Repository]) -> Iterator[DataHub]:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = (
+        True  # head and body are two writes: the second would wait 40 ms for an answer to the first
+    )
     hub: DataHub
     protocol_version = "HTTP/1.1"
 

@@ -48,6 +48,9 @@ class HubStandIn:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = (
+        True  # head and body are two writes: the second would wait 40 ms for an answer to the first
+    )
     protocol_version = "HTTP/1.1"
     server: _Server
 

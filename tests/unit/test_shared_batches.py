@@ -10,7 +10,7 @@ import pytest
 
 from doubles import until
 from koe5_demo.encoding.fast.shared_batches import (
-    FREE_BATCHES,
+    FREE_TOKENS,
     LATELY_S,
     MOST_PASSED_OVER,
     PARTS,
@@ -123,7 +123,7 @@ class Line:
             assert pool.submit(self.shared.rows, [[7]]).result(10) == [7]
 
 
-MUCH: Final = FREE_BATCHES * MOST_TOKENS
+MUCH: Final = FREE_TOKENS
 
 
 def test_who_had_much_rests_while_others_want_little() -> None:

@@ -22,8 +22,8 @@ Tokens = Sequence[Sequence[int]]
 """The token ids of some texts."""
 MOST_PASSED_OVER: Final = 8
 """Batches that a large order lets small ones have."""
-FREE_BATCHES: Final = 8
-"""Full batches that a caller may have without a rest: a page of long passages is no hardship for the others."""
+FREE_TOKENS: Final = 4_096
+"""What a caller may have without a rest: eight passages of 512 tokens, a hundred short ones."""
 REST: Final = 4.0
 """Seconds that the network rests from callers who had more, all together, for each second that it worked for them."""
 PARTS: Final = 4
@@ -90,7 +90,7 @@ class SharedBatches(Generic[Rows]):
             n_before: Tokens that the same caller had before; one who had many waits while others want little.
         """
         order = _Order[Rows](ids, sum(len(text) for text in ids))
-        if not self._is_large(n_before):
+        if n_before < FREE_TOKENS:
             self._note_small_order()
             return self._rows_of(order)
         with self._large_orders:
@@ -102,14 +102,11 @@ class SharedBatches(Generic[Rows]):
 
     def n_parts(self, n_before: int) -> int:
         """Return into how many orders a caller who had so many tokens before should cut a batch."""
-        return PARTS if self._is_large(n_before) and self._others_want_little() else 1
+        return PARTS if n_before >= FREE_TOKENS and self._others_want_little() else 1
 
     def alone(self, compute: Callable[[], Result]) -> Result:
         """Return what `compute` returns, run between two batches."""
         return self._thread.submit(compute).result()
-
-    def _is_large(self, n_before: int) -> bool:
-        return n_before >= FREE_BATCHES * self._most_tokens
 
     def _note_small_order(self) -> None:
         now = self._clock()

@@ -101,21 +101,29 @@ def test_something_else_runs_between_two_batches() -> None:
 
 
 class Line:
-    """A network that takes a tenth of a second for each batch, in a time that goes on by work and waiting alone."""
+    """A network that takes a tenth of a second for each batch, in a time that goes on by work and waiting alone.
 
-    def __init__(self) -> None:
+    Args:
+        others_go_on: Whether another thread makes a small order each time that this one has waited for a moment.
+    """
+
+    def __init__(self, *, others_go_on: bool = False) -> None:
         self.now = 100.0
-        self.began: list[float] = []
+        self.began: list[tuple[float, int]] = []
+        self._others_go_on = others_go_on
+        self._thread = threading.current_thread()
         self.shared = SharedBatches(
             self.run, list.__getitem__, most_tokens=MOST_TOKENS, clock=lambda: self.now, sleep=self.sleep
         )
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+        if self._others_go_on and threading.current_thread() is self._thread:
+            self.small_order_of_another()
 
     def run(self, ids: Tokens) -> list[int]:
-        self.began.append(round(self.now, 2))
-        self.sleep(0.1)
+        self.began.append((self.now, len(ids)))
+        self.now += 0.1
         return [sum(text) for text in ids]
 
     def small_order_of_another(self) -> None:
@@ -127,35 +135,34 @@ MUCH: Final = FREE_TOKENS
 
 
 def test_who_had_much_rests_while_others_want_little() -> None:
-    line = Line()
-    line.small_order_of_another()
-    assert [line.shared.rows([[1, 2]], n_before=MUCH) for _ in range(2)] == [[3], [3]]
-    # The small one, the first large one at once, the next after its 0.1 s and a rest of four times as long.
-    assert line.began == pytest.approx([100.0, 100.1, 100.2 + REST * 0.1], abs=POLL_S)
+    line = Line(others_go_on=True)
+    line.small_order_of_another()  # 100.0 to 100.1
+    assert [line.shared.rows([[1, 2], [3]], n_before=MUCH) for _ in range(2)] == [[3, 3], [3, 3]]
+    large = [at for at, n_texts in line.began if n_texts == 2]
+    # The first at once; the second after its 0.1 s, a rest of eight times as long, and the small batch under way.
+    assert large == pytest.approx([100.1, 100.2 + REST * 0.1 + 0.05], abs=0.1)
 
 
 def test_a_rest_is_over_when_the_others_have_gone() -> None:
     line = Line()
-    line.shared.rows([[1]], n_before=MUCH)  # ends at 100.1, to rest until 100.5
-    line.now = 99.3
+    line.shared.rows([[1]], n_before=MUCH)  # ends at 100.1, to rest for eight tenths
     line.small_order_of_another()
-    line.now = 100.1
     line.shared.rows([[1]], n_before=MUCH)
-    assert line.began[-1] == pytest.approx(99.3 + LATELY_S, abs=POLL_S)
+    assert line.began[-1][0] == pytest.approx(100.1 + LATELY_S, abs=POLL_S)
 
 
 def test_one_caller_alone_does_not_rest_for_the_own_small_orders() -> None:
     line = Line()
     for n_before in (0, MUCH, MUCH, MUCH):
         line.shared.rows([[1]], n_before=n_before)
-    assert line.began == [100.0, 100.1, 100.2, 100.3]
-    assert line.shared.n_parts(MUCH) == 1
+    assert [at for at, _ in line.began] == pytest.approx([100.0, 100.1, 100.2, 100.3])
+    assert line.shared.n_parts(2) == 1
 
 
-def test_batches_are_cut_for_who_had_much_while_others_want_little() -> None:
+def test_several_batches_of_one_caller_are_cut_while_others_want_little() -> None:
     line = Line()
     line.small_order_of_another()
-    assert line.shared.n_parts(MUCH) == PARTS
-    assert line.shared.n_parts(MUCH - 1) == 1
+    assert line.shared.n_parts(2) == PARTS
+    assert line.shared.n_parts(1) == 1
     line.now += LATELY_S
-    assert line.shared.n_parts(MUCH) == 1
+    assert line.shared.n_parts(2) == 1

@@ -178,8 +178,9 @@ class PaddingFreeEncoder:
             n_tokens[window.start : window.start + len(window.tokens.ids)] = window.tokens.n_tokens
             lengths = window.tokens.lengths
             progress.announce(len(lengths), int(lengths.sum()))
-            for batch in cut_batches(lengths, self._tokens_per_batch):
-                for places in np.array_split(batch, min(len(batch), self._batches.n_parts(n_before))):
+            batches = cut_batches(lengths, self._tokens_per_batch)
+            for batch in batches:
+                for places in np.array_split(batch, min(len(batch), self._batches.n_parts(len(batches)))):
                     ids = [window.tokens.ids[place] for place in places]
                     rows, arrival = self._batches.rows(ids, n_before=n_before)
                     n = int(lengths[places].sum())

@@ -22,13 +22,14 @@ Tokens = Sequence[Sequence[int]]
 """The token ids of some texts."""
 MOST_PASSED_OVER: Final = 8
 """Batches that a large order lets small ones have."""
-FREE_TOKENS: Final = 4_096
-"""What a caller may have without a rest: eight passages of 512 tokens, a hundred short ones."""
-REST: Final = 4.0
+FREE_TOKENS: Final = 2_048
+"""What a caller may have without a rest: ten passages of 200 tokens, or fifty short ones."""
+REST: Final = 8.0
 """Seconds that the network rests from callers who had more, all together, for each second that it worked for them."""
 PARTS: Final = 4
-"""Into so many their batches are cut meanwhile, because nothing interrupts a batch."""
-LATELY_S: Final = 1.0
+"""Into so many the batches of one caller are cut while others want little, because nothing interrupts a batch."""
+LATELY_S: Final = 0.25
+"""Nobody rests for others who ordered nothing for so long."""
 POLL_S: Final = 0.02
 
 
@@ -100,9 +101,9 @@ class SharedBatches(Generic[Rows]):
             self._rests_until = self._clock() + REST * order.seconds
         return rows
 
-    def n_parts(self, n_before: int) -> int:
-        """Return into how many orders a caller who had so many tokens before should cut a batch."""
-        return PARTS if n_before >= FREE_TOKENS and self._others_want_little() else 1
+    def n_parts(self, n_batches: int) -> int:
+        """Return into how many orders a caller of so many batches should cut each of them."""
+        return PARTS if n_batches > 1 and self._others_want_little() else 1
 
     def alone(self, compute: Callable[[], Result]) -> Result:
         """Return what `compute` returns, run between two batches."""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
+import subprocess
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -367,3 +371,34 @@ def test_secrets_of_the_environment_are_never_exported(lenient: tuple[str, Path]
     assert "verysecretvalue" not in told
     assert "verysecretvalue" not in log.read_text("utf-8")
     assert os.environ.get("HF_TOKEN", "-") not in told or "HF_TOKEN" not in os.environ
+
+
+HEAPS = """
+import ctypes, threading
+import app
+app.share_heaps()
+all_have = threading.Barrier(8)
+def work():
+    kept = [bytes(1_000) for _ in range(1_000)]
+    all_have.wait()
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+ctypes.CDLL(None).malloc_stats()
+"""
+
+
+@pytest.mark.slow  # a fresh process imports gradio
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries part memory in their own way")
+def test_threads_share_two_heaps() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
+    done = subprocess.run(
+        [sys.executable, "-c", HEAPS],
+        cwd=ASSETS.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert len(re.findall(r"^Arena \d+:", done.stderr, flags=re.MULTILINE)) == 2

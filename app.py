@@ -5,6 +5,7 @@ import gc
 import os
 import platform
 import sys
+from threading import Event, Thread
 
 from koe5_demo.catalog import EMBEDDED_MODEL
 from koe5_demo.edge.logs import configure_logging
@@ -48,8 +49,7 @@ def serve(settings: Settings) -> None:
     page = build_page(settings, host)
     launch(page, settings, host)
     host.open_wanted()  # not before the page is up: this imports torch
-    host.request(EMBEDDED_MODEL).wait()
-    settle()
+    Thread(target=settle, args=[host.request(EMBEDDED_MODEL)], daemon=True).start()
     page.block_thread()
 
 
@@ -63,12 +63,13 @@ def share_heaps() -> None:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)
 
 
-def settle() -> None:
-    """Leave what the start has made out of the garbage collector's rounds.
+def settle(loaded: Event) -> None:
+    """Leave what the start has made, the first model too, out of the garbage collector's rounds.
 
     It puts a full round off until there are a quarter as many new objects as old ones. With 350,000 old ones visitors'
     garbage piles up for minutes, and the round then looks at everything.
     """
+    loaded.wait()
     gc.collect()
     gc.freeze()
 

@@ -213,10 +213,10 @@ class RankingResults:
             self.scatter: _maybe(draw_scatter(result, language)),
             self.scatter_table: ranking_html.scatter_table(result, language),
             self.map_box: gr.update(visible=result.text_map is not None),
-            self.code: exports.snippet(result),
             **self.show_look(shown, language),
             **(self._show_map(shown, language) if "map" in shown.opened else {}),
             **(self._show_sent(shown, language) if "sent" in shown.opened else {}),
+            **(self._show_code(shown, language) if "code" in shown.opened else {}),
         }
 
     def show_look(self, shown: Shown, language: Language) -> dict[Any, Any]:
@@ -259,8 +259,8 @@ class RankingResults:
         """Return what stands in a fold that was opened."""
         if fold == "words":
             return self.show_pair(shown, host, language)
-        show = {"high": self._show_high, "map": self._show_map, "sent": self._show_sent}[fold]
-        return show(shown, language)
+        shows = {"high": self._show_high, "map": self._show_map, "sent": self._show_sent, "code": self._show_code}
+        return shows[fold](shown, language)
 
     def in_fold(self, fold: str) -> list[Any]:
         """Return the components that `show_fold` fills."""
@@ -268,6 +268,7 @@ class RankingResults:
             "high": [self.calibration, self.strip, self.strip_table],
             "map": [self.map, self.map_table],
             "sent": [self.sent],
+            "code": [self.code],
             "words": self.of_pair,
         }
         return parts[fold]
@@ -286,6 +287,9 @@ class RankingResults:
 
     def _show_sent(self, shown: Shown, language: Language) -> dict[Any, Any]:
         return {self.sent: ranking_html.sent(shown.result, language)}
+
+    def _show_code(self, shown: Shown, _language: Language) -> dict[Any, Any]:
+        return {self.code: exports.snippet(shown.result)}
 
     def tell_stale(self, shown: Shown | None, filled: FilledForm, language: Language) -> dict[Any, Any]:
         """Say that the result does not belong to the form any more, where it does not."""
@@ -333,9 +337,9 @@ def build_results(words: Words) -> RankingResults:
             made["map_table"] = gr.HTML(elem_id="map-table", **PLAIN)
         with _fold(words, "sent", "sent-box") as sent_box:
             made["sent"] = gr.HTML(elem_id="sent", **PLAIN)
-        with _fold(words, "code", "code-box"):
+        with _fold(words, "code", "code-box") as code_box:
             made["code"] = gr.Code(language="python", interactive=False, show_label=False, elem_id="code")
-    made["folds"] = {"high": high_box, "map": map_box, "sent": sent_box, "words": words_box}
+    made["folds"] = {"high": high_box, "map": map_box, "sent": sent_box, "code": code_box, "words": words_box}
     return RankingResults(pair_box=pair_box, second_box=second_box, map_box=map_box, **made)
 
 

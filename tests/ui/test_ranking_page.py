@@ -121,6 +121,9 @@ def test_what_was_sent_shows_the_prefix(opened: Page, fill: Fill) -> None:
     opened.locator("#sent-box").get_by_role("button").first.click()
     expect(opened.locator("#sent mark").first).to_have_text("query:")
     expect(opened.locator("#sent")).to_contain_text("passage: 서울은")
+    opened.locator("#code-box").get_by_role("button").first.click()
+    expect(opened.locator("#code")).to_contain_text("SentenceTransformer(")
+    expect(opened.locator("#code")).to_contain_text("passage: 서울은")
 
 
 def test_both_downloads_hold_the_ranking(opened: Page, fill: Fill, tmp_path: Path) -> None:

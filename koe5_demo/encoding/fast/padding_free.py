@@ -178,19 +178,23 @@ class PaddingFreeEncoder:
             n_tokens[window.start : window.start + len(window.tokens.ids)] = window.tokens.n_tokens
             lengths = window.tokens.lengths
             progress.announce(len(lengths), int(lengths.sum()))
-            batches = cut_batches(lengths, self._tokens_per_batch)
-            for batch in batches:
-                for places in np.array_split(batch, min(len(batch), self._batches.n_parts(len(batches)))):
-                    ids = [window.tokens.ids[place] for place in places]
-                    rows, arrival = self._batches.rows(ids, n_before=n_before)
-                    n = int(lengths[places].sum())
-                    n_before += n
-                    pending.append((places + window.start, rows, n, arrival))
-                    while len(pending) > (BATCHES_IN_FLIGHT if self._on_gpu else 0):
-                        collect()
+            for places in self._portions(lengths):
+                ids = [window.tokens.ids[place] for place in places]
+                rows, arrival = self._batches.rows(ids, n_before=n_before)
+                n = int(lengths[places].sum())
+                n_before += n
+                pending.append((places + window.start, rows, n, arrival))
+                while len(pending) > (BATCHES_IN_FLIGHT if self._on_gpu else 0):
+                    collect()
         while pending:
             collect()
         return Encoded(vectors, n_tokens, self._info.max_tokens)
+
+    def _portions(self, lengths: IntArray) -> Iterator[IntArray]:
+        """Yield the places of texts that are ordered together: batches, or parts of them while others want little."""
+        batches = cut_batches(lengths, self._tokens_per_batch)
+        for batch in batches:
+            yield from np.array_split(batch, min(len(batch), self._batches.n_parts(len(batches))))
 
     def count_tokens(self, texts: Sequence[str], role: Role) -> IntArray:
         """Return (n,) uncut token counts with prompt and special tokens."""

@@ -13,7 +13,6 @@ from koe5_demo.benchmark.own.session import of_set
 from koe5_demo.benchmark.progress import RunQueue
 from koe5_demo.benchmark.saved_runs import SHIPPED
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.errors import DemoError
 from koe5_demo.inputs import Layout
 from koe5_demo.settings import Settings
 from koe5_demo.ui.benchmark_form import RunForm, Values, progress
@@ -21,6 +20,7 @@ from koe5_demo.ui.benchmark_look import CloserLook
 from koe5_demo.ui.benchmark_results import RunResults
 from koe5_demo.ui.boundary import QUIET, Words, guarded, label, language_of, wire
 from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab
+from koe5_demo.ui.ranking_results import Desk
 from koe5_demo.ui.ranking_tab import RankingTab
 from koe5_demo.words import Language
 
@@ -191,15 +191,12 @@ class _Events:
         """Take the answers that were marked in the ranking as a set of the visitor's own, and go there."""
 
         def take_marks(values: Values, language: Language) -> Values:
-            shown = values[ranking_tab.shown]
-            if shown is None:
-                raise DemoError("run_again")
-            state = of_set(shown.own_set)
+            state = of_set((values[ranking_tab.desk] or Desk()).kept.own_set)
             there = {tabs: gr.Tabs(selected="benchmark"), parts: gr.Tabs(selected="own")}
             return {own.state: state, **own.show(state, values, language), **there}
 
         outputs = [own.state, *own.shown, tabs, parts]
-        self._on(ranking_tab.marked.click, take_marks, {ranking_tab.shown, *own.choice_inputs}, outputs)
+        self._on(ranking_tab.marked.click, take_marks, {ranking_tab.desk, *own.choice_inputs}, outputs)
 
     def open(self, values: Values, language: Language) -> Values:
         """Tell what there is; the first time all of it, in the page's language."""

@@ -16,7 +16,7 @@ from koe5_demo import exports
 from koe5_demo.benchmark.own.reading import OwnSet, from_marks
 from koe5_demo.catalog import EMBEDDED_MODEL
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.errors import InputError
+from koe5_demo.errors import DemoError, InputError
 from koe5_demo.figures.of_ranking import (
     HeatmapExtent,
     HeatmapLook,
@@ -48,6 +48,7 @@ NOT_DRAWN: Final = (
     "word_plot",
     "word_table",
     "folds",
+    "unfolded",
 )
 HEATMAP_CHOICES: Final[dict[str, Any]] = {
     "view": HeatmapView,
@@ -69,8 +70,6 @@ class Shown:
         look: How the heatmap is drawn.
         picked: The pair whose score is taken apart, "q0:p3"; empty for none.
         marks: Pairs of a query and a passage, from 0, that the visitor says belong together.
-        opened: Folds that have been opened, by their names in `RankingResults.folds`. No other is filled: that would
-            cost at every click, and a browser that draws no chart never loads and runs the 4.6 MB of plotly.
     """
 
     result: RankingResult
@@ -79,7 +78,6 @@ class Shown:
     look: HeatmapLook = field(default_factory=HeatmapLook)
     picked: str = ""
     marks: frozenset[tuple[int, int]] = frozenset()
-    opened: frozenset[str] = frozenset()
 
     def pressed(self, what: str) -> Shown:
         """Return what is looked at after a press of "query:2", "mark:3", "scale:fixed" or "pair:close"; else the same.
@@ -99,17 +97,13 @@ class Shown:
         return self
 
     def followed_by(self, result: RankingResult, asked: FilledForm) -> Shown:
-        """Return what is looked at when the next result comes: look, open folds and, where they are open, reasons."""
-        after = Shown(result, asked, look=self.look, opened=self.opened)
+        """Return what is looked at when the next result comes: the look stays, and reasons where they are open."""
+        after = Shown(result, asked, look=self.look)
         return after.with_best_picked() if self.picked else after
 
     def with_picked(self, picked: str) -> Shown:
         """Return the same with another pair picked."""
         return replace(self, picked=picked)
-
-    def with_opened(self, fold: str) -> Shown:
-        """Return the same with another fold opened."""
-        return replace(self, opened=self.opened | {fold})
 
     def with_best_picked(self) -> Shown:
         """Return the same with the best passage of the chosen query picked."""
@@ -140,6 +134,42 @@ class Shown:
         return pair
 
 
+@dataclass
+class Desk:
+    """What one visitor has before them at this moment; kept in the session.
+
+    It changes in place, unlike the other records: gradio hands an event the values of the moment it began, and a
+    ranking under way must not take back what was pressed, opened, typed or chosen meanwhile.
+
+    Attributes:
+        shown: What is looked at; None before the first result, and where a restart or other visitors took it away.
+        language: The last one that was chosen; None for the one that the page came in.
+        folds: Those that have been opened, by their names in `RankingResults.folds`. No other is filled: that would
+            cost at every click, and a browser that draws no chart never loads and runs the 4.6 MB of plotly.
+        form: What the form has come to hold since a ranking began; None while there is none under way.
+    """
+
+    shown: Shown | None = None
+    language: Language | None = None
+    folds: set[str] = field(default_factory=set)
+    form: FilledForm | None = None
+
+    @property
+    def kept(self) -> Shown:
+        """What is looked at.
+
+        Raises:
+            DemoError: If it is gone.
+        """
+        if self.shown is None:
+            raise DemoError("run_again")
+        return self.shown
+
+    def follow(self, result: RankingResult, asked: FilledForm) -> None:
+        """Put the next result in place of the last one."""
+        self.shown = Shown(result, asked) if self.shown is None else self.shown.followed_by(result, asked)
+
+
 @dataclass(frozen=True)
 class Bridges:
     """Components through which the page's script hands over what was pressed, as `event.pick`."""
@@ -150,7 +180,10 @@ class Bridges:
 
 @dataclass(frozen=True)
 class RankingResults:
-    """The components. All but those of `NOT_DRAWN` change with a new result."""
+    """The components. All but those of `NOT_DRAWN` change with a new result.
+
+    `unfolded` holds the names of the folds that were opened, and is kept by the browser: it outlives a restart.
+    """
 
     bridges: Bridges
     stale: gr.HTML
@@ -184,6 +217,7 @@ class RankingResults:
     png: gr.Button
     heatmap_csv: gr.Button
     folds: dict[str, gr.Accordion]
+    unfolded: gr.Textbox
 
     @property
     def outputs(self) -> list[Any]:
@@ -201,9 +235,9 @@ class RankingResults:
         """The components that `show_pair` fills."""
         return [self.pair_box, self.pair, self.word_plot, self.word_table]
 
-    def show(self, shown: Shown, language: Language) -> dict[Any, Any]:
+    def show(self, desk: Desk, language: Language) -> dict[Any, Any]:
         """Return what every component shows of a result."""
-        result = shown.result
+        shown, result = desk.kept, desk.kept.result
         warning = message("embedded_warning", language) if result.info.id == EMBEDDED_MODEL else ""
         return {
             self.notices: render.notices(result.notices, language, warning=warning),
@@ -213,14 +247,15 @@ class RankingResults:
             self.scatter: _maybe(draw_scatter(result, language)),
             self.scatter_table: ranking_html.scatter_table(result, language),
             self.map_box: gr.update(visible=result.text_map is not None),
-            **self.show_look(shown, language),
-            **(self._show_map(shown, language) if "map" in shown.opened else {}),
-            **(self._show_sent(shown, language) if "sent" in shown.opened else {}),
-            **(self._show_code(shown, language) if "code" in shown.opened else {}),
+            **self.show_look(desk, language),
+            **(self._show_map(shown, language) if "map" in desk.folds else {}),
+            **(self._show_sent(shown, language) if "sent" in desk.folds else {}),
+            **(self._show_code(shown, language) if "code" in desk.folds else {}),
         }
 
-    def show_look(self, shown: Shown, language: Language) -> dict[Any, Any]:
+    def show_look(self, desk: Desk, language: Language) -> dict[Any, Any]:
         """Return what depends on the chosen query and on how the heatmap is looked at."""
+        shown = desk.kept
         result, query = shown.result, shown.query
         drawing = draw_heatmap(result, shown.look, query)
         return {
@@ -231,11 +266,12 @@ class RankingResults:
             self.ranking: ranking_html.ranking(result, query, language, marks=shown.marks),
             self.marked: gr.update(value=message("marked", language, n=len(shown.marks)), visible=bool(shown.marks)),
             self.second: ranking_html.second_ranking(result, query, language),
-            **(self._show_high(shown, language) if "high" in shown.opened else {}),
+            **(self._show_high(shown, language) if "high" in desk.folds else {}),
         }
 
-    def show_pair(self, shown: Shown | None, host: ModelHost, language: Language) -> dict[Any, Any]:
+    def show_pair(self, desk: Desk, host: ModelHost, language: Language) -> dict[Any, Any]:
         """Return why the picked pair has its score; a word where the model cannot tell, and nothing without a pair."""
+        shown = desk.shown
         pair = None if shown is None else shown.pair
         if shown is None or pair is None:
             return {self.pair_box: gr.update(visible=False)}
@@ -251,16 +287,16 @@ class RankingResults:
         return {
             self.pair_box: gr.update(visible=True),
             self.pair: ranking_html.pair(explained, language),
-            self.word_plot: _maybe(explained.figure if "words" in shown.opened else None),
+            self.word_plot: _maybe(explained.figure if "words" in desk.folds else None),
             self.word_table: ranking_html.words_table(explained, language),
         }
 
-    def show_fold(self, fold: str, shown: Shown, host: ModelHost, language: Language) -> dict[Any, Any]:
+    def show_fold(self, fold: str, desk: Desk, host: ModelHost, language: Language) -> dict[Any, Any]:
         """Return what stands in a fold that was opened."""
         if fold == "words":
-            return self.show_pair(shown, host, language)
+            return self.show_pair(desk, host, language)
         shows = {"high": self._show_high, "map": self._show_map, "sent": self._show_sent, "code": self._show_code}
-        return shows[fold](shown, language)
+        return shows[fold](desk.kept, language)
 
     def in_fold(self, fold: str) -> list[Any]:
         """Return the components that `show_fold` fills."""
@@ -340,6 +376,7 @@ def build_results(words: Words) -> RankingResults:
         with _fold(words, "code", "code-box") as code_box:
             made["code"] = gr.Code(language="python", interactive=False, show_label=False, elem_id="code")
     made["folds"] = {"high": high_box, "map": map_box, "sent": sent_box, "code": code_box, "words": words_box}
+    made["unfolded"] = gr.Textbox(visible="hidden", elem_id="unfolded")
     return RankingResults(pair_box=pair_box, second_box=second_box, map_box=map_box, **made)
 
 

@@ -11,7 +11,6 @@ import gradio as gr
 
 from koe5_demo import exports
 from koe5_demo.encoding.host import ModelHost
-from koe5_demo.errors import DemoError
 from koe5_demo.figures.of_ranking import draw_heatmap, heatmap_rows
 from koe5_demo.ranking.calibration import load_calibration
 from koe5_demo.ranking.examples import Example
@@ -32,7 +31,7 @@ from koe5_demo.ui.boundary import (
 )
 from koe5_demo.ui.model_bar import model_choices
 from koe5_demo.ui.ranking_form import RankingForm, Values, build_examples, build_form, rivals
-from koe5_demo.ui.ranking_results import RankingResults, Shown, build_results
+from koe5_demo.ui.ranking_results import Desk, RankingResults, build_results
 from koe5_demo.ui.render import hint, render_template
 from koe5_demo.ui.share_bar import READ_ADDRESS, ShareBar, build_share_bar, on_link, wire_share_bar
 from koe5_demo.words import Language
@@ -53,7 +52,7 @@ class RankingTab:
 
     form: RankingForm
     share: ShareBar
-    shown: gr.State
+    desk: gr.State
     marked: gr.Button
     run_event: dict[str, Any]
     count_event: dict[str, Any]
@@ -63,7 +62,7 @@ def build_ranking_tab(
     host: ModelHost, settings: Settings, words: Words, model: gr.Dropdown, language: gr.Radio
 ) -> RankingTab:
     """Lay out the tab and wire its events. Must be called inside a gr.Blocks context."""
-    shown = gr.State(None)
+    desk = gr.State(Desk())
     examples = build_examples(words)
     with gr.Row(elem_classes="k-columns", equal_height=False):
         with gr.Column(elem_id="form-side", min_width=0):
@@ -72,11 +71,11 @@ def build_ranking_tab(
         with gr.Column(elem_id="result-side", min_width=0):
             results = build_results(words)
     words.make(gr.HTML, {"value": partial(render_template, "phone_bar.html")}, elem_id="phone-bar", **PLAIN)
-    events = RankingEvents(host, settings, form, results, shown, language)
+    events = RankingEvents(host, settings, form, results, desk, language)
     run = {
         "fn": guarded(events.on_run),
-        "inputs": {*form.inputs, shown, language},
-        "outputs": [shown, *results.outputs, *results.of_pair, results.stale],
+        "inputs": {*form.inputs, desk, results.unfolded, language},
+        "outputs": [desk, *results.outputs, *results.of_pair, results.stale],
         "api_visibility": "private",
         "concurrency_id": MODEL_QUEUE,
         "show_progress_on": [results.ranking],
@@ -84,8 +83,8 @@ def build_ranking_tab(
     count = _wire_form(form, events, language, run)
     _wire_results(events, language)
     wire_share_bar(bar, form, language, settings.limits, run)
-    _wire_downloads(shown, results, events, language)
-    return RankingTab(form, bar, shown, results.marked, run, count)
+    _wire_downloads(desk, results, events, language)
+    return RankingTab(form, bar, desk, results.marked, run, count)
 
 
 class RankingEvents:
@@ -97,17 +96,19 @@ class RankingEvents:
         settings: Settings,
         form: RankingForm,
         results: RankingResults,
-        shown: gr.State,
+        desk: gr.State,
         language: gr.Radio,
     ) -> None:
         self._host, self._settings = host, settings
-        self.form, self.results, self.shown, self.language = form, results, shown, language
+        self.form, self.results, self.desk, self.language = form, results, desk, language
 
     def on_count(self, values: Values) -> dict[Any, Any]:
         """Tell how much was read, how much of it the model will see, and whether the result still belongs to it."""
-        language = Language(values[self.language])
+        language, desk = Language(values[self.language]), self._desk(values)
         filled = self.form.read(values)
-        stale = self.results.tell_stale(values[self.shown], filled, language)
+        if desk.form is not None:
+            desk.form = filled
+        stale = self.results.tell_stale(desk.shown, filled, language)
         return self.form.tell(filled, self._settings.limits, self._host, language) | stale
 
     def on_file(self, values: Values) -> dict[Any, Any]:
@@ -141,73 +142,86 @@ class RankingEvents:
             self._host.request(name)
 
     def on_run(self, values: Values, progress: gr.Progress = gr.Progress()) -> dict[Any, Any]:  # noqa: B008 gradio's way
-        """Rank, and show it all; how the heatmap is looked at stays."""
-        language = Language(values[self.language])
-        filled = self.form.read(values)
-        request = ranking_request(filled, self._settings.limits)
-        encoder = self._host.encoder(request.model)
-        result = rank_all(
-            request,
-            encoder,
-            second_encoder=self._host.encoder(request.second_model) if request.second_model else None,
-            calibration=load_calibration(encoder.info, self._settings),
-            on_progress=reporter(progress, language),
-        )
-        earlier: Shown | None = values[self.shown]
-        now = Shown(result, filled) if earlier is None else earlier.followed_by(result, filled)
-        pair = self.results.show_pair(now, self._host, language)
-        return {self.shown: now, self.results.stale: "", **self.results.show(now, language), **pair}
+        """Rank, and show it all as the page is by then; how the heatmap is looked at stays."""
+        language, desk = Language(values[self.language]), self._desk(values)
+        desk.folds |= set(str(values[self.results.unfolded] or "").split())
+        desk.form = filled = self.form.read(values)
+        try:
+            request = ranking_request(filled, self._settings.limits)
+            encoder = self._host.encoder(request.model)
+            result = rank_all(
+                request,
+                encoder,
+                second_encoder=self._host.encoder(request.second_model) if request.second_model else None,
+                calibration=load_calibration(encoder.info, self._settings),
+                on_progress=reporter(progress, language),
+            )
+        finally:
+            by_now, desk.form = desk.form or filled, None
+        desk.follow(result, filled)
+        language = desk.language or language
+        stale = self.results.tell_stale(desk.shown, by_now, language)
+        pair = self.results.show_pair(desk, self._host, language)
+        return {self.desk: desk, **self.results.show(desk, language), **stale, **pair}
 
     def on_language(self, values: Values) -> dict[Any, Any]:
         """Show the same in another language."""
-        language, shown = Language(values[self.language]), values[self.shown]
-        if shown is None:
+        language, desk = Language(values[self.language]), self._desk(values)
+        desk.language = language
+        if desk.shown is None:
             return {self.results.ranking: hint("empty", language)}
-        return self.results.show(shown, language)
+        return self.results.show(desk, language)
 
     def on_look(self, values: Values, event: gr.EventData) -> dict[Any, Any]:
         """Show what a button among the results was pressed for."""
-        now = _kept(values[self.shown]).pressed(str(getattr(event, "pick", "")))
-        return {self.shown: now, **self.results.show_look(now, Language(values[self.language]))}
+        desk = self._desk(values)
+        desk.shown = desk.kept.pressed(str(getattr(event, "pick", "")))
+        return {self.desk: desk, **self.results.show_look(desk, Language(values[self.language]))}
 
     def on_pick(self, values: Values, event: gr.EventData) -> dict[Any, Any]:
         """Take the score of a pair apart."""
-        now = _kept(values[self.shown]).with_picked(str(getattr(event, "pick", "")))
-        return {self.shown: now, **self.results.show_pair(now, self._host, Language(values[self.language]))}
+        desk = self._desk(values)
+        desk.shown = desk.kept.with_picked(str(getattr(event, "pick", "")))
+        return {self.desk: desk, **self.results.show_pair(desk, self._host, Language(values[self.language]))}
 
     def on_unfold(self, fold: str) -> Handler:
         """Return what fills a fold now that it is open, and with every result from now on."""
 
         def fill(values: Values) -> dict[Any, Any]:
-            now = _kept(values[self.shown]).with_opened(fold)
-            return {self.shown: now, **self.results.show_fold(fold, now, self._host, Language(values[self.language]))}
+            desk = self._desk(values)
+            desk.folds.add(fold)
+            return {self.desk: desk, **self.results.show_fold(fold, desk, self._host, Language(values[self.language]))}
 
         return fill
 
     def on_explain(self, values: Values) -> dict[Any, Any]:
         """Show the picked pair anew: of another query, in another language, or none any more."""
-        return self.results.show_pair(values[self.shown], self._host, Language(values[self.language]))
+        return self.results.show_pair(self._desk(values), self._host, Language(values[self.language]))
 
     def on_csv(self, values: Values) -> str:
         """Return the rankings of all queries as CSV; with a byte order mark, or Excel would not read the Hangul."""
-        return exports.BYTE_ORDER_MARK + exports.ranking_csv(_kept(values[self.shown]).result)
+        return exports.BYTE_ORDER_MARK + exports.ranking_csv(self._desk(values).kept.result)
 
     def on_json(self, values: Values) -> str:
         """Return the rankings of all queries as the command line and the API write them."""
-        return exports.to_json(exports.ranking_json(_kept(values[self.shown]).result))
+        return exports.to_json(exports.ranking_json(self._desk(values).kept.result))
 
     def on_heatmap_csv(self, values: Values) -> str:
         """Return the heatmap as it is drawn, as a file."""
-        shown = _kept(values[self.shown])
+        shown = self._desk(values).kept
         rows = heatmap_rows(shown.result, draw_heatmap(shown.result, shown.look, shown.query))
         return exports.BYTE_ORDER_MARK + exports.to_csv(rows)
+
+    def _desk(self, values: Values) -> Desk:
+        """Return what the visitor has before them, which a restart or many other visitors may have taken away."""
+        return values[self.desk] or Desk()
 
 
 def _wire_form(form: RankingForm, events: RankingEvents, language: gr.Radio, run: dict[str, Any]) -> dict[str, Any]:
     """Return the event that tells what the form holds."""
     count: dict[str, Any] = {
         "fn": guarded(events.on_count),
-        "inputs": {*form.inputs, events.shown, language},
+        "inputs": {*form.inputs, events.desk, language},
         "outputs": [*form.told, events.results.stale],
         **UNQUEUED,
     }
@@ -238,7 +252,7 @@ def _then_look(event: Any) -> Any:
 
 def _wire_results(events: RankingEvents, language: gr.Radio) -> None:
     results = events.results
-    kept: set[Any] = {events.shown, language}
+    kept: set[Any] = {events.desk, language}
     explain: dict[str, Any] = {
         "fn": guarded(events.on_explain),
         "inputs": kept,
@@ -246,44 +260,34 @@ def _wire_results(events: RankingEvents, language: gr.Radio) -> None:
         "concurrency_id": MODEL_QUEUE,
         **QUIET,
     }
-    looked = [events.shown, *results.of_look]
+    looked = [events.desk, *results.of_look]
     results.bridges.look.click(guarded(events.on_look), kept, looked, **QUIET).success(**explain)
     results.bridges.pick.click(
         guarded(events.on_pick),
         kept,
-        [events.shown, *results.of_pair],
+        [events.desk, *results.of_pair],
         api_visibility="private",
         concurrency_id=MODEL_QUEUE,
         show_progress_on=[results.pair],
     )
     for name, fold in results.folds.items():
-        filled = [events.shown, *results.in_fold(name)]
+        filled = [events.desk, *results.in_fold(name)]
         options: dict[str, Any] = {"concurrency_id": MODEL_QUEUE} if name == "words" else {}
         fold.expand(guarded(events.on_unfold(name)), kept, filled, **options, **QUIET)
+        fold.expand(fn=None, js=f"(names) => names + ' {name}'", inputs=results.unfolded, outputs=results.unfolded)
     language.change(guarded(events.on_language), kept, results.outputs, **UNQUEUED).then(**explain)
 
 
-def _wire_downloads(shown: gr.State, results: RankingResults, events: RankingEvents, language: gr.Radio) -> None:
+def _wire_downloads(desk: gr.State, results: RankingResults, events: RankingEvents, language: gr.Radio) -> None:
     """Hand results to the browser as text that it saves itself: no file of a visitor stays on the server."""
     text = gr.Textbox(visible="hidden", elem_id="download-text")
     made = {"csv": events.on_csv, "json": events.on_json, "heatmap_csv": events.on_heatmap_csv}
     for kind, make in made.items():
         name, media = DOWNLOADS[kind]
-        getattr(results, kind).click(guarded(make), {shown, language}, text, **QUIET).success(
+        getattr(results, kind).click(guarded(make), {desk, language}, text, **QUIET).success(
             fn=None, inputs=text, js=f"(text) => window.koe5.download('{name}', text, '{media}')"
         )
     results.png.click(fn=None, js=DRAW_PNG)
-
-
-def _kept(shown: Shown | None) -> Shown:
-    """Return what a visitor looks at, which a restart of the server or many other visitors may have taken away.
-
-    Raises:
-        DemoError: If it is gone.
-    """
-    if shown is None:
-        raise DemoError("run_again")
-    return shown
 
 
 def wire_load(page: gr.Blocks, tab: RankingTab, host: ModelHost, words: Words, language: gr.Radio) -> None:

@@ -23,7 +23,7 @@ from koe5_demo.records import Encoder, Role
 from koe5_demo.settings import Settings
 from koe5_demo.ui import ranking_html
 from koe5_demo.ui.api import Api
-from koe5_demo.ui.ranking_results import Shown
+from koe5_demo.ui.ranking_results import Desk
 from koe5_demo.words import Language
 
 QUERIES = ["세종대왕이 만든 글자", "바다"]
@@ -98,7 +98,7 @@ def test_the_page_shows_the_numbers_of_the_command_line(told: Any, clicked: dict
         if hit["window"]:
             assert f"{hit['window']['start'] + 1:,}" in row or str(hit["window"]["start"] + 1) in row
     best = first[0]
-    looked = next(value for value in shown.values() if isinstance(value, Shown)).result
+    looked = next(value for value in shown.values() if isinstance(value, Desk)).kept.result
     pair = TextRef(Role.QUERY, 0), TextRef(Role.PASSAGE, best["index"])
     explained = ranking_html.pair(draw_pair(looked, *pair, mini, Language.KO), Language.KO)
     assert f'data-score="{best["explanation"]["score"]:.4f}' in explained
@@ -112,7 +112,7 @@ def test_the_page_shows_the_numbers_of_the_command_line(told: Any, clicked: dict
 
 
 def test_what_the_page_lets_download_is_what_the_command_line_prints(told: Any, clicked: dict[Any, Any]) -> None:
-    result = next(value.result for value in clicked.values() if isinstance(value, Shown))
+    result = next(value.kept.result for value in clicked.values() if isinstance(value, Desk))
     page, printed = json.loads(exports.to_json(exports.ranking_json(result))), copy.deepcopy(told)
     for answer in (page, printed):
         for query in answer["results"]:

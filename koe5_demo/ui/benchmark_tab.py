@@ -18,7 +18,7 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui.benchmark_form import RunForm, Values, progress
 from koe5_demo.ui.benchmark_look import CloserLook
 from koe5_demo.ui.benchmark_results import RunResults
-from koe5_demo.ui.boundary import QUIET, Words, guarded, label, language_of, wire
+from koe5_demo.ui.boundary import QUIET, Words, guarded, label, wire
 from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab
 from koe5_demo.ui.ranking_results import Desk
 from koe5_demo.ui.ranking_tab import RankingTab
@@ -68,7 +68,7 @@ def build_benchmark_tab(
             look.build_queries()
         with words.make(gr.Tab, {"label": label("bench_tab_own")}, id="own"):
             own = build_own_data_tab(live, settings, words, language)
-    events = _Events(live, form, results, look, language)
+    events = _Events(live, form, results, look, language, words.spoken)
     events.wire_opening(tab)
     events.wire_run()
     events.wire_results()
@@ -82,16 +82,23 @@ class _Events:
     """Handlers over all parts of the tab: values by component in, the values that change out."""
 
     def __init__(
-        self, live: LiveBenchmarks, form: RunForm, results: RunResults, look: CloserLook, language: gr.Radio
+        self,
+        live: LiveBenchmarks,
+        form: RunForm,
+        results: RunResults,
+        look: CloserLook,
+        language: gr.Radio,
+        spoken: gr.State,
     ) -> None:
         self._live = live
         self._form = form
         self._results = results
         self._look = look
-        self._language = language
+        self._language, self._spoken = language, spoken
         self._on = partial(wire, language=language)
         self._shown = [*results.outputs, *look.lists]
         self._opened = gr.State(value=False)  # whether this page has shown the tab yet
+        self._arrived = gr.State(("", 0))  # the run that a result came of, and how many it has
 
     def wire_opening(self, tab: gr.Tab) -> None:
         """Tell what there is when the tab is opened: a page that is only ranked with asks for none of it."""
@@ -113,17 +120,19 @@ class _Events:
             (form.datasets.input, form.choose_datasets),
         ):
             self._on(event, choose, {*form.inputs, form.suite}, chosen, trigger_mode="always_last")
-        inputs = {*form.inputs, form.token, *results.inputs, self._language}
-        outputs = [form.progress, *form.pressed, results.board, results.run, *self._shown]
+        inputs = {*form.inputs, form.token, self._language, self._spoken}
+        outputs = [form.progress, *form.pressed, self._arrived]
         for button, begin, run in (
             (form.start, form.begin, self.run_chosen),
             (form.reproduce, form.begin_paper, self.reproduce),
         ):
             started = self._on(button.click, begin, form.inputs, [form.token, *form.pressed])
-            ran = started.success(
+            started.success(
                 guarded(run), inputs, outputs, concurrency_id=BENCHMARK_QUEUE, concurrency_limit=RUNS_AT_ONCE, **QUIET
             )
-            self._on(ran.then, look.look, look.inputs, look.outputs)
+        arrived = {self._arrived, *results.inputs}  # as the page is then: a run takes minutes, its choices are older
+        came = self._on(self._arrived.change, self.show_arrived, arrived, [results.board, results.run, *self._shown])
+        self._on(came.then, look.look, look.inputs, look.outputs)
         form.stop.click(self.stop, {form.token}, [form.stop], queue=False, **QUIET)
 
     def wire_results(self) -> None:
@@ -245,23 +254,27 @@ class _Events:
         return {look.a: values[look.a], **look.offer_others(values, language), **look.look(values, language)}
 
     def run_chosen(self, values: Values) -> Iterator[Values]:
-        """Run what was chosen, showing every result as it comes."""
+        """Run what was chosen, telling how far it is and of every result as it comes."""
         yield from self._follow(self._live.run(self._form.read(values), values[self._form.token]), values)
 
     def reproduce(self, values: Values) -> Iterator[Values]:
-        """Run the paper's sets, showing every result as it comes."""
+        """Run the paper's sets, telling how far it is and of every result as it comes."""
         yield from self._follow(self._live.reproduce(values[self._form.token]), values)
 
     def _follow(self, states: Iterator[RunState], values: Values) -> Iterator[Values]:
-        language = language_of(values[self._language])
         for state in states:
             saved = self._live.saved.results(state.run_id) if state.new_result else []
+            language = values[self._spoken].now(values[self._language])
             shown: Values = {self._form.progress: progress(state, len(saved), language)}
             shown |= self._form.buttons(running=not state.ended)
             if saved:
-                shown |= self._measured(state.run_id, language)
-                shown |= self.show_run({**values, self._results.run: state.run_id}, language)
+                shown[self._arrived] = state.run_id, len(saved)
             yield shown
+
+    def show_arrived(self, values: Values, language: Language) -> Values:
+        """Show the run that a result came of."""
+        run_id, _ = values[self._arrived]
+        return {**self._measured(run_id, language), **self.show_run({**values, self._results.run: run_id}, language)}
 
     def stop(self, values: Values) -> Values:
         """Ask the visitor's run to stop."""

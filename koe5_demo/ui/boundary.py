@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from inspect import isgeneratorfunction
 from typing import Any, Final, ParamSpec, TypeVar, cast
@@ -154,15 +155,40 @@ def reporter(progress: gr.Progress, language: Language) -> OnProgress:
     return report
 
 
+@dataclass
+class Spoken:
+    """The language that a visitor has chosen by now, for work that takes longer than the visitor stays with one.
+
+    It changes in place, since gradio hands an event the values of the moment it began.
+
+    Attributes:
+        language: None as long as none was chosen: the switch then says the one that the page came in.
+    """
+
+    language: Language | None = None
+
+    def now(self, switch: Any) -> Language:
+        """Return the language of this moment.
+
+        Args:
+            switch: What the page's switch said when the event began.
+        """
+        return self.language or language_of(switch)
+
+
 class Words:
-    """Components whose words change with the language.
+    """Components whose words change with the language. Must be made inside a gr.Blocks context.
 
     Args:
         language: Language of the first view.
+
+    Attributes:
+        spoken: Holds a `Spoken` for each visitor.
     """
 
     def __init__(self, language: Language) -> None:
         self.language = language
+        self.spoken = gr.State(Spoken())
         self._made: list[tuple[Any, dict[str, Maker]]] = []
 
     def make(self, kind: Callable[..., C], makers: dict[str, Maker], **fixed: Any) -> C:

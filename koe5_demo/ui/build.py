@@ -13,7 +13,7 @@ from koe5_demo.encoding.host import ModelHost
 from koe5_demo.settings import Settings
 from koe5_demo.ui.api import build_api
 from koe5_demo.ui.benchmark_tab import build_benchmark_tab
-from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, UNQUEUED, Words, label
+from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, UNQUEUED, Spoken, Words, label
 from koe5_demo.ui.gradio_seams import is_waited_for, keep_no_statistics, keep_uploads_in
 from koe5_demo.ui.model_bar import build_model_bar
 from koe5_demo.ui.model_tab import build_model_tab
@@ -29,7 +29,6 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
     """Return the page; `koe5_demo.ui.launch` serves it."""
     keep_no_statistics()
     keep_uploads_in(make_folder())
-    words = Words(settings.language)
     page: gr.Blocks
     with gr.Blocks(
         title=message("title", settings.language),
@@ -37,6 +36,7 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
         fill_width=True,
         delete_cache=(DELETE_EVERY_S, UPLOADS_KEPT_S),
     ) as page:
+        words = Words(settings.language)
         with gr.Row(elem_classes="k-top"):
             words.make(gr.HTML, {"value": partial(render_template, "header.html")}, elem_id="header", **PLAIN)
             with gr.Row(elem_classes="k-switches"):
@@ -66,10 +66,11 @@ def build_page(settings: Settings, host: ModelHost) -> gr.Blocks:
 
 
 def _wire_frame(words: Words, language: gr.Radio, dark: gr.Button) -> None:
-    def on_language(tongue: str) -> list[dict[str, Any]]:
-        return words.updates(Language(tongue))
+    def on_language(tongue: str, spoken: Spoken) -> list[dict[str, Any]]:
+        spoken.language = Language(tongue)
+        return words.updates(spoken.language)
 
     language.input(  # what a page begins with, `wire_load` sends
-        on_language, language, words.components, **UNQUEUED
+        on_language, [language, words.spoken], words.components, **UNQUEUED
     )
     dark.click(fn=None, js="() => window.koe5.toggleDark()")

@@ -11,7 +11,7 @@ import base64
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from koe5_demo.benchmark import result_tables
 from koe5_demo.benchmark.live import LiveBenchmarks, RunChoice
 from koe5_demo.benchmark.own.answer import main_results, make_answer
 from koe5_demo.benchmark.own.columns import Columns
+from koe5_demo.benchmark.own.reading import OwnSet
 from koe5_demo.benchmark.own.report import (
     Report,
     make_report,
@@ -31,6 +32,7 @@ from koe5_demo.benchmark.own.report import (
 )
 from koe5_demo.benchmark.own.session import PARTS, OwnState, open_upload
 from koe5_demo.benchmark.result_files import mteb_form, trec_run
+from koe5_demo.benchmark.results import RunResult
 from koe5_demo.benchmark.systems import VARIANTS
 from koe5_demo.catalog import ASSETS, EMBEDDED_MODEL
 from koe5_demo.errors import InputError
@@ -70,6 +72,14 @@ def previews(state: OwnState, language: Language) -> list[tuple[str, list[list[s
     return tables
 
 
+@dataclass(frozen=True, eq=False)
+class Arrived:
+    """What a run has given so far, of which set: a newer one may have taken its place by then."""
+
+    own: OwnSet | None = None
+    results: tuple[RunResult, ...] = ()
+
+
 class OwnDataPanel:
     """The components of the sub-tab, and what their events compute. Must be made inside a gr.Blocks context.
 
@@ -85,6 +95,8 @@ class OwnDataPanel:
         self._custom = settings.allow_custom_models
         self.state = gr.State(OwnState())
         self.token = gr.State("")
+        self.arrived = gr.State(Arrived())
+        self.spoken = words.spoken
         lead = {"rows": settings.limits.rows, "mb": settings.limits.file_mb}
         words.make(gr.HTML, {"value": lambda t: notices([], t, warning=message("own_lead", t, **lead))}, **PLAIN)
         self._build_files(words)
@@ -207,7 +219,8 @@ class OwnDataPanel:
         return {self.state: state, **self.show(state, values, language)}
 
     def forget(self, values: Values, language: Language) -> Values:
-        """Let go of everything."""
+        """Let go of everything, a run under way too."""
+        self._live.stop(values[self.token])
         return {self.state: OwnState(), self.progress: "", **self.show(OwnState(), values, language)}
 
     def remap(self, values: Values, language: Language) -> Values:
@@ -307,18 +320,26 @@ class OwnDataPanel:
         return {self.start: gr.update(interactive=not running), self.stop: gr.update(interactive=running)}
 
     def run(self, values: Values, language: Language) -> Iterator[Values]:
-        """Run, and show the answer as it grows."""
-        state = replace(values[self.state], results=())
-        if state.own is None:
+        """Run, telling how far it is and of every result as it comes."""
+        arrived = Arrived(values[self.state].own)
+        if arrived.own is None:
             raise InputError("own_empty")
-        for step in self._live.run_own(state.own.data, self.read(values), values[self.token]):
-            shown: Values = {self.progress: progress(step, len(state.results), language)}
+        for step in self._live.run_own(arrived.own.data, self.read(values), values[self.token]):
+            shown: Values = {}
             if step.result is not None:
-                state = replace(state, results=(*state.results, step.result))
-                shown |= {self.state: state, self.answer: self.answered(state, language)}
-                shown[self.downloads] = gr.update(visible=True)
-                shown[self.progress] = progress(step, len(state.results), language)
-            yield {**shown, **self.buttons(running=not step.ended)}
+                arrived = replace(arrived, results=(*arrived.results, step.result))
+                shown[self.arrived] = arrived
+            told = progress(step, len(arrived.results), values[self.spoken].now(language))
+            yield {**shown, self.progress: told, **self.buttons(running=not step.ended)}
+
+    def take_results(self, values: Values, language: Language) -> Values:
+        """Show the answer as it grows, unless another set has taken the place of its own: then the run ends."""
+        arrived: Arrived = values[self.arrived]
+        if arrived.own is not values[self.state].own:
+            self._live.stop(values[self.token])
+            return {self.progress: ""}
+        state = replace(values[self.state], results=arrived.results)
+        return {self.state: state, self.answer: self.answered(state, language), self.downloads: gr.update(visible=True)}
 
     def wire_files(self, language: gr.Radio) -> None:
         """Wire files, menus, the example, and the language."""
@@ -333,7 +354,7 @@ class OwnDataPanel:
         for menu in self.columns.values():
             on(menu.input, self.remap, {*inputs, *self.columns.values()}, outputs, name="own_remap")
         on(self.example.click, self.take_example, inputs, outputs, name="own_take_example")
-        on(self.clear.click, self.forget, inputs, [*outputs, self.progress], name="own_forget")
+        on(self.clear.click, self.forget, {*inputs, self.token}, [*outputs, self.progress], name="own_forget")
 
         def own_tell(values: Values, language: Language) -> Values:
             return self.tell(values[self.state], values, language)
@@ -356,11 +377,20 @@ class OwnDataPanel:
 
         started.success(
             guarded(own_run),
-            {*inputs, self.token, language},
-            [self.progress, self.state, self.answer, self.downloads, *buttons],
+            {*inputs, self.token, language, self.spoken},
+            [self.progress, self.arrived, *buttons],
             concurrency_id=OWN_QUEUE,
             concurrency_limit=RUNS_AT_ONCE,
             **QUIET,
+        )
+
+        wire(
+            self.arrived.change,
+            self.take_results,
+            {self.arrived, self.state, self.token},
+            [self.progress, self.state, self.answer, self.downloads],
+            language=language,
+            name="own_take_results",
         )
 
         def own_stop(values: Values) -> Values:

@@ -139,18 +139,16 @@ class Desk:
     """What one visitor has before them at this moment; kept in the session.
 
     It changes in place, unlike the other records: gradio hands an event the values of the moment it began, and a
-    ranking under way must not take back what was pressed, opened, typed or chosen meanwhile.
+    ranking under way must not take back what was pressed, opened or typed meanwhile.
 
     Attributes:
         shown: What is looked at; None before the first result, and where a restart or other visitors took it away.
-        language: The last one that was chosen; None for the one that the page came in.
         folds: Those that have been opened, by their names in `RankingResults.folds`. No other is filled: that would
             cost at every click, and a browser that draws no chart never loads and runs the 4.6 MB of plotly.
         form: What the form has come to hold since a ranking began; None while there is none under way.
     """
 
     shown: Shown | None = None
-    language: Language | None = None
     folds: set[str] = field(default_factory=set)
     form: FilledForm | None = None
 

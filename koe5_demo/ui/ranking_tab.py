@@ -71,10 +71,10 @@ def build_ranking_tab(
         with gr.Column(elem_id="result-side", min_width=0):
             results = build_results(words)
     words.make(gr.HTML, {"value": partial(render_template, "phone_bar.html")}, elem_id="phone-bar", **PLAIN)
-    events = RankingEvents(host, settings, form, results, desk, language)
+    events = RankingEvents(host, settings, form, results, desk, language, words.spoken)
     run = {
         "fn": guarded(events.on_run),
-        "inputs": {*form.inputs, desk, results.unfolded, language},
+        "inputs": {*form.inputs, desk, results.unfolded, language, words.spoken},
         "outputs": [desk, *results.outputs, *results.of_pair, results.stale],
         "api_visibility": "private",
         "concurrency_id": MODEL_QUEUE,
@@ -98,9 +98,10 @@ class RankingEvents:
         results: RankingResults,
         desk: gr.State,
         language: gr.Radio,
+        spoken: gr.State,
     ) -> None:
         self._host, self._settings = host, settings
-        self.form, self.results, self.desk, self.language = form, results, desk, language
+        self.form, self.results, self.desk, self.language, self.spoken = form, results, desk, language, spoken
 
     def on_count(self, values: Values) -> dict[Any, Any]:
         """Tell how much was read, how much of it the model will see, and whether the result still belongs to it."""
@@ -159,7 +160,7 @@ class RankingEvents:
         finally:
             by_now, desk.form = desk.form or filled, None
         desk.follow(result, filled)
-        language = desk.language or language
+        language = values[self.spoken].now(language)
         stale = self.results.tell_stale(desk.shown, by_now, language)
         pair = self.results.show_pair(desk, self._host, language)
         return {self.desk: desk, **self.results.show(desk, language), **stale, **pair}
@@ -167,7 +168,6 @@ class RankingEvents:
     def on_language(self, values: Values) -> dict[Any, Any]:
         """Show the same in another language."""
         language, desk = Language(values[self.language]), self._desk(values)
-        desk.language = language
         if desk.shown is None:
             return {self.results.ranking: hint("empty", language)}
         return self.results.show(desk, language)
@@ -190,6 +190,8 @@ class RankingEvents:
         def fill(values: Values) -> dict[Any, Any]:
             desk = self._desk(values)
             desk.folds.add(fold)
+            if desk.form is not None:  # the ranking under way fills it: of two answers the older may arrive last
+                return {self.desk: desk}
             return {self.desk: desk, **self.results.show_fold(fold, desk, self._host, Language(values[self.language]))}
 
         return fill
@@ -235,7 +237,9 @@ def _wire_form(form: RankingForm, events: RankingEvents, language: gr.Radio, run
     form.remove.click(fn=None, js="() => null", outputs=form.file)
     form.compare_with.focus(guarded(events.on_rivals), {form.model, language}, form.compare_with, **UNQUEUED)
     form.compare_with.input(guarded(events.on_compare_with), {form.compare_with, language}, None, **QUIET)
-    _then_look(form.run.click(**run))
+    pressed = form.run.click(**run)
+    _then_look(pressed)
+    pressed.failure(guarded(events.on_language), {events.desk, language}, events.results.outputs, **QUIET)
     bar = form.examples
     filled, texts = {*form.inputs, bar.applied, language}, [*form.outputs, bar.applied, bar.undo]
     for example, button in bar.buttons:

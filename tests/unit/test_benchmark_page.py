@@ -545,7 +545,7 @@ def test_every_event_reads_and_changes_values_by_component(tmp_path: Path) -> No
     with gr.Blocks() as page, gr.Tabs() as tabs, gr.Tab() as tab:
         language, box = gr.Radio(["ko", "en"], value="en"), gr.Textbox()
         form = SimpleNamespace(queries=box, passages=box, layout=box, file=box)
-        ranking = SimpleNamespace(form=form, run_event={}, shown=gr.State(None), marked=gr.Button())
+        ranking = SimpleNamespace(form=form, run_event={}, desk=gr.State(None), marked=gr.Button())
         build_benchmark_tab(
             ReadyHost(),  # type: ignore[arg-type]
             Settings(data_dir=tmp_path),
@@ -603,8 +603,9 @@ def test_every_event_reads_and_changes_values_by_component(tmp_path: Path) -> No
     fire("begin")
     ran = fire("run_chosen")
     assert "2 results are saved" in str(ran["bench-progress"])
-    assert ran["bench-run"] != SHIPPED
-    assert "letters" in str(ran["bench-results"])
+    came = fire("show_arrived")
+    assert came["bench-run"] != SHIPPED
+    assert "letters" in str(came["bench-results"])
     assert "letters" in str(fire("show_run")["bench-results"])
     fire("stop")
     assert fire("begin_paper")

@@ -17,7 +17,7 @@ from koe5_demo.encoding.host import ModelHost
 from koe5_demo.figures.of_ranking import ScaleChoice
 from koe5_demo.records import Encoded, OnProgress, Role
 from koe5_demo.settings import load_settings
-from koe5_demo.ui.boundary import Words
+from koe5_demo.ui.boundary import Spoken, Words
 from koe5_demo.ui.ranking_form import build_examples, build_form
 from koe5_demo.ui.ranking_results import Desk, build_results
 from koe5_demo.ui.ranking_tab import RankingEvents
@@ -46,15 +46,17 @@ class Visit:
         host = ModelHost(settings, VectorCache(1_000_000), warm_up=lambda _: None)
         host.encoder = lambda _: encoder  # type: ignore[method-assign]
         make_folder()
-        words = Words(Language.KO)
         with gr.Blocks(analytics_enabled=False):
+            words = Words(Language.KO)
             model = gr.Dropdown(["mini"], value="mini")
             self.language = gr.Radio(["ko", "en"], value="ko", elem_id="language")
             self.form = build_form(host, settings.limits, words, model, build_examples(words))
             self.results, self.desk = build_results(words), gr.State(Desk())
-        self.events = RankingEvents(host, settings, self.form, self.results, self.desk, self.language)
+        parts = (self.form, self.results, self.desk, self.language, words.spoken)
+        self.events = RankingEvents(host, settings, *parts)
         self.values: dict[Any, Any] = {part: getattr(part, "value", None) for part in self.form.inputs}
         self.values |= {self.desk: Desk(), self.language: "ko", self.results.unfolded: None}
+        self.values[words.spoken] = self.spoken = Spoken()
         self.seen: dict[Any, Any] = {}
 
     def does(self, handler: Callable[..., dict[Any, Any]], *event: Any, **changed: Any) -> None:
@@ -82,7 +84,12 @@ def visit(tmp_path: Path, encoder: Interrupted) -> Visit:
 
 def test_a_fold_that_is_opened_meanwhile_shows_the_new_result(visit: Visit, encoder: Interrupted) -> None:
     assert visit.results.sent not in visit.seen
-    encoder.meanwhile = lambda: visit.does(visit.events.on_unfold("sent"))
+
+    def unfolds() -> None:
+        visit.does(visit.events.on_unfold("sent"))
+        assert visit.results.sent not in visit.seen  # or it might arrive after what the ranking shows
+
+    encoder.meanwhile = unfolds
     visit.does(visit.events.on_run, passages="서울\n\n산")
     assert "산" in visit.seen[visit.results.sent]
     assert "바다" not in visit.seen[visit.results.sent]
@@ -96,7 +103,11 @@ def test_what_is_pressed_meanwhile_stays(visit: Visit, encoder: Interrupted) -> 
 
 
 def test_a_language_that_is_chosen_meanwhile_is_what_the_result_comes_in(visit: Visit, encoder: Interrupted) -> None:
-    encoder.meanwhile = lambda: visit.does(visit.events.on_language, language="en")
+    def switches() -> None:
+        visit.spoken.language = Language.EN
+        visit.does(visit.events.on_language, language="en")
+
+    encoder.meanwhile = switches
     visit.does(visit.events.on_run, passages="서울\n\n산")
     assert "Passage" in visit.seen[visit.results.ranking]
     assert "문단" not in visit.seen[visit.results.ranking]

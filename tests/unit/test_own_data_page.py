@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,7 @@ class Visitor:
     def __init__(self, panel: OwnDataPanel) -> None:
         self.panel = panel
         parts = [panel.state, panel.token, panel.with_texts, *panel.choice_inputs, *panel.columns.values()]
+        parts += [panel.arrived, panel.spoken]
         self.values: dict[Any, Any] = {part: part.value for part in (*parts, *panel.uploads.values())}
         self.values[panel.systems.models] = ["letters"]
 
@@ -66,11 +69,16 @@ class Visitor:
         self.values[self.panel.uploads[part]] = str(path)
         return self.do(lambda values, language: self.panel.take_file(part, values, language))
 
-    def run(self) -> list[dict[Any, Any]]:
+    def run(self, after_first: Callable[[], object] = lambda: None) -> list[dict[Any, Any]]:
         self.do(self.panel.begin)
-        steps = list(self.panel.run(self.values, Language.KO))
-        for step in steps:
+        steps = []
+        for step in self.panel.run(dict(self.values), Language.KO):
             self.take(step)
+            steps.append(step)
+            if self.panel.arrived in step:
+                steps.append(self.do(self.panel.take_results))
+                after_first()
+                after_first = lambda: None  # noqa: E731
         return steps
 
 
@@ -260,6 +268,44 @@ def test_the_example_and_marks_of_a_ranking_are_sets_like_uploaded_ones(panel):
     assert visitor.values[panel.state].results
     visitor.do(panel.forget)
     assert visitor.values[panel.state] == OwnState()
+
+
+@pytest.mark.parametrize("by", ["another file", "clear"])
+def test_a_run_ends_and_tells_nothing_more_when_its_set_has_gone(panel: OwnDataPanel, tmp_path: Path, by: str) -> None:
+    first, second = tmp_path / "faq.csv", tmp_path / "other.csv"
+    first.write_text(SHEET, "utf-8")
+    second.write_text("질문,정답 문단\n다른 질문,다른 문단\n", "utf-8")
+    visitor = Visitor(panel)
+    visitor.upload("questions", first)
+
+    def changes_it() -> None:
+        if by == "clear":
+            visitor.do(panel.forget)
+        else:
+            visitor.upload("questions", second)
+
+    steps = visitor.run(changes_it)
+    state = visitor.values[panel.state]
+    assert state.results == ()
+    assert visitor.values[panel.answer] == ""
+    assert (state == OwnState()) is (by == "clear")
+    assert SECRET not in str(state)
+    assert steps[-1][panel.start]["interactive"] is True
+    assert len(visitor.values[panel.arrived].results) < 4  # it was stopped
+
+
+def test_how_far_a_run_is_comes_in_the_language_that_is_chosen_meanwhile(panel: OwnDataPanel, tmp_path: Path) -> None:
+    path = tmp_path / "faq.csv"
+    path.write_text(SHEET, "utf-8")
+    visitor = Visitor(panel)
+    visitor.upload("questions", path)
+
+    def switches() -> None:
+        visitor.values[panel.spoken].language = Language.EN
+
+    steps = [step[panel.progress] for step in visitor.run(switches) if panel.progress in step]
+    assert re.search("[가-힣]", steps[0])
+    assert not re.search("[가-힣]", steps[-1])
 
 
 def test_a_visitor_has_one_run_at_a_time_and_can_stop_it(live, tmp_path):

@@ -32,10 +32,10 @@ rules: $(VENV)/.test
 quick: $(VENV)/.test
 	$(BIN)/pytest tests/unit tests/contract -m "not slow" --hypothesis-profile=check $(PARALLEL)
 
-# The browser's tests one after the other: two pages at once leave too little of two cores for what they time.
+# Two pages at once: a browser and its server seldom fill one core each.
 test: rules
 	$(BIN)/pytest tests/unit tests/contract $(PARALLEL)
-	$(BIN)/pytest tests/ui
+	$(BIN)/pytest tests/ui --numprocesses 2 --dist loadfile
 
 # Fifty times the random inputs of `make test`: hours.
 fuzz: $(VENV)/.test

@@ -15,7 +15,7 @@ python=${PYTHON:-python3}
 failed=0
 
 if [ "$mode" = dry ]; then
-  device=cpu tokens=300 repeats=1 patience=10 training=(--size tiny --steps 2 --variant-steps 1 --warmup 1)
+  device=cpu tokens=300 repeats=1 patience=10 training=(--size tiny --steps 2 --variant-steps 1 --warmup 1 --batch-size 4)
   "$python" -c 'import sys; from pathlib import Path; from tests.tiny_models import build_tiny_xlmr; build_tiny_xlmr(Path(sys.argv[1]))' \
     "$out/model" || exit 1
   model=(--model "$out/model") engines=(--engines "padding-free bf16")

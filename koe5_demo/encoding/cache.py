@@ -6,7 +6,9 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from mmap import mmap
 from threading import Lock
+from typing import Final
 
 import numpy as np
 
@@ -26,6 +28,8 @@ from koe5_demo.records import (
     TokenVectors,
     encode_both,
 )
+
+BLOCK_BYTES: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class VectorCache:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._unused: dict[int, list[FloatArray]] = {}  # rows of the newest block, by width
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -92,16 +97,24 @@ class VectorCache:
                 self._bytes += vector.nbytes
 
     def _make_room(self, vector: FloatArray) -> FloatArray:
-        """Let the oldest go until one more vector fits; return the memory of one of them, or new memory.
+        """Let the oldest go until one more vector fits; return the memory of one of them, or of a block of its own.
 
-        Freed and asked for anew by threads in turn, memory is scattered over their heaps, and the process grows.
+        Ten thousand vectors on the heap would lie scattered among the network's large tensors, and none of the gaps
+        between them could be given back.
         """
         freed: FloatArray | None = None
         while self._bytes + vector.nbytes > self._max_bytes:
             _, oldest = self._entries.popitem(last=False)
             self._bytes -= oldest.vector.nbytes
             freed = oldest.vector
-        return freed if freed is not None and freed.shape == vector.shape else np.empty_like(vector, order="C")
+        if freed is not None and freed.shape == vector.shape:
+            return freed
+        unused = self._unused.setdefault(len(vector), [])
+        if not unused:
+            n_rows = max(1, BLOCK_BYTES // vector.nbytes)
+            block = np.frombuffer(mmap(-1, n_rows * vector.nbytes), vector.dtype)
+            unused.extend(block.reshape(n_rows, -1))  # a block goes when none of its rows is left
+        return unused.pop()
 
 
 class CachingEncoder:

@@ -100,6 +100,16 @@ def test_a_full_cache_writes_new_vectors_into_the_memory_of_old_ones_and_leaves_
     assert read.vector.tolist() == [1, 1, 1, 1, 1]
 
 
+def test_vectors_lie_side_by_side_whatever_else_is_allocated_between_them() -> None:
+    cache, between = VectorCache(10_000), []
+    for n in range(3):
+        cache.put(bytes([n]), np.full(5, n, dtype=np.float32), 1)
+        between.append(np.empty(1_000))
+    places = sorted(entry.vector.__array_interface__["data"][0] for entry in cache._entries.values())
+    assert np.diff(places).tolist() == [ROW_BYTES, ROW_BYTES]
+    assert [cache.get(bytes([n])).vector.tolist() for n in range(3)] == [[n] * 5 for n in range(3)]  # type: ignore[union-attr]
+
+
 def test_a_vector_of_another_width_makes_room_by_size() -> None:
     cache = VectorCache(3 * ROW_BYTES)
     for n in range(3):

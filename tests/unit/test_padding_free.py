@@ -1,7 +1,10 @@
 import gc
 import json
+import os
+import platform
 import threading
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,7 +36,7 @@ from koe5_demo.encoding.fast.dense import (
 from koe5_demo.encoding.fast.model_folder import OtherShapeError, read_model_folder
 from koe5_demo.encoding.fast.packed import WORDS, token_positions
 from koe5_demo.encoding.fast.precision import Precision
-from koe5_demo.encoding.fast.threads import cgroup_cores, usable_threads
+from koe5_demo.encoding.fast.threads import cgroup_cores, give_back_gaps, usable_threads
 from koe5_demo.encoding.fast.weights import FileWeights
 from koe5_demo.encoding.few_bits import CODES, SCALES
 from koe5_demo.encoding.text_tokens import TextTokenizer
@@ -237,6 +240,30 @@ def test_results_come_in_input_order(encoder):
     together = encoder.encode(texts, Role.PASSAGE).vectors
     alone = np.concatenate([encoder.encode([text], Role.PASSAGE).vectors for text in texts])
     np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_the_gaps_of_the_heaps_are_given_back_after_a_large_job_alone(encoder, monkeypatch):
+    calls = []
+    monkeypatch.setattr(padding_free, "give_back_gaps", lambda: calls.append(1))
+    monkeypatch.setattr(padding_free, "LARGE_JOB_TOKENS", 100)
+    encoder.encode(["서울"], Role.PASSAGE)
+    assert calls == []
+    encoder.encode(["부산은 바다가 있는 도시이다"] * 40, Role.PASSAGE)
+    assert calls == [1]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries part memory in their own way")
+def test_gaps_go_back_to_the_system_while_what_lies_between_them_stays():
+    def resident_mb():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    pieces = [np.ones(60_000, np.uint8) for _ in range(2_000)]  # 120 MB
+    kept = pieces[::20]
+    del pieces
+    before = resident_mb()
+    give_back_gaps()
+    assert before - resident_mb() > 60
+    assert all(piece.sum() == 60_000 for piece in kept)
 
 
 def test_queries_and_passages_encoded_together_are_those_encoded_apart(encoder):

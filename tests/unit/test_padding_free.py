@@ -36,7 +36,7 @@ from koe5_demo.encoding.fast.dense import (
 from koe5_demo.encoding.fast.model_folder import OtherShapeError, read_model_folder
 from koe5_demo.encoding.fast.packed import WORDS, token_positions
 from koe5_demo.encoding.fast.precision import Precision
-from koe5_demo.encoding.fast.threads import cgroup_cores, give_back_gaps, usable_threads
+from koe5_demo.encoding.fast.threads import cgroup_cores, close_gaps, usable_threads
 from koe5_demo.encoding.fast.weights import FileWeights
 from koe5_demo.encoding.few_bits import CODES, SCALES
 from koe5_demo.encoding.text_tokens import TextTokenizer
@@ -244,7 +244,7 @@ def test_results_come_in_input_order(encoder):
 
 def test_the_gaps_of_the_heaps_are_given_back_after_a_large_job_alone(encoder, monkeypatch):
     calls = []
-    monkeypatch.setattr(padding_free, "give_back_gaps", lambda: calls.append(1))
+    monkeypatch.setattr(padding_free, "close_gaps", lambda: calls.append(1))
     monkeypatch.setattr(padding_free, "LARGE_JOB_TOKENS", 100)
     encoder.encode(["서울"], Role.PASSAGE)
     assert calls == []
@@ -261,7 +261,7 @@ def test_gaps_go_back_to_the_system_while_what_lies_between_them_stays():
     kept = pieces[::20]
     del pieces
     before = resident_mb()
-    give_back_gaps()
+    close_gaps()
     assert before - resident_mb() > 60
     assert all(piece.sum() == 60_000 for piece in kept)
 

@@ -7,9 +7,7 @@ imported for models of another shape alone.
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +22,7 @@ from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, StreamedLa
 from koe5_demo.encoding.fast.padding_free import ENGINE_NAME, PaddingFreeEncoder
 from koe5_demo.encoding.fast.precision import STORED_AS, Precision
 from koe5_demo.encoding.fast.speeds import UNKNOWN, Speeds, known_speeds
-from koe5_demo.encoding.fast.threads import bound_kernel_cache, set_threads
+from koe5_demo.encoding.fast.threads import bound_kernel_cache, close_gaps, set_threads
 from koe5_demo.encoding.fast.weights import FileWeights
 from koe5_demo.encoding.probes import probes
 from koe5_demo.encoding.text_tokens import TextTokenizer
@@ -191,12 +189,6 @@ def give_back_memory() -> None:
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     close_gaps()
-
-
-def close_gaps() -> None:
-    """Return freed memory to the system; glibc by itself keeps the gaps that packing weights leaves behind."""
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def find_device(device: str) -> torch.device:

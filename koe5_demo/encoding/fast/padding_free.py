@@ -22,7 +22,7 @@ from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, WeightSour
 from koe5_demo.encoding.fast.precision import Precision, detect
 from koe5_demo.encoding.fast.shared_batches import SharedBatches, Tokens
 from koe5_demo.encoding.fast.speeds import UNKNOWN, Speed
-from koe5_demo.encoding.fast.threads import bound_kernel_cache, give_back_gaps
+from koe5_demo.encoding.fast.threads import bound_kernel_cache, close_gaps
 from koe5_demo.encoding.text_tokens import TextTokenizer, TokenizedTexts
 from koe5_demo.encoding.token_batches import cut_batches
 from koe5_demo.prompts import split_prompt, with_prompts
@@ -191,7 +191,7 @@ class PaddingFreeEncoder:
         while pending:
             collect()
         if n_before > LARGE_JOB_TOKENS and not self._on_gpu:
-            give_back_gaps()
+            close_gaps()
         return Encoded(vectors, n_tokens, self._info.max_tokens)
 
     def _portions(self, lengths: IntArray) -> Iterator[IntArray]:

@@ -65,11 +65,11 @@ def bound_kernel_cache() -> None:
         os.environ.setdefault(name, str(N_KERNELS))
 
 
-def give_back_gaps() -> None:
-    """Give the free memory inside glibc's heaps back to the system, which it keeps by itself; elsewhere do nothing.
+def close_gaps() -> None:
+    """Return freed memory to the system; glibc by itself keeps the gaps. Some 10 milliseconds.
 
-    Some 10 milliseconds. Batches of all sizes leave gaps: after large jobs beside many small ones a page held 150 of
-    850 MB in them.
+    Packing weights leaves gaps, and so do batches of all sizes: after large jobs beside many small ones a page held 150
+    of 850 MB in them.
     """
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)

@@ -129,6 +129,24 @@ def measured(monkeypatch):
     return calls
 
 
+@pytest.mark.parametrize(("n_disturbed", "n_rounds"), [(0, 3), (5, 7)])
+def test_what_a_busy_moment_made_slow_is_measured_again(monkeypatch, n_disturbed, n_rounds):
+    # One way, one second a run; while others are at work a run takes 10, 9, 8, ... times as long.
+    taken = [1.0 * (10 - n) for n in range(n_disturbed)]
+    runs = []
+
+    def seconds(run):
+        runs.append(run)
+        n = (len(runs) - 1) // 2
+        return taken[n] if n < len(taken) else 1.0
+
+    monkeypatch.setattr(speeds, "_seconds", seconds)
+    way = (Precision.FP32, "plain")
+    costs = speeds._least_seconds({way: (lambda: None, lambda: None)}, 128)
+    assert costs == {way: 1.0 / 32 + 1.0 / 128}
+    assert len(runs) == 2 * n_rounds
+
+
 def test_speeds_are_measured_once_and_then_remembered(tmp_path, measured):
     file = tmp_path / "data" / "speeds.json"
     first = speeds.known_speeds(384, 12, [Precision.FP32], file)

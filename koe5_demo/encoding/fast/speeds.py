@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
@@ -33,9 +33,11 @@ FEW_ROWS: Final = 32
 MANY_ROWS: Final = 128
 WORK: Final = 1 << 28
 """Multiplications of one product at most, which bounds the rows that a wide network is measured with."""
-ROUNDS: Final = 3
+ROUNDS, MOST_ROUNDS = 3, 20
+STEADY: Final = 0.9
+"""A round that leaves every least time above this part of what it was is the last."""
 HOPELESS: Final = 1.5
-"""Ways that take so many times the least after a round are not tried again."""
+"""Ways that take so many times the least after two rounds are not tried again."""
 HELD_BACK: Final = "ONEDNN_MAX_CPU_ISA"
 DTYPES: Final = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
 INT8_LAYOUT: Final = ""
@@ -115,7 +117,8 @@ def _fastest_attention(width: int, n_heads: int) -> str:
 def _least_seconds(runs: Runs, many: int) -> dict[Way, float]:
     """Return the least seconds of each way, a row of many and a row of few together.
 
-    All take turns, so that a busy moment hurts none alone; a way that cannot be its arithmetic's fastest drops out.
+    All take turns, so that a busy moment hurts none alone, until a round makes none much faster: what comes out is
+    remembered for good, and other programs may be at work. A way that cannot be its arithmetic's fastest drops out.
 
     Args:
         runs: The work of each way: on few rows, on many.
@@ -125,12 +128,18 @@ def _least_seconds(runs: Runs, many: int) -> dict[Way, float]:
     for run in chain.from_iterable(runs.values()):
         run()  # kernels are made at the first call
     going = set(runs)
-    for _ in range(ROUNDS):
-        for key in going:
-            best[key] = [min(old, _seconds(run)) for old, run in zip(best[key], runs[key], strict=True)]
+    for n_done in count(1):
+        latest = {
+            key: [min(old, _seconds(run)) for old, run in zip(best[key], runs[key], strict=True)] for key in going
+        }
+        steady = all(sum(latest[key]) > STEADY * sum(best[key]) for key in going)
+        best |= latest
         costs = {key: few / FEW_ROWS + most / many for key, (few, most) in best.items()}
         least = {kind: min(cost for (other, _), cost in costs.items() if other == kind) for kind, _ in costs}
-        going = {key for key in going if costs[key] < HOPELESS * least[key[0]]}
+        if n_done == MOST_ROUNDS or (n_done >= ROUNDS and steady):
+            break
+        if n_done > 1:
+            going = {key for key in going if costs[key] < HOPELESS * least[key[0]]}
     return costs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -99,6 +100,7 @@ class _Events:
         self._shown = [*results.outputs, *look.lists]
         self._opened = gr.State(value=False)  # whether this page has shown the tab yet
         self._arrived = gr.State(("", 0))  # the run that a result came of, and how many it has
+        self._last_step = gr.State(None)  # how far this page's run is, and how many results it has
 
     def wire_opening(self, tab: gr.Tab) -> None:
         """Tell what there is when the tab is opened: a page that is only ranked with asks for none of it."""
@@ -107,7 +109,8 @@ class _Events:
         told = [*form.told, results.run, results.board]
         opened = self._on(tab.select, self.open, inputs, [self._opened, *told, *self._shown, *look.untested])
         self._on(opened.then, look.compare, look.inputs, [look.comparison])
-        self._on(self._language.change, self.speak, inputs, [*told, *self._shown, *look.outputs], queue=False)
+        spoken = [*told, *self._shown, *look.outputs, form.progress]
+        self._on(self._language.change, self.speak, {*inputs, self._last_step}, spoken, queue=False)
 
     def wire_run(self) -> None:
         """Estimate, start, run, stop."""
@@ -121,7 +124,7 @@ class _Events:
         ):
             self._on(event, choose, {*form.inputs, form.suite}, chosen, trigger_mode="always_last")
         inputs = {*form.inputs, form.token, self._language, self._spoken}
-        outputs = [form.progress, *form.pressed, self._arrived]
+        outputs = [form.progress, *form.pressed, self._arrived, self._last_step]
         for button, begin, run in (
             (form.start, form.begin, self.run_chosen),
             (form.reproduce, form.begin_paper, self.reproduce),
@@ -200,12 +203,12 @@ class _Events:
         """Take the answers that were marked in the ranking as a set of the visitor's own, and go there."""
 
         def take_marks(values: Values, language: Language) -> Values:
-            state = of_set((values[ranking_tab.desk] or Desk()).kept.own_set)
+            marked = of_set((values[ranking_tab.desk] or Desk()).kept.own_set)
             there = {tabs: gr.Tabs(selected="benchmark"), parts: gr.Tabs(selected="own")}
-            return {own.state: state, **own.show(state, values, language), **there}
+            return {**own.take(marked, values, language), **there}
 
-        outputs = [own.state, *own.shown, tabs, parts]
-        self._on(ranking_tab.marked.click, take_marks, {ranking_tab.desk, *own.choice_inputs}, outputs)
+        inputs, outputs = {ranking_tab.desk, own.desk, *own.choice_inputs}, [own.desk, *own.shown, tabs, parts]
+        self._on(ranking_tab.marked.click, take_marks, inputs, outputs)
 
     def open(self, values: Values, language: Language) -> Values:
         """Tell what there is; the first time all of it, in the page's language."""
@@ -217,7 +220,9 @@ class _Events:
         """Tell all of it in another language, where it has been seen."""
         if not values[self._opened]:
             return {self._results.board: gr.skip()}
-        return {**self._all(values, language), **self._look.compare(values, language)}
+        last = values[self._last_step]
+        told = {self._form.progress: progress(last[0], last[1], language)} if last else {}
+        return {**told, **self._all(values, language), **self._look.compare(values, language)}
 
     def _all(self, values: Values, language: Language) -> Values:
         shown = {**self._measured(values[self._results.run], language), **self.show_run(values, language)}
@@ -265,7 +270,8 @@ class _Events:
         for state in states:
             saved = self._live.saved.results(state.run_id) if state.new_result else []
             language = values[self._spoken].now(values[self._language])
-            shown: Values = {self._form.progress: progress(state, len(saved), language)}
+            last = replace(state, result=None), len(saved)
+            shown: Values = {self._form.progress: progress(*last, language), self._last_step: last}
             shown |= self._form.buttons(running=not state.ended)
             if saved:
                 shown[self._arrived] = state.run_id, len(saved)

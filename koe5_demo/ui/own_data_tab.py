@@ -11,7 +11,7 @@ import base64
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -74,10 +74,26 @@ def previews(state: OwnState, language: Language) -> list[tuple[str, list[list[s
 
 @dataclass(frozen=True, eq=False)
 class Arrived:
-    """What a run has given so far, of which set: a newer one may have taken its place by then."""
+    """What a run has given so far, of which set: a newer one may have taken its place by then.
+
+    Attributes:
+        own: The set.
+        results: Of its run.
+    """
 
     own: OwnSet | None = None
     results: tuple[RunResult, ...] = ()
+
+
+@dataclass
+class OwnDesk:
+    """What a visitor has handed in by now; kept in the session.
+
+    It changes in place: gradio hands an event the values of the moment it began, and of two events at once, two files
+    or a new language and "clear", the later one must neither lose nor bring back what the other one changed.
+    """
+
+    state: OwnState = field(default_factory=OwnState)
 
 
 class OwnDataPanel:
@@ -93,9 +109,10 @@ class OwnDataPanel:
         self._live = live
         self._limits = settings.limits
         self._custom = settings.allow_custom_models
-        self.state = gr.State(OwnState())
+        self.desk = gr.State(OwnDesk())
         self.token = gr.State("")
         self.arrived = gr.State(Arrived())
+        self.last_step = gr.State(None)
         self.spoken = words.spoken
         lead = {"rows": settings.limits.rows, "mb": settings.limits.file_mb}
         words.make(gr.HTML, {"value": lambda t: notices([], t, warning=message("own_lead", t, **lead))}, **PLAIN)
@@ -189,7 +206,7 @@ class OwnDataPanel:
         """Read an uploaded file into the session and delete it; show what it holds."""
         path = values[self.uploads[part]]
         if not path:
-            return {}
+            return {self.uploads[part]: None}
         try:
             read, book = open_upload(Path(path).read_bytes(), Path(path).name, self._limits)
         except OSError as error:
@@ -197,18 +214,18 @@ class OwnDataPanel:
         finally:
             with contextlib.suppress(OSError):
                 Path(path).unlink()
-        state = values[self.state].with_file(part, read, self._limits, book)
-        return {self.state: state, self.uploads[part]: None, **self.show(state, values, language)}
+        desk = self._desk(values)
+        desk.state = desk.state.with_file(part, read, self._limits, book)
+        return {self.uploads[part]: None, **self.show(desk, values, language)}
 
     def turn_to(self, part: str, values: Values, language: Language) -> Values:
         """Read the sheet that the menu of a part says."""
-        state: OwnState = values[self.state]
-        book = state.books.get(part)
-        if book is None:  # the session was let go
-            return self.show(state, values, language)
-        table, turned = open_upload(book.content, book.name, self._limits, sheet=values[self.sheets[part]])
-        state = state.with_file(part, table, self._limits, turned)
-        return {self.state: state, **self.show(state, values, language)}
+        desk = self._desk(values)
+        book = desk.state.books.get(part)
+        if book is not None:  # else the session was let go
+            table, turned = open_upload(book.content, book.name, self._limits, sheet=values[self.sheets[part]])
+            desk.state = desk.state.with_file(part, table, self._limits, turned)
+        return self.show(desk, values, language)
 
     def take_example(self, values: Values, language: Language) -> Values:
         """Take the set that ships with the project."""
@@ -216,21 +233,39 @@ class OwnDataPanel:
         for part, name in (("questions", "test.csv"), ("distractors", "passages.csv")):
             read, _ = open_upload((EXAMPLE / name).read_bytes(), name, self._limits)
             state = state.with_file(part, read, self._limits)
-        return {self.state: state, **self.show(state, values, language)}
+        return self.take(state, values, language)
 
     def forget(self, values: Values, language: Language) -> Values:
         """Let go of everything, a run under way too."""
         self._live.stop(values[self.token])
-        return {self.state: OwnState(), self.progress: "", **self.show(OwnState(), values, language)}
+        return {self.progress: "", self.last_step: None, **self.take(OwnState(), values, language)}
+
+    def take(self, state: OwnState, values: Values, language: Language) -> Values:
+        """Take a state in place of what was handed in before."""
+        desk = self._desk(values)
+        desk.state = state
+        return self.show(desk, values, language)
 
     def remap(self, values: Values, language: Language) -> Values:
         """Count anew with the columns that the menus say."""
         chosen = {name: values[menu] for name, menu in self.columns.items()}
-        state = replace(values[self.state], columns=Columns(**chosen)).counted(self._limits)
-        return {self.state: state, **self.show(state, values, language)}
+        desk = self._desk(values)
+        desk.state = replace(desk.state, columns=Columns(**chosen)).counted(self._limits)
+        return self.show(desk, values, language)
 
-    def show(self, state: OwnState, values: Values, language: Language) -> Values:
-        """Return what the page shows of a state."""
+    def show(self, desk: OwnDesk, values: Values, language: Language) -> Values:
+        """Return what the page shows; anew if it has changed meanwhile, as of two answers the older may arrive last."""
+        while True:
+            state = desk.state
+            shown = self._shown_of(state, values, language)
+            if desk.state is state:
+                return {self.desk: desk, **shown}
+
+    def _desk(self, values: Values) -> OwnDesk:
+        """Return what the visitor has handed in, which a restart or many other visitors may have taken away."""
+        return values[self.desk] or OwnDesk()
+
+    def _shown_of(self, state: OwnState, values: Values, language: Language) -> Values:
         first, passages = state.files.get("questions"), state.files.get("passages")
         heads = {name: list(first.columns) if first is not None else [] for name in COLUMNS}
         if passages is not None:
@@ -309,7 +344,7 @@ class OwnDataPanel:
 
     def begin(self, values: Values, _language: Language) -> Values:
         """Check that there is something to run, and ready the buttons."""
-        if values[self.state].own is None:
+        if self._desk(values).state.own is None:
             raise InputError("own_empty")
         if not self.read(values).complete:
             raise InputError("bench_nothing_chosen")
@@ -321,7 +356,7 @@ class OwnDataPanel:
 
     def run(self, values: Values, language: Language) -> Iterator[Values]:
         """Run, telling how far it is and of every result as it comes."""
-        arrived = Arrived(values[self.state].own)
+        arrived = Arrived(self._desk(values).state.own)
         if arrived.own is None:
             raise InputError("own_empty")
         for step in self._live.run_own(arrived.own.data, self.read(values), values[self.token]):
@@ -329,22 +364,24 @@ class OwnDataPanel:
             if step.result is not None:
                 arrived = replace(arrived, results=(*arrived.results, step.result))
                 shown[self.arrived] = arrived
-            told = progress(step, len(arrived.results), values[self.spoken].now(language))
-            yield {**shown, self.progress: told, **self.buttons(running=not step.ended)}
+            last = replace(step, result=None), len(arrived.results)
+            told = progress(*last, values[self.spoken].now(language))
+            yield {**shown, self.progress: told, self.last_step: last, **self.buttons(running=not step.ended)}
 
     def take_results(self, values: Values, language: Language) -> Values:
         """Show the answer as it grows, unless another set has taken the place of its own: then the run ends."""
         arrived: Arrived = values[self.arrived]
-        if arrived.own is not values[self.state].own:
+        desk = self._desk(values)
+        if arrived.own is not desk.state.own:
             self._live.stop(values[self.token])
             return {self.progress: ""}
-        state = replace(values[self.state], results=arrived.results)
-        return {self.state: state, self.answer: self.answered(state, language), self.downloads: gr.update(visible=True)}
+        desk.state = state = replace(desk.state, results=arrived.results)
+        return {self.desk: desk, self.answer: self.answered(state, language), self.downloads: gr.update(visible=True)}
 
     def wire_files(self, language: gr.Radio) -> None:
         """Wire files, menus, the example, and the language."""
         on = partial(wire, language=language)
-        inputs, outputs = {self.state, *self.choice_inputs}, [self.state, *self.shown]
+        inputs, outputs = {self.desk, *self.choice_inputs}, [self.desk, *self.shown]
         for part, upload in self.uploads.items():
             take = partial(self.take_file, part)
             on(upload.upload, take, {*inputs, upload}, [*outputs, upload], name=f"own_{part}")
@@ -354,21 +391,29 @@ class OwnDataPanel:
         for menu in self.columns.values():
             on(menu.input, self.remap, {*inputs, *self.columns.values()}, outputs, name="own_remap")
         on(self.example.click, self.take_example, inputs, outputs, name="own_take_example")
-        on(self.clear.click, self.forget, {*inputs, self.token}, [*outputs, self.progress], name="own_forget")
+        on(
+            self.clear.click,
+            self.forget,
+            {*inputs, self.token},
+            [*outputs, self.progress, self.last_step],
+            name="own_forget",
+        )
 
         def own_tell(values: Values, language: Language) -> Values:
-            return self.tell(values[self.state], values, language)
+            return self.tell(self._desk(values).state, values, language)
 
         def own_show(values: Values, language: Language) -> Values:
-            return self.show(values[self.state], values, language)
+            last = values[self.last_step]
+            told = {self.progress: progress(last[0], last[1], language)} if last else {}
+            return {**told, **self.show(self._desk(values), values, language)}
 
         for chosen in (self.systems.models, self.systems.more):
             on(chosen.input, own_tell, inputs, [self.counts], trigger_mode="always_last")
-        on(language.change, own_show, inputs, self.shown)
+        on(language.change, own_show, {*inputs, self.last_step}, [*outputs, self.progress])
 
     def wire_run(self, language: gr.Radio) -> None:
         """Wire start, run, stop."""
-        inputs, buttons = {self.state, *self.choice_inputs}, [self.start, self.stop]
+        inputs, buttons = {self.desk, *self.choice_inputs}, [self.start, self.stop]
         told = [self.token, *buttons]
         started = wire(self.start.click, self.begin, inputs, told, language=language, name="own_begin")
 
@@ -378,7 +423,7 @@ class OwnDataPanel:
         started.success(
             guarded(own_run),
             {*inputs, self.token, language, self.spoken},
-            [self.progress, self.arrived, *buttons],
+            [self.progress, self.last_step, self.arrived, *buttons],
             concurrency_id=OWN_QUEUE,
             concurrency_limit=RUNS_AT_ONCE,
             **QUIET,
@@ -387,8 +432,8 @@ class OwnDataPanel:
         wire(
             self.arrived.change,
             self.take_results,
-            {self.arrived, self.state, self.token},
-            [self.progress, self.state, self.answer, self.downloads],
+            {self.arrived, self.desk, self.token},
+            [self.progress, self.desk, self.answer, self.downloads],
             language=language,
             name="own_take_results",
         )
@@ -404,11 +449,11 @@ class OwnDataPanel:
         boxes = [gr.Textbox(visible="hidden", elem_id=f"own-download-{part}") for part in ("name", "text", "kind")]
 
         def save(kind: str, values: Values, language: Language) -> Values:
-            made = self.file(kind, values[self.state], language, with_texts=bool(values[self.with_texts]))
+            made = self.file(kind, self._desk(values).state, language, with_texts=bool(values[self.with_texts]))
             return dict(zip(boxes, made, strict=True))
 
         for kind, button in self.saves.items():
-            inputs = {self.state, self.with_texts}
+            inputs = {self.desk, self.with_texts}
             made = wire(button.click, partial(save, kind), inputs, boxes, language=language, name=f"own_save_{kind}")
             made.success(fn=None, inputs=boxes, js=_SAVE_BYTES if kind == "xlsx" else _SAVE_TEXT)
 
@@ -423,7 +468,7 @@ def build_own_data_tab(live: LiveBenchmarks, settings: Settings, words: Words, l
         language: The page's switch.
 
     Returns:
-        The panel, for who brings a set of another tab: `{panel.state: of_set(own), **panel.show(...)}`.
+        The panel, for who brings a set of another tab: `panel.take(of_set(own), ...)`.
     """
     panel = OwnDataPanel(live, settings, words)
     panel.wire_files(language)

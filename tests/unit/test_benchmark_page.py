@@ -606,6 +606,9 @@ def test_every_event_reads_and_changes_values_by_component(tmp_path: Path) -> No
     came = fire("show_arrived")
     assert came["bench-run"] != SHIPPED
     assert "letters" in str(came["bench-results"])
+    values[language] = "ko"
+    assert "결과 2개를 저장했습니다" in str(fire("speak")["bench-progress"])
+    values[language] = "en"
     assert "letters" in str(fire("show_run")["bench-results"])
     fire("stop")
     assert fire("begin_paper")

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from koe5_demo.benchmark.own.reading import from_marks, read_own
 from koe5_demo.benchmark.own.session import OwnState, of_set
 from koe5_demo.benchmark.progress import RunQueue
 from koe5_demo.errors import DemoError, InputError
+from koe5_demo.records import Notice
 from koe5_demo.settings import Limits, Settings
 from koe5_demo.ui.boundary import Words
 from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab
@@ -48,9 +50,9 @@ class Visitor:
 
     def __init__(self, panel: OwnDataPanel) -> None:
         self.panel = panel
-        parts = [panel.state, panel.token, panel.with_texts, *panel.choice_inputs, *panel.columns.values()]
-        parts += [panel.arrived, panel.spoken]
-        self.values: dict[Any, Any] = {part: part.value for part in (*parts, *panel.uploads.values())}
+        parts = [panel.desk, panel.token, panel.with_texts, *panel.choice_inputs, *panel.columns.values()]
+        parts += [panel.arrived, panel.spoken, panel.last_step]
+        self.values: dict[Any, Any] = {part: deepcopy(part.value) for part in (*parts, *panel.uploads.values())}
         self.values[panel.systems.models] = ["letters"]
 
     def do(self, compute: Any, **changed: Any) -> dict[Any, Any]:
@@ -93,7 +95,7 @@ def test_a_file_is_shown_counted_and_deleted_and_its_run_answers_in_one_sentence
     assert "문단 1개. 뒤가 잘립니다" in shown[panel.counts]  # before anything runs
     assert visitor.values[panel.columns["passage"]] == "정답 문단"
     last = visitor.run()[-1]
-    assert [result.model for result in visitor.values[panel.state].results] == [
+    assert [result.model for result in visitor.values[panel.desk].state.results] == [
         "bm25",
         "letters",
         "bare:letters",
@@ -118,8 +120,8 @@ def test_nothing_of_a_visitors_texts_is_written_and_no_run_is_there_for_others(p
     assert "faq" not in caplog.text
     assert [run.id for run in live.saved.runs() if run.id != "shipped"] == []
     other = Visitor(panel)
-    assert other.values[panel.state] == OwnState()
-    assert SECRET not in str(other.do(lambda values, language: panel.show(values[panel.state], values, language)))
+    assert other.values[panel.desk].state == OwnState()
+    assert SECRET not in str(other.do(lambda values, language: panel.show(values[panel.desk], values, language)))
 
 
 def test_menus_change_the_mapping_and_a_mapping_that_makes_no_set_is_told(panel, tmp_path):
@@ -130,11 +132,11 @@ def test_menus_change_the_mapping_and_a_mapping_that_makes_no_set_is_told(panel,
     visitor.values[panel.columns["query"]] = "가"
     visitor.values[panel.columns["passage"]] = "나"
     visitor.do(panel.remap)
-    assert visitor.values[panel.state].own.data.queries == ("하나 둘",)
+    assert visitor.values[panel.desk].state.own.data.queries == ("하나 둘",)
     visitor.values[panel.columns["label"]] = "나"
     shown = visitor.do(panel.remap)
     assert "라벨" in shown[panel.counts]
-    assert visitor.values[panel.state].own is None
+    assert visitor.values[panel.desk].state.own is None
 
 
 def test_a_file_whose_columns_nobody_knows_waits_for_the_menus(panel, tmp_path):
@@ -188,11 +190,11 @@ def test_another_sheet_of_a_workbook_is_read_anew_though_the_upload_is_gone(pane
     assert SECRET in shown[panel.preview]
     assert "질문 2개, 문단 2개" in shown[panel.counts]
     assert (visitor.values[panel.columns["query"]], visitor.values[panel.columns["passage"]]) == ("물음", "근거")
-    kept = visitor.values[panel.state].books["questions"]
+    kept = visitor.values[panel.desk].state.books["questions"]
     assert (kept.content, kept.sheet) == (content, "최종")
-    assert weight(visitor.values[panel.state]) >= len(content)  # counted among what sessions may hold
+    assert weight(visitor.values[panel.desk]) >= len(content)  # counted among what sessions may hold
     visitor.do(panel.forget)
-    assert visitor.values[panel.state] == OwnState()
+    assert visitor.values[panel.desk].state == OwnState()
 
 
 def test_an_empty_sheet_is_told_and_another_one_can_still_be_chosen(panel, tmp_path):
@@ -201,7 +203,7 @@ def test_an_empty_sheet_is_told_and_another_one_can_still_be_chosen(panel, tmp_p
     visitor.upload("questions", path)
     shown = turned(visitor, "questions", "빈 것")
     assert "&#39;빈 것&#39; 시트가 비어" in shown[panel.counts]
-    assert visitor.values[panel.state].own is None
+    assert visitor.values[panel.desk].state.own is None
     assert shown[panel.sheets["questions"]]["value"] == "빈 것"
     assert "질문 2개" in turned(visitor, "questions", "최종")[panel.counts]
 
@@ -232,7 +234,7 @@ def test_a_workbook_of_one_sheet_asks_nothing_and_is_not_kept(panel, tmp_path):
     visitor = Visitor(panel)
     shown = visitor.upload("questions", path)
     assert shown[panel.sheet_row]["visible"] is False
-    assert visitor.values[panel.state].books == {}
+    assert visitor.values[panel.desk].state.books == {}
     assert "faq.xlsx (1)" in shown[panel.preview]
 
 
@@ -244,7 +246,7 @@ def test_files_to_take_away_hold_texts_only_on_request(panel, tmp_path):
         panel.file("csv", OwnState(), Language.KO, with_texts=False)
     visitor.upload("questions", path)
     visitor.run()
-    state = visitor.values[panel.state]
+    state = visitor.values[panel.desk].state
     files = {kind: panel.file(kind, state, Language.KO, with_texts=False) for kind in panel.saves}
     assert {name for name, _, _ in files.values()} == {f"faq.{kind}" for kind in panel.saves}
     assert all("비밀" not in text for _, text, _ in files.values())
@@ -262,12 +264,12 @@ def test_the_example_and_marks_of_a_ranking_are_sets_like_uploaded_ones(panel):
     shown = visitor.do(panel.take_example)
     assert "질문 20개, 문단 28개" in shown[panel.counts]
     own = from_marks(["a?"], ["a", "b"], {0: {0}})
-    visitor.take({panel.state: of_set(own), **panel.show(of_set(own), visitor.values, Language.KO)})
+    visitor.do(lambda values, language: panel.take(of_set(own), values, language))
     assert "정답으로 표시한" in visitor.values[panel.counts]
     visitor.run()
-    assert visitor.values[panel.state].results
+    assert visitor.values[panel.desk].state.results
     visitor.do(panel.forget)
-    assert visitor.values[panel.state] == OwnState()
+    assert visitor.values[panel.desk].state == OwnState()
 
 
 @pytest.mark.parametrize("by", ["another file", "clear"])
@@ -285,13 +287,39 @@ def test_a_run_ends_and_tells_nothing_more_when_its_set_has_gone(panel: OwnDataP
             visitor.upload("questions", second)
 
     steps = visitor.run(changes_it)
-    state = visitor.values[panel.state]
+    state = visitor.values[panel.desk].state
     assert state.results == ()
     assert visitor.values[panel.answer] == ""
     assert (state == OwnState()) is (by == "clear")
     assert SECRET not in str(state)
     assert steps[-1][panel.start]["interactive"] is True
     assert len(visitor.values[panel.arrived].results) < 4  # it was stopped
+
+
+def test_what_is_cleared_while_the_panel_is_shown_anew_does_not_come_back(panel, live, tmp_path, monkeypatch):
+    path = tmp_path / "faq.csv"
+    path.write_text(SHEET, "utf-8")
+    visitor = Visitor(panel)
+    visitor.upload("questions", path)
+
+    def clears(*_: object) -> list[Notice]:
+        visitor.do(panel.forget)
+        return []
+
+    monkeypatch.setattr(live, "too_long", clears)
+    shown = panel.show(visitor.values[panel.desk], visitor.values, Language.EN)
+    assert SECRET not in str(shown)
+    assert shown[panel.mapping]["visible"] is False
+
+
+def test_two_files_that_are_handed_in_at_once_are_both_kept(panel, tmp_path):
+    visitor = Visitor(panel)
+    before = dict(visitor.values)
+    for part, text in (("questions", SHEET), ("passages", "번호,문단\n1,다른 문단\n")):
+        path = tmp_path / f"{part}.csv"
+        path.write_text(text, "utf-8")
+        panel.take_file(part, {**before, panel.uploads[part]: str(path)}, Language.KO)
+    assert set(visitor.values[panel.desk].state.files) == {"questions", "passages"}
 
 
 def test_how_far_a_run_is_comes_in_the_language_that_is_chosen_meanwhile(panel: OwnDataPanel, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -128,7 +128,7 @@ def _least_seconds(runs: Runs, many: int) -> dict[Way, float]:
     for run in chain.from_iterable(runs.values()):
         run()  # kernels are made at the first call
     going = set(runs)
-    for n_done in count(1):
+    for n_done in range(1, MOST_ROUNDS + 1):
         latest = {
             key: [min(old, _seconds(run)) for old, run in zip(best[key], runs[key], strict=True)] for key in going
         }
@@ -136,7 +136,7 @@ def _least_seconds(runs: Runs, many: int) -> dict[Way, float]:
         best |= latest
         costs = {key: few / FEW_ROWS + most / many for key, (few, most) in best.items()}
         least = {kind: min(cost for (other, _), cost in costs.items() if other == kind) for kind, _ in costs}
-        if n_done == MOST_ROUNDS or (n_done >= ROUNDS and steady):
+        if n_done >= ROUNDS and steady:
             break
         if n_done > 1:
             going = {key for key in going if costs[key] < HOPELESS * least[key[0]]}

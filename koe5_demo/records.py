@@ -124,6 +124,11 @@ class Encoded:
         """(n,) bool, whether the end of a text was lost."""
         return self.n_tokens > self.max_tokens
 
+    def parted(self, n: int) -> tuple[Encoded, Encoded]:
+        """Return the first `n` texts and the others: of what was encoded together."""
+        first = replace(self, vectors=self.vectors[:n], n_tokens=self.n_tokens[:n])
+        return first, replace(self, vectors=self.vectors[n:], n_tokens=self.n_tokens[n:])
+
     def without_vectors(self) -> Encoded:
         """Return the counts alone: what is kept for a visitor once the scores are known."""
         return replace(self, vectors=np.empty((len(self.n_tokens), 0), dtype=np.float32))
@@ -155,7 +160,7 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class PairEncoder(Protocol):
-    """An encoder that takes queries and passages together: a network reads its weights once for both."""
+    """An encoder that takes queries and passages together: one pass, one request, one loan of a GPU for both."""
 
     def encode_both(
         self, queries: RoleTexts, passages: RoleTexts, *, on_progress: OnProgress | None = None

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from koe5_demo.records import Encoded, Encoder, FloatArray, IntArray, ModelInfo, OnProgress, Role
+from koe5_demo.records import Encoded, Encoder, FloatArray, IntArray, ModelInfo, OnProgress, Role, RoleTexts
 
 ACTIVE: Final = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 LOAD_WAIT_S: Final = 1_200.0 if ACTIVE else 0.0
@@ -74,13 +74,13 @@ class ZeroGpuEncoder:
     def __init__(self, inner: Encoder, gpu: Callable[..., Any]) -> None:
         self._inner = inner
 
-        def duration(_texts: list[str], _role: str, n_tokens: int) -> int:
+        def duration(_parts: Sequence[RoleTexts], n_tokens: int) -> int:
             return duration_s(n_tokens)
 
         # A closure and no method: arguments travel to the other process, and the model must not.
         @gpu(duration=duration)  # type: ignore[untyped-decorator]
-        def forward(texts: list[str], role: str, _n_tokens: int) -> FloatArray:
-            return inner.encode(texts, Role(role)).vectors
+        def forward(parts: Sequence[RoleTexts], _n_tokens: int) -> FloatArray:
+            return np.concatenate([inner.encode(*part).vectors for part in parts])
 
         self._forward = forward
 
@@ -95,10 +95,24 @@ class ZeroGpuEncoder:
         used = np.minimum(n_tokens, self.info.max_tokens)
         vectors = np.zeros((len(texts), self.info.dimensions), dtype=np.float32)
         for part in calls(used):
-            vectors[part] = self._forward(list(texts[part]), Role(role).value, int(used[part].sum()))
+            vectors[part] = self._forward([(list(texts[part]), role)], int(used[part].sum()))
             if on_progress is not None:
                 on_progress(part.stop, len(texts))
         return Encoded(vectors, n_tokens, self.info.max_tokens)
+
+    def encode_both(
+        self, queries: RoleTexts, passages: RoleTexts, *, on_progress: OnProgress | None = None
+    ) -> tuple[Encoded, Encoded]:
+        """Encode queries and passages in one call where they fit; see `koe5_demo.records.PairEncoder`."""
+        counts = self.count_tokens(*queries), self.count_tokens(*passages)
+        n_tokens = np.concatenate(counts)
+        used = int(np.minimum(n_tokens, self.info.max_tokens).sum())
+        if used > TOKENS_PER_CALL:
+            return self.encode(*queries), self.encode(*passages, on_progress=on_progress)
+        vectors = self._forward([(list(texts), role) for texts, role in (queries, passages)], used)
+        if on_progress is not None:
+            on_progress(len(n_tokens), len(n_tokens))
+        return Encoded(vectors, n_tokens, self.info.max_tokens).parted(len(counts[0]))
 
     def count_tokens(self, texts: Sequence[str], role: Role) -> IntArray:
         """Count through the inner encoder: its tokenizer needs no GPU."""

@@ -130,6 +130,16 @@ def test_ranking_runs_on_it_unchanged(server: EmbeddingServer, local: Encoder) -
     assert [hit.index for hit in there.hits(0)] == [hit.index for hit in here.hits(0)]
 
 
+def test_a_query_and_its_passages_go_in_one_request(server: EmbeddingServer, local: Encoder) -> None:
+    encoder = connect(server)
+    pair = (["한국의 수도"], Role.QUERY), (TEXTS, Role.PASSAGE)
+    together = encoder.encode_both(*pair)
+    assert [len(request["input"]) for request in server.requests] == [1 + len(TEXTS)]
+    for encoded, part in zip(together, pair, strict=True):
+        np.testing.assert_allclose(encoded.vectors, local.encode(*part).vectors, atol=1e-6)
+        assert list(encoded.n_tokens) == list(encoder.count_tokens(*part))
+
+
 def test_no_text_gives_no_row_and_asks_nothing(server: EmbeddingServer) -> None:
     encoder = connect(server)
     assert encoder.encode([], Role.QUERY).vectors.shape == (0, 32)
@@ -419,6 +429,16 @@ def test_a_field_can_tell_queries_from_passages(counting: EmbeddingServer) -> No
     ]
     assert "adds its own prefixes" in encoder.info.note
     assert encoder.info.fingerprint != connect(counting, prompts=None).info.fingerprint
+
+
+def test_a_server_that_is_told_the_role_is_asked_for_queries_and_passages_apart(counting: EmbeddingServer) -> None:
+    encoder = connect(counting, "tiny?input_type=search_query,search_document", prompts=None)
+    counting.forget()
+    encoder.encode_both((["질의 1"], Role.QUERY), (["문단 2", "문단 3"], Role.PASSAGE))
+    assert [(sorted(request["input"]), request["input_type"]) for request in counting.requests] == [
+        (["질의 1"], "search_query"),
+        (["문단 2", "문단 3"], "search_document"),
+    ]
 
 
 def test_two_names_can_tell_queries_from_passages(counting: EmbeddingServer) -> None:

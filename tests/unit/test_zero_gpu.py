@@ -36,10 +36,14 @@ inner = WordCountEncoder()
 inner.info = replace(inner.info, device="cuda:0")
 lent = zero_gpu.lend_gpu(inner)
 encoded = lent.encode(["서울", "부산 바다"], Role.PASSAGE)
+pair = (["수도"], Role.QUERY), (["서울"], Role.PASSAGE)
+together = lent.encode_both(*pair)
+alone = [WordCountEncoder().encode(*part) for part in pair]
 small = WordCountEncoder()
 print(json.dumps({
     "lent": type(lent).__name__,
     "calls": spaces.calls,
+    "together": all((two.vectors == one.vectors).all() for two, one in zip(together, alone)),
     "same": bool((encoded.vectors == WordCountEncoder().encode(["서울", "부산 바다"], Role.PASSAGE).vectors).all()),
     "passes": zero_gpu.lend_gpu(small) is small,
     "big": zero_gpu.placement("auto", "auto", small=False),
@@ -70,7 +74,8 @@ def test_on_zero_gpu_the_same_vectors_come_out_of_lent_calls(tmp_path: Path) -> 
     told = json.loads(ran.stdout)
     assert told == {
         "lent": "ZeroGpuEncoder",
-        "calls": [3],  # ceil(2 s to start + 5 tokens / 20,000 a second)
+        "calls": [3, 3],  # ceil(2 s to start + 5 tokens / 20,000 a second), and one for a query with its passages
+        "together": True,
         "same": True,
         "passes": True,
         "big": ["cuda", "fp32"],
@@ -101,6 +106,25 @@ def test_progress_tells_the_texts_that_are_done() -> None:
     assert told == [(2, 2)]
     assert encoded.vectors.shape == (2, 5)
     assert lent.encode([], Role.QUERY).vectors.shape == (0, 5)
+
+
+def test_queries_and_passages_that_do_not_fit_one_call_are_asked_for_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    loans: list[int] = []
+
+    def gpu(duration):  # type: ignore[no-untyped-def]
+        return lambda function: lambda *arguments: loans.append(arguments[1]) or function(*arguments)
+
+    lent = zero_gpu.ZeroGpuEncoder(WordCountEncoder(), gpu)
+    pair = (["서울", "산"], Role.QUERY), (["부산 바다"], Role.PASSAGE)
+    told: list[tuple[int, int]] = []
+    together = lent.encode_both(*pair, on_progress=lambda done, total: told.append((done, total)))
+    assert told == [(3, 3)]
+    assert [list(part.n_tokens) for part in together] == [[2, 2], [3]]
+    monkeypatch.setattr(zero_gpu, "TOKENS_PER_CALL", 4)
+    apart = lent.encode_both(*pair)
+    assert loans == [7, 4, 3]
+    for one, other in zip(together, apart, strict=True):
+        np.testing.assert_array_equal(one.vectors, other.vectors)
 
 
 def test_nothing_else_imports_the_package() -> None:

@@ -20,7 +20,7 @@ from koe5_demo.encoding.probes import Probe, probes
 from koe5_demo.encoding.token_batches import cut_batches
 from koe5_demo.errors import EndpointError
 from koe5_demo.prompts import with_prompt, with_prompts
-from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Prompts, Role
+from koe5_demo.records import Encoded, FloatArray, IntArray, ModelInfo, OnProgress, Prompts, Role, RoleTexts
 
 SPECIAL_TOKENS: Final = 2
 SAME_MODEL_COSINE: Final = 0.99
@@ -144,7 +144,18 @@ class EndpointEncoder:
         Raises:
             EndpointError: If the server cannot be reached, refuses, answers wrongly, or has another model by now.
         """
-        sent = self._sent(texts, role)
+        return self._encode(self._sent(texts, role), role, on_progress)
+
+    def encode_both(
+        self, queries: RoleTexts, passages: RoleTexts, *, on_progress: OnProgress | None = None
+    ) -> tuple[Encoded, Encoded]:
+        """Encode queries and passages in the same requests; see `koe5_demo.records.PairEncoder`."""
+        if self._server.address.tells_roles:  # a request has one role
+            return self.encode(*queries), self.encode(*passages, on_progress=on_progress)
+        sent = self._sent(*queries), self._sent(*passages)
+        return self._encode(sent[0] + sent[1], Role.NONE, on_progress).parted(len(sent[0]))
+
+    def _encode(self, sent: list[str], role: Role, on_progress: OnProgress | None) -> Encoded:
         vectors = np.zeros((len(sent), self._info.dimensions), dtype=np.float32)
         if sent:
             self._require_same_model()

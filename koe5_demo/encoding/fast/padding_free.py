@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
@@ -155,12 +155,7 @@ class PaddingFreeEncoder:
     ) -> tuple[Encoded, Encoded]:
         """Encode queries and passages in the same batches; see `koe5_demo.records.PairEncoder`."""
         sent = [with_prompts(*texts, self._info.prompts) for texts in (queries, passages)]
-        both = self._encode(sent[0] + sent[1], on_progress)
-        n = len(sent[0])
-        return (
-            replace(both, vectors=both.vectors[:n], n_tokens=both.n_tokens[:n]),
-            replace(both, vectors=both.vectors[n:], n_tokens=both.n_tokens[n:]),
-        )
+        return self._encode(sent[0] + sent[1], on_progress).parted(len(sent[0]))
 
     def _encode(self, sent: list[str], on_progress: OnProgress | None) -> Encoded:
         vectors = np.zeros((len(sent), self._info.dimensions), dtype=np.float32)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from browser import run_app, watched
 from doubles import until
@@ -41,7 +42,15 @@ def show_everything(page: Page) -> None:
     expect(page.locator("#strip .js-plotly-plot")).to_be_visible()
 
 
-def test_nothing_jumps_while_the_page_opens_and_when_results_come(app: str, page: Page) -> None:
+@pytest.mark.parametrize("seconds_a_script", [0, 0.03])
+def test_nothing_jumps_while_the_page_opens_and_when_results_come(
+    app: str, page: Page, seconds_a_script: float
+) -> None:
+    def come_late(route: Route) -> None:
+        time.sleep(seconds_a_script)
+        route.continue_()
+
+    page.route(re.compile(r"\.(js|css)(\?|$)"), come_late)
     page.add_init_script(WATCH_SHIFTS)
     page.goto(app)
     expect(page.locator("#heatmap [role=gridcell]").first).to_be_visible()

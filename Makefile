@@ -32,10 +32,10 @@ rules: $(VENV)/.test
 quick: $(VENV)/.test
 	$(BIN)/pytest tests/unit tests/contract -m "not slow" --hypothesis-profile=check $(PARALLEL)
 
-# The browser's tests one after the other: with two pages at once one run of five failed, at what jumps while it opens.
+# Two browsers with a page each fill two cores.
 test: rules
 	$(BIN)/pytest tests/unit tests/contract $(PARALLEL)
-	$(BIN)/pytest tests/ui
+	$(BIN)/pytest tests/ui --numprocesses 2 --dist loadfile
 
 # Fifty times the random inputs of `make test`: hours.
 fuzz: $(VENV)/.test

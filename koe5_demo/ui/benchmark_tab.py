@@ -19,7 +19,7 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui.benchmark_form import RunForm, Values, progress
 from koe5_demo.ui.benchmark_look import CloserLook
 from koe5_demo.ui.benchmark_results import RunResults
-from koe5_demo.ui.boundary import QUIET, Words, guarded, label, wire
+from koe5_demo.ui.boundary import QUIET, Words, guarded, label, latest, wire
 from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab
 from koe5_demo.ui.ranking_results import Desk
 from koe5_demo.ui.ranking_tab import RankingTab
@@ -115,14 +115,14 @@ class _Events:
     def wire_run(self) -> None:
         """Estimate, start, run, stop."""
         form, results, look = self._form, self._results, self._look
-        for part in (form.systems.models, form.systems.more):
-            self._on(part.input, form.estimate, form.inputs, [form.about, form.chosen], trigger_mode="always_last")
+        systems = latest(form.systems.models.input, form.systems.more.input)
+        self._on(systems, form.estimate, form.inputs, [form.about, form.chosen])
         chosen = [form.datasets, form.suite, form.chosen]
         for event, choose in (
             (form.suite.input, form.choose_suite),
             (form.datasets.input, form.choose_datasets),
         ):
-            self._on(event, choose, {*form.inputs, form.suite}, chosen, trigger_mode="always_last")
+            self._on(latest(event), choose, {*form.inputs, form.suite}, chosen)
         inputs = {*form.inputs, form.token, self._language, self._spoken}
         outputs = [form.progress, *form.pressed, self._arrived, self._last_step]
         for button, begin, run in (
@@ -141,21 +141,19 @@ class _Events:
     def wire_results(self) -> None:
         """Show another run, or other published rows."""
         results, look = self._results, self._look
-        chosen = self._on(results.run.input, self.show_run, results.inputs, self._shown)
+        chosen = self._on(latest(results.run.input), self.show_run, results.inputs, self._shown)
         self._on(chosen.then, look.look, look.inputs, look.outputs)
         # A text box tells of typing by `change`; no handler writes to this one.
         edited: list[Any] = [part.change if part is results.published_name else part.input for part in results.filters]
-        for event in edited:
-            self._on(event, self.place, results.inputs, [results.published], trigger_mode="always_last")
+        self._on(latest(*edited), self.place, results.inputs, [results.published])
 
     def wire_look(self) -> None:
         """Look at another result, against another one, at other queries."""
         look = self._look
-        self._on(look.a.input, self.choose_result, look.inputs, [look.of, look.b, *look.outputs])
-        self._on(look.of.input, self.choose_of, {*look.inputs, look.of}, [look.a, look.b, *look.outputs])
-        self._on(look.b.input, look.look, look.inputs, look.outputs)
-        for part in (look.which, look.query):
-            self._on(part.input, look.explore, look.inputs, look.explorer_outputs)
+        self._on(latest(look.a.input), self.choose_result, look.inputs, [look.of, look.b, *look.outputs])
+        self._on(latest(look.of.input), self.choose_of, {*look.inputs, look.of}, [look.a, look.b, *look.outputs])
+        self._on(latest(look.b.input), look.look, look.inputs, look.outputs)
+        self._on(latest(look.which.input, look.query.input), look.explore, look.inputs, look.explorer_outputs)
         for button, name, step in ((look.next, "next_query", 1), (look.previous, "previous_query", -1)):
             self._on(button.click, partial(look.explore, step=step), look.inputs, look.explorer_outputs, name=name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from inspect import isgeneratorfunction
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
@@ -73,6 +73,15 @@ def _shown(event: str, args: tuple[Any, ...]) -> Iterator[None]:
         raise unexpected(error, language) from error
 
 
+def latest(*choices: Callable[..., Any]) -> Callable[..., Any]:
+    """Return one event of all in which a visitor chooses or types, such as `box.change`: what came last counts.
+
+    By itself gradio drops a choice that falls into the handling of the one before it, and of two events that run at
+    once the one with the older values may be answered last.
+    """
+    return partial(gr.on, list(choices), trigger_mode="always_last")
+
+
 def wire(
     event: Callable[..., Any],
     compute: Callable[[dict[Any, Any], Language], dict[Any, Any]],
@@ -86,7 +95,7 @@ def wire(
     """Let an event call `compute` with the values of `inputs` by component, and the visitor's language.
 
     Args:
-        event: A component's event, such as `button.click`.
+        event: A component's event, such as `button.click`, or the `latest` of some.
         compute: Returns the values that change, by component.
         inputs, outputs: Components.
         language: The page's switch.

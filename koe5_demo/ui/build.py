@@ -13,7 +13,7 @@ from koe5_demo.encoding.host import ModelHost
 from koe5_demo.settings import Settings
 from koe5_demo.ui.api import build_api
 from koe5_demo.ui.benchmark_tab import build_benchmark_tab
-from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, UNQUEUED, Spoken, Words, label
+from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, UNQUEUED, Spoken, Words, label, latest
 from koe5_demo.ui.gradio_seams import is_waited_for, keep_no_statistics, keep_uploads_in
 from koe5_demo.ui.model_bar import build_model_bar
 from koe5_demo.ui.model_tab import build_model_tab
@@ -70,7 +70,6 @@ def _wire_frame(words: Words, language: gr.Radio, dark: gr.Button) -> None:
         spoken.language = Language(tongue)
         return words.updates(spoken.language)
 
-    language.input(  # what a page begins with, `wire_load` sends
-        on_language, [language, words.spoken], words.components, **UNQUEUED
-    )
+    # What a page begins with, `wire_load` sends.
+    latest(language.input)(on_language, [language, words.spoken], words.components, **UNQUEUED)
     dark.click(fn=None, js="() => window.koe5.toggleDark()")

@@ -10,7 +10,7 @@ import gradio as gr
 from koe5_demo.catalog import CATALOG, EMBEDDED_MODEL
 from koe5_demo.encoding.host import ModelHost, ModelState, Phase
 from koe5_demo.encoding.opening import is_here
-from koe5_demo.ui.boundary import PLAIN, QUIET, UNQUEUED, Words, for_visitors, guarded, label
+from koe5_demo.ui.boundary import PLAIN, QUIET, UNQUEUED, Words, for_visitors, guarded, label, latest
 from koe5_demo.ui.render import render_template
 from koe5_demo.words import Language, message
 
@@ -79,11 +79,10 @@ def build_model_bar(host: ModelHost, words: Words, language: gr.Radio) -> ModelB
         # The list is left alone while something is under way: new choices every second would close it under a hand.
         return told | ({model: gr.update(choices=model_choices(host, tongue))} if state.settled else {})
 
-    timer.tick(guarded(on_tick), [model, language], outputs, **UNQUEUED)
-    model.input(guarded(on_choose), [model, language], outputs, **QUIET)
+    latest(timer.tick, language.change)(guarded(on_tick), [model, language], outputs, **UNQUEUED)
+    latest(model.input)(guarded(on_choose), [model, language], outputs, **QUIET)
     switch.click(guarded(on_switch), [language], outputs, **UNQUEUED)
     retry.click(guarded(on_retry), [model, language], outputs, **QUIET)
-    language.change(guarded(on_tick), [model, language], outputs, **UNQUEUED)
     return ModelBar(model, timer)
 
 

@@ -10,7 +10,7 @@ import gradio as gr
 
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.ui import model_handlers as told
-from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, QUIET, Words, guarded, label
+from koe5_demo.ui.boundary import MODEL_QUEUE, PLAIN, QUIET, Words, guarded, label, latest
 from koe5_demo.ui.model_bar import ModelBar
 from koe5_demo.ui.render import caption, render_template
 from koe5_demo.words import Language
@@ -65,8 +65,7 @@ def build_model_tab(host: ModelHost, words: Words, bar: ModelBar, language: gr.R
     chosen, shown = [bar.model, language], [now, *cards, *buttons]
     opened = tab.select(guarded(on_show), chosen, shown, queue=False, **QUIET)
     opened.then(guarded(on_speed), chosen, speed, concurrency_id=MODEL_QUEUE, **QUIET)
-    for event in (bar.model.change, bar.timer.tick, language.change):
-        event(guarded(on_show), chosen, shown, queue=False, **QUIET)
+    latest(bar.model.change, bar.timer.tick, language.change)(guarded(on_show), chosen, shown, queue=False, **QUIET)
     measure.click(guarded(on_measure), chosen, speed, concurrency_id=MODEL_QUEUE, **QUIET)
     for name, button in zip(host.names, buttons, strict=True):
         button.click(guarded(use(name)), [language], [bar.model, bar.timer, *shown], **QUIET)

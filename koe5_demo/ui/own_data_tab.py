@@ -39,7 +39,7 @@ from koe5_demo.errors import InputError
 from koe5_demo.inputs import UPLOADED
 from koe5_demo.settings import Settings
 from koe5_demo.ui.benchmark_form import SystemChoice, Values, progress
-from koe5_demo.ui.boundary import PLAIN, QUIET, Words, guarded, label, language_of, wire
+from koe5_demo.ui.boundary import PLAIN, QUIET, Words, guarded, label, language_of, latest, wire
 from koe5_demo.ui.render import hint, notices, render_template
 from koe5_demo.words import Language, message
 
@@ -387,9 +387,9 @@ class OwnDataPanel:
             on(upload.upload, take, {*inputs, upload}, [*outputs, upload], name=f"own_{part}")
         for part, menu in self.sheets.items():
             turn = partial(self.turn_to, part)
-            on(menu.input, turn, {*inputs, menu}, outputs, name=f"own_sheet_{part}")
+            on(latest(menu.input), turn, {*inputs, menu}, outputs, name=f"own_sheet_{part}")
         for menu in self.columns.values():
-            on(menu.input, self.remap, {*inputs, *self.columns.values()}, outputs, name="own_remap")
+            on(latest(menu.input), self.remap, {*inputs, *self.columns.values()}, outputs, name="own_remap")
         on(self.example.click, self.take_example, inputs, outputs, name="own_take_example")
         on(
             self.clear.click,
@@ -407,8 +407,7 @@ class OwnDataPanel:
             told = {self.progress: progress(last[0], last[1], language)} if last else {}
             return {**told, **self.show(self._desk(values), values, language)}
 
-        for chosen in (self.systems.models, self.systems.more):
-            on(chosen.input, own_tell, inputs, [self.counts], trigger_mode="always_last")
+        on(latest(self.systems.models.input, self.systems.more.input), own_tell, inputs, [self.counts])
         on(language.change, own_show, {*inputs, self.last_step}, [*outputs, self.progress])
 
     def wire_run(self, language: gr.Radio) -> None:

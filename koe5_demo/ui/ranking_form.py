@@ -52,7 +52,10 @@ class ExampleBar:
 
 @dataclass(frozen=True)
 class RankingForm:
-    """The components; `model` is the page's choice of a model, which belongs to what is filled in."""
+    """The components; `model` is the page's choice of a model, which belongs to what is filled in.
+
+    The browser changes `recount`, hidden, where the form is to be told anew although nothing in it need have changed.
+    """
 
     model: gr.Dropdown
     examples: ExampleBar
@@ -72,6 +75,7 @@ class RankingForm:
     windows: gr.Checkbox
     without_prompts: gr.Checkbox
     compare_with: gr.Dropdown
+    recount: gr.Textbox
     run: gr.Button
     share: gr.Button
 
@@ -255,6 +259,7 @@ def build_form(host: ModelHost, limits: Limits, words: Words, model: gr.Dropdown
     made |= _options(host, words)
     with gr.Column(elem_id="run-box"):
         made["count"] = gr.HTML(elem_id="count", **PLAIN)
+        made["recount"] = gr.Textbox(visible="hidden", elem_id="recount")
         with gr.Row(elem_classes="k-run"):
             made["run"] = words.make(gr.Button, {"value": label("run")}, variant="primary", elem_id="run")
             made["share"] = words.make(gr.Button, {"value": label("share_short")}, size="lg", elem_id="share-link")

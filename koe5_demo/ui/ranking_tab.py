@@ -27,6 +27,7 @@ from koe5_demo.ui.boundary import (
     for_visitors,
     guarded,
     language_of,
+    latest,
     reporter,
 )
 from koe5_demo.ui.model_bar import model_choices
@@ -42,6 +43,7 @@ DOWNLOADS: Final = {
     "heatmap_csv": ("koe5-heatmap.csv", "text/csv;charset=utf-8"),
 }
 ARRIVED: Final = "() => window.koe5.arrived()"
+NOW: Final = "() => String(performance.now())"
 DRAW_PNG: Final = "() => window.koe5.savePng('koe5-heatmap.png')"
 Handler = Callable[[Values], dict[Any, Any]]
 
@@ -220,23 +222,22 @@ class RankingEvents:
 
 
 def _wire_form(form: RankingForm, events: RankingEvents, language: gr.Radio, run: dict[str, Any]) -> dict[str, Any]:
-    """Return the event that tells what the form holds."""
-    count: dict[str, Any] = {
-        "fn": guarded(events.on_count),
-        "inputs": {*form.inputs, events.desk, language},
-        "outputs": [*form.told, events.results.stale],
+    """Return the event that lets the form be told anew."""
+    count: dict[str, Any] = {"fn": None, "js": NOW, "outputs": form.recount}
+    typed = (form.queries, form.passages, form.layout, form.column, form.beside)
+    chosen = (form.windows, form.without_prompts, form.compare_with, language, form.model)
+    latest(*(part.change for part in (*typed, *chosen, form.recount)))(
+        guarded(events.on_count),
+        {*form.inputs, events.desk, language},
+        [*form.told, events.results.stale],
         **UNQUEUED,
-    }
-    for typed in (form.queries, form.passages):
-        typed.change(**count, trigger_mode="always_last")
-    options = (form.windows, form.without_prompts, form.compare_with)
-    for chosen in (form.layout, form.column, form.beside, language, form.model, *options):
-        chosen.change(**count)
+    )
     form.file.change(guarded(events.on_file), {form.file, language}, form.of_file, **QUIET).then(**count)
-    form.sheet.input(guarded(events.on_sheet), {form.file, form.sheet, language}, form.of_file, **QUIET).then(**count)
+    turned = {form.file, form.sheet, language}
+    latest(form.sheet.input)(guarded(events.on_sheet), turned, form.of_file, **QUIET).then(**count)
     form.remove.click(fn=None, js="() => null", outputs=form.file)
     form.compare_with.focus(guarded(events.on_rivals), {form.model, language}, form.compare_with, **UNQUEUED)
-    form.compare_with.input(guarded(events.on_compare_with), {form.compare_with, language}, None, **QUIET)
+    latest(form.compare_with.input)(guarded(events.on_compare_with), {form.compare_with, language}, None, **QUIET)
     pressed = form.run.click(**run)
     _then_look(pressed)
     pressed.failure(guarded(events.on_language), {events.desk, language}, events.results.outputs, **QUIET)

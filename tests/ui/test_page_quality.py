@@ -72,6 +72,17 @@ def test_an_event_keeps_a_status_of_what_shows_its_progress_alone(app: str) -> N
     assert {tuple(map(names.get, ids)) for ids in kept} == {(), ("ranking",), ("pair",)}
 
 
+def test_what_was_chosen_or_typed_last_counts(app: str) -> None:
+    # gradio drops a choice that falls into the one before it, and answers of two events come in any order.
+    with urllib.request.urlopen(f"{app}config") as answer:
+        config = json.load(answer)
+    ids = {component["props"].get("elem_id"): component["id"] for component in config["components"]}
+    chosen = [one for one in config["dependencies"] if {"change", "input"} & {event for _, event in one["targets"]}]
+    assert {one["trigger_mode"] for one in chosen if one["backend_fn"]} == {"always_last"}
+    (telling,) = (one for one in config["dependencies"] if ids["count"] in one["outputs"])
+    assert {ids["queries"], ids["passages"], ids["layout"], ids["recount"]} <= {part for part, _ in telling["targets"]}
+
+
 def test_the_form_and_the_first_result_stand_in_the_first_window(opened: Page) -> None:
     for place in ("#header h1", "#queries", "#run", "#heatmap", "#ranking tbody tr:nth-child(3)"):
         box = opened.locator(place).bounding_box()

@@ -17,10 +17,10 @@ from doubles import until
 from koe5_demo.encoding import zero_gpu
 from koe5_demo.encoding.fast import attention, padding_free
 from koe5_demo.encoding.fast.attention import (
+    AttendProducts,
     Segments,
     agrees_with_runs,
     attend_nested,
-    attend_products,
     attend_runs,
     attend_varlen,
     choose_attention,
@@ -128,7 +128,7 @@ def test_attention_written_out_is_the_fused_one():
     torch.manual_seed(0)
     qkv = torch.randn(3 * 5 + 400, 3 * 32)
     segments = Segments((Run(0, 3, 5), Run(15, 1, 400)), torch.tensor([0, 5, 10, 15, 415], dtype=torch.int32), 400)
-    torch.testing.assert_close(attend_products(qkv, segments, 4), attend_runs(qkv, segments, 4), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(AttendProducts()(qkv, segments, 4), attend_runs(qkv, segments, 4), atol=1e-5, rtol=1e-4)
 
 
 def test_attention_of_nested_tensors_is_that_of_each_text():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import local
 from typing import Final
 
 import torch
@@ -18,8 +19,8 @@ from koe5_demo.encoding.token_batches import Run
 
 SCORES_PER_RUN: Final = 1 << 18
 """Scores of one head that a run may hold: 512 x 512, so that all heads' scores of a run fit the cache."""
-HEADS_PER_STEP_FROM: Final = 384
-HEADS_PER_STEP: Final = 8
+FEW_TOKENS: Final = 64
+MEASURED: Final = (torch.float32, torch.bfloat16)
 FLASH_HEAD_WIDTHS: Final = 256
 MOST_ERROR_FP32, MOST_ERROR_16_BITS = 1e-4, 0.02
 
@@ -55,27 +56,43 @@ def attend_runs(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-def attend_products(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
-    """Write attention out as two batched products and a softmax.
+class AttendProducts:
+    """Attention written out as two batched products and a softmax, on the CPU.
 
-    torch's fused kernel for the CPU leaves bf16 instructions half idle; oneDNN's batched product does not. Scores are
-    rounded to the dtype of `qkv`, so this is for 16-bit dtypes only. Long texts go a few heads at a time, so that the
-    scores stay in cache.
+    torch's fused kernel leaves the matrix instructions half idle; oneDNN's batched product does not. In a 16-bit dtype
+    scores are rounded to it. They lie in memory that is kept for each thread: fresh memory comes page by page, and for
+    512 tokens that took longer than the arithmetic. Runs of few tokens go to the fused kernel, which is one call.
     """
-    width = qkv.shape[1] // 3
-    out = qkv.new_empty(len(qkv), width)
-    scale = float((width // n_heads) ** -0.5)
-    for run in segments.runs:
-        heads = _heads(qkv, run, n_heads).contiguous().flatten(1, 2)  # (3, n_texts * n_heads, length, width of a head)
-        heads[0].mul_(scale)
-        mixed = torch.empty_like(heads[0])
-        step = HEADS_PER_STEP if run.length >= HEADS_PER_STEP_FROM else len(mixed)
-        for first in range(0, len(mixed), step):
-            query, key, value = heads[:, first : first + step].unbind(0)
-            weights = torch.softmax(torch.bmm(query, key.transpose(1, 2)), dim=-1)
-            torch.bmm(weights, value, out=mixed[first : first + step])
-        _into(out, run, mixed.unflatten(0, (run.n_texts, n_heads)), n_heads)
-    return out
+
+    def __init__(self) -> None:
+        self._kept = local()
+
+    def __call__(self, qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
+        """Map `(T, 3 * D)` to `(T, D)`; see `Attention`."""
+        width = qkv.shape[1] // 3
+        out = qkv.new_empty(len(qkv), width)
+        scale = float((width // n_heads) ** -0.5)
+        for run in segments.runs:
+            if run.stop - run.start < FEW_TOKENS or run.length**2 > SCORES_PER_RUN:
+                query, key, value = _heads(qkv, run, n_heads).unbind(0)
+                mixed = functional.scaled_dot_product_attention(query, key, value)
+            else:
+                heads = _heads(qkv, run, n_heads).contiguous()  # (3, n_texts, n_heads, length, width of a head)
+                query, key, value = heads.flatten(1, 2).unbind(0)
+                scores = self._scores(qkv.dtype, len(query), run.length)
+                torch.baddbmm(scores, query, key.transpose(1, 2), beta=0, alpha=scale, out=scores)
+                torch.softmax(scores, dim=-1, out=scores)
+                mixed = torch.bmm(scores, value, out=query).view_as(heads[0])
+            _into(out, run, mixed, n_heads)
+        return out
+
+    def _scores(self, dtype: torch.dtype, n: int, length: int) -> Tensor:
+        """Return memory for `(n, length, length)` scores; what lies in it is of earlier runs."""
+        kept: Tensor | None = getattr(self._kept, "scores", None)
+        n_scores = n * length * length
+        if kept is None or kept.dtype != dtype or len(kept) < n_scores:
+            kept = self._kept.scores = torch.empty(n_scores, dtype=dtype)
+        return kept[:n_scores].view(n, length, length)
 
 
 def attend_varlen(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
@@ -109,8 +126,8 @@ def attend_nested(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
     return rows.reshape(len(qkv), -1)
 
 
-ON_CPU_IN_16_BITS: Final[dict[str, Attention]] = {"runs": attend_runs, "products": attend_products}
-"""Which of them is the faster one differs by processor; by the names under which `speeds` remembers it."""
+ON_CPU: Final[dict[str, Callable[[], Attention]]] = {"runs": lambda: attend_runs, "products": AttendProducts}
+"""Makers of ways of which the fastest differs by processor and dtype; `speeds` remembers it by these names."""
 
 
 def choose_attention(device: torch.device, dtype: torch.dtype, head_width: int, measured: str = "") -> Attention:
@@ -119,10 +136,10 @@ def choose_attention(device: torch.device, dtype: torch.dtype, head_width: int, 
     Args:
         device, dtype: Where, and of queries, keys and values.
         head_width: Of a head.
-        measured: What was the fastest of `ON_CPU_IN_16_BITS`; empty where nothing was measured.
+        measured: What was the fastest of `ON_CPU`; empty where nothing was measured.
     """
     if device.type == "cpu":
-        return ON_CPU_IN_16_BITS[measured or "products"] if dtype == torch.bfloat16 else attend_runs
+        return ON_CPU[measured or "products"]() if dtype in MEASURED else attend_runs
     if (
         device.type != "cuda" or zero_gpu.ACTIVE
     ):  # ZeroGPU has no GPU yet when the model is loaded: nothing can be tried

@@ -67,7 +67,7 @@ class Arithmetic:
         attention: Of queries, keys and values.
         int8: Whether dense layers are `Int8Dense`.
         layout: How dense layers keep their weights, one of `LAYOUTS`; empty where nothing was measured.
-        attend: One of `ON_CPU_IN_16_BITS`; empty where nothing was measured.
+        attend: One of `ON_CPU`; empty where nothing was measured.
     """
 
     dense: torch.dtype = torch.float32

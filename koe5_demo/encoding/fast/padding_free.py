@@ -19,7 +19,7 @@ from torch import Tensor
 
 from koe5_demo.encoding.fast.model_folder import ModelFolder
 from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, WeightSource, build_network
-from koe5_demo.encoding.fast.precision import Precision, detect
+from koe5_demo.encoding.fast.precision import Precision, attention_dtype, detect
 from koe5_demo.encoding.fast.shared_batches import SharedBatches, Tokens
 from koe5_demo.encoding.fast.speeds import UNKNOWN, Speed
 from koe5_demo.encoding.fast.threads import bound_kernel_cache, close_gaps
@@ -68,11 +68,10 @@ def usual_tokens_per_batch(device: torch.device, width: int, dense: torch.dtype)
 
 def arithmetic_of(precision: Precision, device: torch.device, speed: Speed = UNKNOWN) -> Arithmetic:
     """Return in which dtype and which way each part of the network runs on a device."""
-    if precision is Precision.INT8:
-        attention = torch.bfloat16 if detect(device).bf16 else torch.float32
-        return Arithmetic(dense=torch.float32, attention=attention, int8=True, attend=speed.attend)
-    dtype = {Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}.get(precision, torch.float32)
-    return Arithmetic(dense=dtype, attention=dtype, layout=speed.layout, attend=speed.attend)
+    attention = attention_dtype(precision, detect(device))
+    int8 = precision is Precision.INT8
+    dense = torch.float32 if int8 else attention
+    return Arithmetic(dense, attention, int8=int8, layout=speed.layout, attend=speed.attend)
 
 
 @dataclass(frozen=True)

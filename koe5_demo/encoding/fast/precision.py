@@ -101,6 +101,13 @@ def detect(device: torch.device) -> Hardware:
     return Hardware(device.type)
 
 
+def attention_dtype(precision: Precision, hardware: Hardware) -> torch.dtype:
+    """Return the dtype of queries, keys and values, which int8 does not round any further."""
+    if precision is Precision.INT8:
+        return torch.bfloat16 if hardware.bf16 else torch.float32
+    return {Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}.get(precision, torch.float32)
+
+
 def candidates(asked: str, hardware: Hardware, costs: Mapping[Precision, float] | None = None) -> tuple[Precision, ...]:
     """Return the precisions to try, in order; the last is always fp32, which needs no guard.
 

@@ -22,15 +22,16 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from koe5_demo.encoding.fast.attention import ON_CPU_IN_16_BITS, Segments
+from koe5_demo.encoding.fast.attention import MEASURED, ON_CPU, Segments
 from koe5_demo.encoding.fast.dense import LAYOUTS, Dense, DenseMaker, Int8Dense, prepacking_works
-from koe5_demo.encoding.fast.precision import Precision
+from koe5_demo.encoding.fast.precision import Precision, attention_dtype, detect
 from koe5_demo.encoding.token_batches import Run
 from koe5_demo.whole_files import whole_file
 
 MLP_FACTOR: Final = 4
 FEW_ROWS: Final = 32
 MANY_ROWS: Final = 128
+MANY_TOKENS: Final = 256
 WORK: Final = 1 << 28
 """Multiplications of one product at most, which bounds the rows that a wide network is measured with."""
 ROUNDS, MOST_ROUNDS = 3, 20
@@ -38,6 +39,8 @@ STEADY: Final = 0.9
 """A round that leaves every least time above this part of what it was is the last."""
 HOPELESS: Final = 1.5
 """Ways that take so many times the least after two rounds are not tried again."""
+WAYS: Final = 2
+"""Counted up when one of them changes: what was measured of the others no longer decides."""
 HELD_BACK: Final = "ONEDNN_MAX_CPU_ISA"
 DTYPES: Final = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
 INT8_LAYOUT: Final = ""
@@ -50,7 +53,7 @@ class Speed:
     Attributes:
         layout: One of `LAYOUTS`; empty for int8, which has one only.
         microseconds: For the two products of the feed-forward part, a row of many and a row of few together.
-        attend: One of `ON_CPU_IN_16_BITS`, for what attends in 16 bits.
+        attend: One of `ON_CPU`; empty for a dtype in which there is one way only.
     """
 
     layout: str
@@ -92,25 +95,23 @@ def measure(width: int, n_heads: int, precisions: Sequence[Precision]) -> dict[P
             (p, layout): _runs(make, p, width, rows) for p in precisions for layout, make in _layouts(p).items()
         }
         best = _least_seconds(runs, rows)
-        attend = _fastest_attention(width, n_heads) if set(precisions) & {Precision.BF16, Precision.INT8} else ""
+        hardware = detect(torch.device("cpu"))
+        dtypes = {precision: attention_dtype(precision, hardware) for precision in precisions}
+        attend = {dtype: _fastest_attention(width, n_heads, dtype) for dtype in set(dtypes.values()) & set(MEASURED)}
     fastest = {p: min((way for way in best if way[0] is p), key=lambda way: best[way]) for p in precisions}
-    in_16_bits = (Precision.BF16, Precision.INT8)
-    return {
-        p: Speed(key[1], round(1e6 * best[key], 3), attend if p in in_16_bits else "") for p, key in fastest.items()
-    }
+    return {p: Speed(key[1], round(1e6 * best[key], 3), attend.get(dtypes[p], "")) for p, key in fastest.items()}
 
 
-def _fastest_attention(width: int, n_heads: int) -> str:
-    """Return which attention takes the least time in bfloat16, for a text of few and one of many tokens together."""
+def _fastest_attention(width: int, n_heads: int, dtype: torch.dtype) -> str:
+    """Return which attention takes the least time in a dtype, for a text of few and one of many tokens together."""
     inputs = []
-    for rows in (FEW_ROWS, MANY_ROWS):
-        qkv = torch.linspace(-1, 1, rows * 3 * width).view(rows, 3 * width).to(torch.bfloat16)
+    for rows in (FEW_ROWS, MANY_TOKENS):
+        qkv = torch.linspace(-1, 1, rows * 3 * width).view(rows, 3 * width).to(dtype)
         inputs.append((qkv, Segments((Run(0, 1, rows),), torch.tensor([0, rows], dtype=torch.int32), rows)))
     runs = {
-        name: [partial(attend, qkv, segments, n_heads) for qkv, segments in inputs]
-        for name, attend in ON_CPU_IN_16_BITS.items()
+        name: [partial(make(), qkv, segments, n_heads) for qkv, segments in inputs] for name, make in ON_CPU.items()
     }
-    best = _least_seconds({(None, name): tuple(pair) for name, pair in runs.items()}, MANY_ROWS)
+    best = _least_seconds({(None, name): tuple(pair) for name, pair in runs.items()}, MANY_TOKENS)
     return min(best, key=lambda way: best[way])[1]
 
 
@@ -175,7 +176,7 @@ def _seconds(run: Callable[[], Tensor]) -> float:
 def _machine() -> str:
     """Return what a speed depends on, in words."""
     parts = (_processor(), torch.backends.cpu.get_cpu_capability(), os.environ.get(HELD_BACK, ""))
-    return " / ".join((*parts, f"torch {torch.__version__}", f"{torch.get_num_threads()} threads"))
+    return " / ".join((*parts, f"torch {torch.__version__}", f"{torch.get_num_threads()} threads", f"ways {WAYS}"))
 
 
 def _processor() -> str:
@@ -199,7 +200,7 @@ def _read(file: Path | None) -> dict[str, dict[Precision, Speed]]:
 
 
 def _speed(layout: str, microseconds: float, attend: str) -> Speed:
-    if layout not in (*LAYOUTS, INT8_LAYOUT) or attend not in (*ON_CPU_IN_16_BITS, ""):
+    if layout not in (*LAYOUTS, INT8_LAYOUT) or attend not in (*ON_CPU, ""):
         raise ValueError(f"no such way: {layout}, {attend}")
     return Speed(layout, float(microseconds), attend)
 

@@ -1,7 +1,7 @@
 """What a document costs as a corpus grows: seconds apart and together, and memory, with the small model or with none.
 
     python -m bench.growth                                     # vectors made from hashes: 10k, 100k, 1M; minutes
-    python -m bench.growth --model mini --sizes 10000 100000   # encoded by mini: some 6 s for each 1,000 documents
+    python -m bench.growth --model mini --sizes 10000 100000   # encoded by mini: about a minute a thousand
 
 Documents are made from a seed: 100 to 500 characters of word-like Korean, no two alike. Each size runs in a process of
 its own through `run_suite`, from a BEIR folder to saved results, so its peak memory is its own. Flat means that the

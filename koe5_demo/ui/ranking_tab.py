@@ -225,8 +225,8 @@ def _wire_form(form: RankingForm, events: RankingEvents, language: gr.Radio, run
     """Return the event that lets the form be told anew."""
     count: dict[str, Any] = {"fn": None, "js": NOW, "outputs": form.recount}
     typed = (form.queries, form.passages, form.layout, form.column, form.beside)
-    chosen = (form.windows, form.without_prompts, form.compare_with, language, form.model)
-    latest(*(part.change for part in (*typed, *chosen, form.recount)))(
+    options = (form.windows, form.without_prompts, form.compare_with, form.model, language)
+    latest(*(part.change for part in (*typed, *options, form.recount)))(
         guarded(events.on_count),
         {*form.inputs, events.desk, language},
         [*form.told, events.results.stale],

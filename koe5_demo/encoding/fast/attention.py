@@ -20,7 +20,7 @@ from koe5_demo.encoding.token_batches import Run
 SCORES_PER_RUN: Final = 1 << 18
 """Scores of one head that a run may hold: 512 x 512, so that all heads' scores of a run fit the cache."""
 FEW_TOKENS: Final = 64
-MEASURED: Final = (torch.float32, torch.bfloat16)
+"""Of a run, below which one call takes less time than several, whatever is computed."""
 FLASH_HEAD_WIDTHS: Final = 256
 MOST_ERROR_FP32, MOST_ERROR_16_BITS = 1e-4, 0.02
 
@@ -61,7 +61,8 @@ class AttendProducts:
 
     torch's fused kernel leaves the matrix instructions half idle; oneDNN's batched product does not. In a 16-bit dtype
     scores are rounded to it. They lie in memory that is kept for each thread: fresh memory comes page by page, and for
-    512 tokens that took longer than the arithmetic. Runs of few tokens go to the fused kernel, which is one call.
+    512 tokens that took longer than the arithmetic. Runs of few tokens go to the fused kernel, which is one call,
+    and so do texts of more than 512 tokens, whose scores would want much memory.
     """
 
     def __init__(self) -> None:
@@ -139,7 +140,7 @@ def choose_attention(device: torch.device, dtype: torch.dtype, head_width: int, 
         measured: What was the fastest of `ON_CPU`; empty where nothing was measured.
     """
     if device.type == "cpu":
-        return ON_CPU[measured or "products"]() if dtype in MEASURED else attend_runs
+        return ON_CPU[measured or ("products" if dtype == torch.bfloat16 else "runs")]()
     if (
         device.type != "cuda" or zero_gpu.ACTIVE
     ):  # ZeroGPU has no GPU yet when the model is loaded: nothing can be tried

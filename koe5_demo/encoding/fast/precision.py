@@ -103,9 +103,9 @@ def detect(device: torch.device) -> Hardware:
 
 def attention_dtype(precision: Precision, hardware: Hardware) -> torch.dtype:
     """Return the dtype of queries, keys and values, which int8 does not round any further."""
-    if precision is Precision.INT8:
-        return torch.bfloat16 if hardware.bf16 else torch.float32
-    return {Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}.get(precision, torch.float32)
+    if precision is Precision.INT8 and not hardware.bf16:
+        return torch.float32
+    return STORED_AS[precision]
 
 
 def candidates(asked: str, hardware: Hardware, costs: Mapping[Precision, float] | None = None) -> tuple[Precision, ...]:

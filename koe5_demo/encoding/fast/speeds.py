@@ -22,9 +22,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from koe5_demo.encoding.fast.attention import MEASURED, ON_CPU, Segments
+from koe5_demo.encoding.fast.attention import ON_CPU, Segments
 from koe5_demo.encoding.fast.dense import LAYOUTS, Dense, DenseMaker, Int8Dense, prepacking_works
-from koe5_demo.encoding.fast.precision import Precision, attention_dtype, detect
+from koe5_demo.encoding.fast.precision import STORED_AS, Precision, attention_dtype, detect
 from koe5_demo.encoding.token_batches import Run
 from koe5_demo.whole_files import whole_file
 
@@ -42,7 +42,6 @@ HOPELESS: Final = 1.5
 WAYS: Final = 2
 """Counted up when one of them changes: what was measured of the others no longer decides."""
 HELD_BACK: Final = "ONEDNN_MAX_CPU_ISA"
-DTYPES: Final = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
 INT8_LAYOUT: Final = ""
 
 
@@ -53,7 +52,7 @@ class Speed:
     Attributes:
         layout: One of `LAYOUTS`; empty for int8, which has one only.
         microseconds: For the two products of the feed-forward part, a row of many and a row of few together.
-        attend: One of `ON_CPU`; empty for a dtype in which there is one way only.
+        attend: One of `ON_CPU`; empty where nothing was measured.
     """
 
     layout: str
@@ -97,9 +96,9 @@ def measure(width: int, n_heads: int, precisions: Sequence[Precision]) -> dict[P
         best = _least_seconds(runs, rows)
         hardware = detect(torch.device("cpu"))
         dtypes = {precision: attention_dtype(precision, hardware) for precision in precisions}
-        attend = {dtype: _fastest_attention(width, n_heads, dtype) for dtype in set(dtypes.values()) & set(MEASURED)}
+        attend = {dtype: _fastest_attention(width, n_heads, dtype) for dtype in set(dtypes.values())}
     fastest = {p: min((way for way in best if way[0] is p), key=lambda way: best[way]) for p in precisions}
-    return {p: Speed(key[1], round(1e6 * best[key], 3), attend.get(dtypes[p], "")) for p, key in fastest.items()}
+    return {p: Speed(key[1], round(1e6 * best[key], 3), attend[dtypes[p]]) for p, key in fastest.items()}
 
 
 def _fastest_attention(width: int, n_heads: int, dtype: torch.dtype) -> str:
@@ -147,13 +146,13 @@ def _least_seconds(runs: Runs, many: int) -> dict[Way, float]:
 def _layouts(precision: Precision) -> dict[str, DenseMaker]:
     if precision is Precision.INT8:
         return {INT8_LAYOUT: Int8Dense}
-    packs = prepacking_works(DTYPES[precision])
+    packs = prepacking_works(STORED_AS[precision])
     return {name: make for name, make in LAYOUTS.items() if packs or "prepacked" not in name}
 
 
 def _runs(make: DenseMaker, precision: Precision, width: int, rows: int) -> tuple[Callable[[], Tensor], ...]:
     """Return the work of a precision in a layout: on few rows, and on many."""
-    dtype = DTYPES.get(precision, torch.float32)
+    dtype = torch.float32 if precision is Precision.INT8 else STORED_AS[precision]
 
     def dense(n_in: int, n_out: int, *, gelu: bool) -> Dense:
         return make(torch.full((n_out, n_in), 1 / n_in, dtype=dtype), torch.zeros(n_out, dtype=dtype), gelu)

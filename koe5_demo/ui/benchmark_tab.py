@@ -19,7 +19,7 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui.benchmark_form import RunForm, Values, progress
 from koe5_demo.ui.benchmark_look import CloserLook
 from koe5_demo.ui.benchmark_results import RunResults
-from koe5_demo.ui.boundary import QUIET, Words, guarded, label, latest, wire
+from koe5_demo.ui.boundary import QUIET, Spoken, Words, guarded, label, latest, wire
 from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab
 from koe5_demo.ui.ranking_results import Desk
 from koe5_demo.ui.ranking_tab import RankingTab
@@ -133,7 +133,8 @@ class _Events:
             started.success(
                 guarded(run), inputs, outputs, concurrency_id=BENCHMARK_QUEUE, concurrency_limit=RUNS_AT_ONCE, **QUIET
             )
-        arrived = {self._arrived, *results.inputs}  # as the page is then: a run takes minutes, its choices are older
+        # As the page is then: a run takes minutes, its choices are older.
+        arrived = {self._arrived, self._spoken, *results.inputs}
         came = self._on(self._arrived.change, self.show_arrived, arrived, [results.board, results.run, *self._shown])
         self._on(came.then, look.look, look.inputs, look.outputs)
         form.stop.click(self.stop, {form.token}, [form.stop], queue=False, **QUIET)
@@ -278,7 +279,9 @@ class _Events:
     def show_arrived(self, values: Values, language: Language) -> Values:
         """Show the run that a result came of."""
         run_id, _ = values[self._arrived]
-        return {**self._measured(run_id, language), **self.show_run({**values, self._results.run: run_id}, language)}
+        chosen = {**values, self._results.run: run_id}
+        spoken: Spoken = values[self._spoken]  # it may have waited while the language was switched
+        return spoken.said(language, lambda now: {**self._measured(run_id, now), **self.show_run(chosen, now)})
 
     def stop(self, values: Values) -> Values:
         """Ask the visitor's run to stop."""

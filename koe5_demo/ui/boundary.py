@@ -19,6 +19,7 @@ from koe5_demo.words import WORDS, Language, message
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 C = TypeVar("C", bound=gr.components.Component | gr.blocks.BlockContext)
 ERROR_SECONDS: Final = 20
 LANGUAGE_ID: Final = "language"
@@ -175,6 +176,19 @@ class Spoken:
     """
 
     language: Language | None = None
+
+    def said(self, switch: Any, make: Callable[[Language], T]) -> T:
+        """Return what `make` makes in the language of this moment: anew where another was chosen meanwhile.
+
+        Args:
+            switch: What the page's switch said when the event began.
+            make: Called with a language.
+        """
+        while True:
+            language = self.now(switch)
+            made = make(language)
+            if self.now(switch) is language:
+                return made
 
     def now(self, switch: Any) -> Language:
         """Return the language of this moment.

@@ -376,7 +376,8 @@ class OwnDataPanel:
             self._live.stop(values[self.token])
             return {self.progress: ""}
         desk.state = state = replace(desk.state, results=arrived.results)
-        return {self.desk: desk, self.answer: self.answered(state, language), self.downloads: gr.update(visible=True)}
+        answer = values[self.spoken].said(language, partial(self.answered, state))
+        return {self.desk: desk, self.answer: answer, self.downloads: gr.update(visible=True)}
 
     def wire_files(self, language: gr.Radio) -> None:
         """Wire files, menus, the example, and the language."""
@@ -431,7 +432,7 @@ class OwnDataPanel:
         wire(
             self.arrived.change,
             self.take_results,
-            {self.arrived, self.desk, self.token},
+            {self.arrived, self.desk, self.token, self.spoken},
             [self.progress, self.desk, self.answer, self.downloads],
             language=language,
             name="own_take_results",

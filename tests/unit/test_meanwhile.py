@@ -129,3 +129,14 @@ def test_folds_that_are_open_are_filled_after_a_restart_too(visit: Visit) -> Non
     assert "산" in visit.seen[visit.results.sent]
     assert visit.results.code in visit.seen
     assert visit.results.map_table not in visit.seen
+
+
+def test_what_is_made_while_the_language_is_switched_is_made_anew() -> None:
+    spoken = Spoken()
+
+    def make(language: Language) -> str:
+        spoken.language = Language.EN  # the visitor switches while this is made
+        return message("empty", language)
+
+    assert spoken.said("ko", make) == message("empty", Language.EN)
+    assert spoken.said("ko", lambda language: language.value) == "en"

@@ -1,5 +1,6 @@
 """The fast engines against sentence-transformers' own `encode` on any mix of lengths, and the guard that picks them."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sentence_transformers import SentenceTransformer
 
 from koe5_demo.encoding.fast.choice import ModelFiles, open_fast, probe_queries, probe_vectors
 from koe5_demo.encoding.fast.dense import LAYOUTS, int8_works, prepacking_works
+from koe5_demo.encoding.fast.packed import PackedNetwork
 from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict
 from koe5_demo.encoding.fast.speeds import Speed
 from koe5_demo.encoding.fast.weights import SAFETENSORS
@@ -215,3 +217,20 @@ def test_threads_get_their_own_results(pair):
 
 def test_precision_labels_are_torch_names():
     assert [precision.label for precision in Precision] == ["float32", "bfloat16", "float16", "int8"]
+
+
+def test_the_thread_that_opens_a_model_computes_nothing(tmp_path, monkeypatch):
+    # It would keep a team of OpenMP's threads, and two teams send each other to sleep.
+    computed_in = set()
+    real = PackedNetwork.hidden
+
+    def hidden(self, tokens):
+        computed_in.add(threading.get_ident())
+        return real(self, tokens)
+
+    monkeypatch.setattr(PackedNetwork, "hidden", hidden)
+    monkeypatch.setattr("koe5_demo.encoding.fast.precision.detect", lambda _: Hardware("cpu", bf16=True))
+    encoder = open_fast(files_of(build_tiny_xlmr(tmp_path / "model")), "cpu", dtype="bf16")
+    encoder.encode(["서울"], Role.PASSAGE)
+    assert computed_in
+    assert threading.get_ident() not in computed_in

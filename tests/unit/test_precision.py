@@ -5,7 +5,7 @@ from koe5_demo.encoding.fast import speeds
 from koe5_demo.encoding.fast.attention import ON_CPU
 from koe5_demo.encoding.fast.dense import LAYOUTS
 from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict, candidates, judge, notice_of
-from koe5_demo.encoding.fast.speeds import Speed
+from koe5_demo.encoding.fast.speeds import Measured, Speed
 from koe5_demo.encoding.probes import probes
 from koe5_demo.records import Role
 from koe5_demo.words import Language
@@ -123,7 +123,7 @@ def measured(monkeypatch):
 
     def measure(width, n_heads, precisions):
         calls.append((width, [precision.value for precision in precisions]))
-        return {precision: made[precision] for precision in precisions}
+        return Measured({precision: made[precision] for precision in precisions}, share=1.0)
 
     monkeypatch.setattr(speeds, "measure", measure)
     return calls
@@ -142,8 +142,8 @@ def test_what_a_busy_moment_made_slow_is_measured_again(monkeypatch, n_disturbed
 
     monkeypatch.setattr(speeds, "_seconds", seconds)
     way = (Precision.FP32, "plain")
-    costs = speeds._least_seconds({way: (lambda: None, lambda: None)}, 128)
-    assert costs == {way: 1.0 / 32 + 1.0 / 128}
+    costs = speeds._least_seconds({way: (lambda: None, lambda: None)})
+    assert costs == {way: 2.0}
     assert len(runs) == 2 * n_rounds
 
 
@@ -155,6 +155,23 @@ def test_speeds_are_measured_once_and_then_remembered(tmp_path, measured):
     assert both == {Precision.FP32: Speed("transposed", 10.0), Precision.BF16: Speed("prepacked", 4.0, "runs")}
     assert speeds.known_speeds(384, 12, [Precision.BF16], file) == {Precision.BF16: Speed("prepacked", 4.0, "runs")}
     assert measured == [(384, ["fp32"]), (384, ["bf16"])]
+
+
+@pytest.mark.parametrize(("share", "n_measured"), [(1.0, 1), (0.9, 1), (0.5, 2)])
+def test_what_was_measured_beside_a_busy_program_is_measured_again_the_next_time(
+    tmp_path, monkeypatch, share, n_measured
+):
+    asked = []
+
+    def measure(*_):
+        asked.append(1)
+        return Measured({Precision.FP32: Speed("plain", 10.0, "runs")}, share)
+
+    monkeypatch.setattr(speeds, "measure", measure)
+    for _ in range(2):
+        found = speeds.known_speeds(384, 12, [Precision.FP32], tmp_path / "speeds.json")
+        assert found == {Precision.FP32: Speed("plain", 10.0, "runs")}
+    assert len(asked) == n_measured
 
 
 def test_another_width_or_processor_is_measured_for_itself(tmp_path, measured, monkeypatch):
@@ -194,7 +211,7 @@ def test_a_place_that_cannot_be_written_to_only_costs_the_measurement(tmp_path, 
 
 
 def test_a_measurement_names_a_layout_for_each_arithmetic():
-    found = speeds.measure(64, 4, [Precision.FP32, Precision.BF16])
+    found = speeds.measure(64, 4, [Precision.FP32, Precision.BF16]).speeds
     assert set(found) == {Precision.FP32, Precision.BF16}
     assert all(speed.layout in LAYOUTS and speed.microseconds > 0 for speed in found.values())
     assert found[Precision.FP32].attend in ON_CPU

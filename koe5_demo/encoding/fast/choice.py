@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -68,6 +69,13 @@ def open_fast(files: ModelFiles, device: str = "auto", *, dtype: str = "auto") -
         SettingError: If the machine has no such device.
         OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError: If the files are broken.
     """
+    # OpenMP keeps a team of threads for each thread that computed. While there are two, a team goes to sleep between
+    # two operators, and a query takes up to twice as long: the team of this thread ends with it.
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="opening") as passing:
+        return passing.submit(_open, files, device, dtype).result()
+
+
+def _open(files: ModelFiles, device: str, dtype: str) -> Encoder:
     bound_kernel_cache()
     set_threads()
     place = find_device(device)

@@ -32,10 +32,10 @@ ENGINE_NAME: Final = "padding-free"
 CPU_TOKENS_PER_BATCH: Final = 768
 """Enough that reading the weights from memory costs nothing, few enough that activations stay in cache."""
 NARROW_WIDTH: Final = 512
-NARROW_TOKENS_PER_BATCH, NARROW_TOKENS_IN_16_BITS = 1024, 8192
-"""A narrow network is done with a batch before its weights have come from memory: there larger batches pay, in 16 bits
-most. Measured at width 384, page of 32 texts: bfloat16 takes half the time at 8192 that it takes at 256, float32 a
-tenth less at 1024 and no less beyond. At width 1024 there is nothing to win."""
+NARROW_TOKENS_PER_BATCH: Final = 4096
+"""A narrow network is done with a batch before its weights have come from memory: there larger batches pay, by a tenth
+with AVX2 and in int8, by a fifth in bfloat16 (width 384, page of 32 texts, against 1024). At width 1024 there is
+nothing to win."""
 GPU_TOKENS_PER_BATCH: Final = 32_768
 TEXTS_PER_WINDOW: Final = 4096
 """Texts tokenized together on a GPU, while the window before is computed; a CPU takes all texts as one window."""
@@ -57,13 +57,11 @@ Arrival = _Event | None
 """What to wait for before a copy is complete; None: it is."""
 
 
-def usual_tokens_per_batch(device: torch.device, width: int, dense: torch.dtype) -> int:
-    """Return how many tokens go at once through a network of this width, whose dense layers take this dtype."""
+def usual_tokens_per_batch(device: torch.device, width: int) -> int:
+    """Return how many tokens go at once through a network of this width."""
     if device.type == "cuda":
         return GPU_TOKENS_PER_BATCH
-    if width > NARROW_WIDTH:
-        return CPU_TOKENS_PER_BATCH
-    return NARROW_TOKENS_PER_BATCH if dense is torch.float32 else NARROW_TOKENS_IN_16_BITS
+    return CPU_TOKENS_PER_BATCH if width > NARROW_WIDTH else NARROW_TOKENS_PER_BATCH
 
 
 def arithmetic_of(precision: Precision, device: torch.device, speed: Speed = UNKNOWN) -> Arithmetic:
@@ -103,7 +101,7 @@ class PaddingFreeEncoder:
         self._tokenizer = tokenizer
         self._info = info
         self._on_gpu = network.device.type == "cuda"
-        usual = usual_tokens_per_batch(network.device, info.dimensions, network.arithmetic.dense)
+        usual = usual_tokens_per_batch(network.device, info.dimensions)
         self._tokens_per_batch = tokens_per_batch or usual
         bring = begin_to_bring if self._on_gpu else bring_now
         self._batches = SharedBatches(partial(_run, network, bring), _part, most_tokens=self._tokens_per_batch)

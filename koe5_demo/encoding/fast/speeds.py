@@ -29,18 +29,17 @@ from koe5_demo.encoding.token_batches import Run
 from koe5_demo.whole_files import whole_file
 
 MLP_FACTOR: Final = 4
-FEW_ROWS: Final = 32
-MANY_ROWS: Final = 128
-MANY_TOKENS: Final = 256
-WORK: Final = 1 << 28
-"""Multiplications of one product at most, which bounds the rows that a wide network is measured with."""
+FEW_TOKENS, MANY_TOKENS = 32, 256
+"""A query and a passage: their seconds together are what is compared, so that the passage counts most."""
 ROUNDS, MOST_ROUNDS = 3, 20
 STEADY: Final = 0.9
 """A round that leaves every least time above this part of what it was is the last."""
 HOPELESS: Final = 1.5
 """Ways that take so many times the least after two rounds are not tried again."""
-WAYS: Final = 2
+WAYS: Final = 3
 """Counted up when one of them changes: what was measured of the others no longer decides."""
+QUIET: Final = 0.9
+"""Share of the time that this thread must have had for what it measured to be remembered."""
 HELD_BACK: Final = "ONEDNN_MAX_CPU_ISA"
 INT8_LAYOUT: Final = ""
 
@@ -51,7 +50,7 @@ class Speed:
 
     Attributes:
         layout: One of `LAYOUTS`; empty for int8, which has one only.
-        microseconds: For the two products of the feed-forward part, a row of many and a row of few together.
+        microseconds: For the two products of the feed-forward part, of a query and of a passage.
         attend: One of `ON_CPU`; empty where nothing was measured.
     """
 
@@ -64,6 +63,22 @@ UNKNOWN: Final = Speed("", 0.0)
 """Stands where nothing was measured: the usual ways."""
 
 Speeds = Mapping[Precision, Speed]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Speeds, and whether nothing else was going on.
+
+    Attributes:
+        speeds: By arithmetic.
+        share: Of the time in which this thread computed or, for a moment, waited for its helpers; 1 where nobody else
+            wanted the processor, about a half beside one busy program.
+    """
+
+    speeds: Speeds
+    share: float
+
+
 Way = tuple[Precision | None, str]
 """An arithmetic and one of its layouts, or one of the ways to attend."""
 Runs = Mapping[Way, Sequence[Callable[[], Tensor]]]
@@ -71,6 +86,8 @@ Runs = Mapping[Way, Sequence[Callable[[], Tensor]]]
 
 def known_speeds(width: int, n_heads: int, precisions: Sequence[Precision], file: Path | None) -> Speeds:
     """Return the speeds of some precisions on this processor, measured where the file does not have them.
+
+    What was measured while other programs took the processor away holds for this time only.
 
     Args:
         width, n_heads: Of the network.
@@ -81,48 +98,48 @@ def known_speeds(width: int, n_heads: int, precisions: Sequence[Precision], file
     known = _read(file).get(place, {})
     missing = [precision for precision in precisions if precision not in known]
     if missing:
-        known |= measure(width, n_heads, missing)
-        _write(file, place, known)
+        found = measure(width, n_heads, missing)
+        known |= found.speeds
+        if found.share >= QUIET:
+            _write(file, place, known)
     return {precision: known[precision] for precision in precisions}
 
 
-def measure(width: int, n_heads: int, precisions: Sequence[Precision]) -> dict[Precision, Speed]:
-    """Measure the fastest layout of each precision, and the fastest attention where it is in 16 bits."""
-    rows = max(FEW_ROWS, min(MANY_ROWS, WORK // (MLP_FACTOR * width * width)))
+def measure(width: int, n_heads: int, precisions: Sequence[Precision]) -> Measured:
+    """Measure the fastest layout of each precision, and the fastest attention for its dtype."""
+    start, own = time.perf_counter(), time.thread_time()
     with torch.inference_mode():
-        runs: Runs = {
-            (p, layout): _runs(make, p, width, rows) for p in precisions for layout, make in _layouts(p).items()
-        }
-        best = _least_seconds(runs, rows)
+        runs: Runs = {(p, layout): _runs(make, p, width) for p in precisions for layout, make in _layouts(p).items()}
+        best = _least_seconds(runs)
         hardware = detect(torch.device("cpu"))
         dtypes = {precision: attention_dtype(precision, hardware) for precision in precisions}
         attend = {dtype: _fastest_attention(width, n_heads, dtype) for dtype in set(dtypes.values())}
     fastest = {p: min((way for way in best if way[0] is p), key=lambda way: best[way]) for p in precisions}
-    return {p: Speed(key[1], round(1e6 * best[key], 3), attend[dtypes[p]]) for p, key in fastest.items()}
+    speeds = {p: Speed(key[1], round(1e6 * best[key], 3), attend[dtypes[p]]) for p, key in fastest.items()}
+    return Measured(speeds, (time.thread_time() - own) / (time.perf_counter() - start))
 
 
 def _fastest_attention(width: int, n_heads: int, dtype: torch.dtype) -> str:
     """Return which attention takes the least time in a dtype, for a text of few and one of many tokens together."""
     inputs = []
-    for rows in (FEW_ROWS, MANY_TOKENS):
+    for rows in (FEW_TOKENS, MANY_TOKENS):
         qkv = torch.linspace(-1, 1, rows * 3 * width).view(rows, 3 * width).to(dtype)
         inputs.append((qkv, Segments((Run(0, 1, rows),), torch.tensor([0, rows], dtype=torch.int32), rows)))
     runs = {
         name: [partial(make(), qkv, segments, n_heads) for qkv, segments in inputs] for name, make in ON_CPU.items()
     }
-    best = _least_seconds({(None, name): tuple(pair) for name, pair in runs.items()}, MANY_TOKENS)
+    best = _least_seconds({(None, name): tuple(pair) for name, pair in runs.items()})
     return min(best, key=lambda way: best[way])[1]
 
 
-def _least_seconds(runs: Runs, many: int) -> dict[Way, float]:
-    """Return the least seconds of each way, a row of many and a row of few together.
+def _least_seconds(runs: Runs) -> dict[Way, float]:
+    """Return the least seconds of each way, its runs together.
 
     All take turns, so that a busy moment hurts none alone, until a round makes none much faster: what comes out is
     remembered for good, and other programs may be at work. A way that cannot be its arithmetic's fastest drops out.
 
     Args:
-        runs: The work of each way: on few rows, on many.
-        many: How many these are.
+        runs: The work of each way, a query and a passage.
     """
     best = {key: [float("inf")] * 2 for key in runs}
     for run in chain.from_iterable(runs.values()):
@@ -134,7 +151,7 @@ def _least_seconds(runs: Runs, many: int) -> dict[Way, float]:
         }
         steady = all(sum(latest[key]) > STEADY * sum(best[key]) for key in going)
         best |= latest
-        costs = {key: few / FEW_ROWS + most / many for key, (few, most) in best.items()}
+        costs = {key: sum(seconds) for key, seconds in best.items()}
         least = {kind: min(cost for (other, _), cost in costs.items() if other == kind) for kind, _ in costs}
         if n_done >= ROUNDS and steady:
             break
@@ -150,8 +167,8 @@ def _layouts(precision: Precision) -> dict[str, DenseMaker]:
     return {name: make for name, make in LAYOUTS.items() if packs or "prepacked" not in name}
 
 
-def _runs(make: DenseMaker, precision: Precision, width: int, rows: int) -> tuple[Callable[[], Tensor], ...]:
-    """Return the work of a precision in a layout: on few rows, and on many."""
+def _runs(make: DenseMaker, precision: Precision, width: int) -> tuple[Callable[[], Tensor], ...]:
+    """Return the work of a precision in a layout: for a query, and for a passage."""
     dtype = torch.float32 if precision is Precision.INT8 else STORED_AS[precision]
 
     def dense(n_in: int, n_out: int, *, gelu: bool) -> Dense:
@@ -162,7 +179,7 @@ def _runs(make: DenseMaker, precision: Precision, width: int, rows: int) -> tupl
     def both(x: Tensor) -> Tensor:
         return down(up(x).to(dtype))
 
-    inputs = (torch.linspace(-1, 1, n * width).view(n, width).to(dtype) for n in (FEW_ROWS, rows))
+    inputs = (torch.linspace(-1, 1, n * width).view(n, width).to(dtype) for n in (FEW_TOKENS, MANY_TOKENS))
     return tuple(partial(both, x) for x in inputs)
 
 

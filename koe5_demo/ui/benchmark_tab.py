@@ -19,7 +19,7 @@ from koe5_demo.settings import Settings
 from koe5_demo.ui.benchmark_form import RunForm, Values, progress
 from koe5_demo.ui.benchmark_look import CloserLook
 from koe5_demo.ui.benchmark_results import RunResults
-from koe5_demo.ui.boundary import QUIET, Spoken, Words, guarded, label, latest, wire
+from koe5_demo.ui.boundary import QUIET, Words, guarded, label, latest, wire
 from koe5_demo.ui.own_data_tab import OwnDataPanel, build_own_data_tab
 from koe5_demo.ui.ranking_results import Desk
 from koe5_demo.ui.ranking_tab import RankingTab
@@ -96,7 +96,7 @@ class _Events:
         self._results = results
         self._look = look
         self._language, self._spoken = language, spoken
-        self._on = partial(wire, language=language)
+        self._on = partial(wire, language=language, spoken=spoken)
         self._shown = [*results.outputs, *look.lists]
         self._opened = gr.State(value=False)  # whether this page has shown the tab yet
         self._arrived = gr.State(("", 0))  # the run that a result came of, and how many it has
@@ -109,8 +109,8 @@ class _Events:
         told = [*form.told, results.run, results.board]
         opened = self._on(tab.select, self.open, inputs, [self._opened, *told, *self._shown, *look.untested])
         self._on(opened.then, look.compare, look.inputs, [look.comparison])
-        spoken = [*told, *self._shown, *look.outputs, form.progress]
-        self._on(self._language.change, self.speak, {*inputs, self._last_step}, spoken, queue=False)
+        retold = [*told, *self._shown, *look.outputs, form.progress]
+        self._on(self._language.change, self.speak, {*inputs, self._last_step}, retold, spoken=None, queue=False)
 
     def wire_run(self) -> None:
         """Estimate, start, run, stop."""
@@ -134,7 +134,7 @@ class _Events:
                 guarded(run), inputs, outputs, concurrency_id=BENCHMARK_QUEUE, concurrency_limit=RUNS_AT_ONCE, **QUIET
             )
         # As the page is then: a run takes minutes, its choices are older.
-        arrived = {self._arrived, self._spoken, *results.inputs}
+        arrived = {self._arrived, *results.inputs}
         came = self._on(self._arrived.change, self.show_arrived, arrived, [results.board, results.run, *self._shown])
         self._on(came.then, look.look, look.inputs, look.outputs)
         form.stop.click(self.stop, {form.token}, [form.stop], queue=False, **QUIET)
@@ -280,8 +280,7 @@ class _Events:
         """Show the run that a result came of."""
         run_id, _ = values[self._arrived]
         chosen = {**values, self._results.run: run_id}
-        spoken: Spoken = values[self._spoken]  # it may have waited while the language was switched
-        return spoken.said(language, lambda now: {**self._measured(run_id, now), **self.show_run(chosen, now)})
+        return {**self._measured(run_id, language), **self.show_run(chosen, language)}
 
     def stop(self, values: Values) -> Values:
         """Ask the visitor's run to stop."""

@@ -90,6 +90,7 @@ def wire(
     outputs: list[Any],
     *,
     language: gr.Radio,
+    spoken: gr.State | None = None,
     name: str = "",
     **how: Any,
 ) -> Any:
@@ -100,6 +101,8 @@ def wire(
         compute: Returns the values that change, by component.
         inputs, outputs: Components.
         language: The page's switch.
+        spoken: Holds the visitor's `Spoken`: an event that waited while the language was switched, or computed for
+            long, answers in the new one, and `compute` is then called again. None where the switch itself is the event.
         name: What the log calls the event; the name of `compute` when empty.
         how: More of what gradio's events take.
 
@@ -108,10 +111,12 @@ def wire(
     """
 
     def handler(values: dict[Any, Any]) -> dict[Any, Any]:
-        return compute(values, language_of(values[language]))
+        now = Spoken() if spoken is None else values[spoken]
+        return now.said(values[language], partial(compute, values))
 
     handler.__name__ = name or compute.__name__
-    return event(guarded(handler), {*inputs, language}, outputs, **QUIET, **how)
+    asked = {*inputs, language} if spoken is None else {*inputs, language, spoken}
+    return event(guarded(handler), asked, outputs, **QUIET, **how)
 
 
 def for_visitors(error: DemoError, language: Language) -> str:

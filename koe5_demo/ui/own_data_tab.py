@@ -376,8 +376,7 @@ class OwnDataPanel:
             self._live.stop(values[self.token])
             return {self.progress: ""}
         desk.state = state = replace(desk.state, results=arrived.results)
-        answer = values[self.spoken].said(language, partial(self.answered, state))
-        return {self.desk: desk, self.answer: answer, self.downloads: gr.update(visible=True)}
+        return {self.desk: desk, self.answer: self.answered(state, language), self.downloads: gr.update(visible=True)}
 
     def wire_files(self, language: gr.Radio) -> None:
         """Wire files, menus, the example, and the language."""
@@ -432,9 +431,10 @@ class OwnDataPanel:
         wire(
             self.arrived.change,
             self.take_results,
-            {self.arrived, self.desk, self.token, self.spoken},
+            {self.arrived, self.desk, self.token},
             [self.progress, self.desk, self.answer, self.downloads],
             language=language,
+            spoken=self.spoken,
             name="own_take_results",
         )
 

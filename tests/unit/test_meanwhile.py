@@ -17,7 +17,7 @@ from koe5_demo.encoding.host import ModelHost
 from koe5_demo.figures.of_ranking import ScaleChoice
 from koe5_demo.records import Encoded, OnProgress, Role
 from koe5_demo.settings import load_settings
-from koe5_demo.ui.boundary import Spoken, Words
+from koe5_demo.ui.boundary import Spoken, Words, wire
 from koe5_demo.ui.ranking_form import build_examples, build_form
 from koe5_demo.ui.ranking_results import Desk, build_results
 from koe5_demo.ui.ranking_tab import RankingEvents
@@ -140,3 +140,19 @@ def test_what_is_made_while_the_language_is_switched_is_made_anew() -> None:
 
     assert spoken.said("ko", make) == message("empty", Language.EN)
     assert spoken.said("ko", lambda language: language.value) == "en"
+
+
+def test_an_event_that_takes_long_answers_in_the_language_chosen_meanwhile() -> None:
+    with gr.Blocks():
+        switch, spoken, told = gr.Radio(["ko", "en"]), gr.State(Spoken()), gr.Textbox()
+    wired: list[Any] = []
+
+    def event(handler: Any, *_: object, **__: object) -> None:
+        wired.append(handler)
+
+    def look(values: dict[Any, Any], language: Language) -> dict[Any, Any]:
+        values[spoken].language = Language.EN  # the visitor switches while this is computed
+        return {told: message("empty", language)}
+
+    wire(event, look, set(), [told], language=switch, spoken=spoken)
+    assert wired[0]({switch: "ko", spoken: Spoken()}) == {told: message("empty", Language.EN)}

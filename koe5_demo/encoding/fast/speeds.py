@@ -1,8 +1,9 @@
 """How fast each arithmetic and each layout of the weights is here: measured on a few products of the model's own size.
 
 A processor's flags do not tell it: some have an arithmetic in name and emulate it, AVX2 alone makes oneDNN's GELU slow,
-and which library wins differs by size. Measuring takes some tenths of a second, because each layout of each arithmetic
-has to be made once; it is remembered by processor, what torch uses of it, torch's version, threads and width.
+and which library wins differs by size. Measuring takes some tenths of a second, at KoE5's width one, because each
+layout of each arithmetic has to be made once; it is remembered by processor, what torch uses of it, torch's version,
+threads and width.
 """
 
 from __future__ import annotations

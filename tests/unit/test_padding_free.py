@@ -80,10 +80,34 @@ def test_a_text_longer_than_a_batch_gets_its_own():
 
 
 @pytest.mark.parametrize(
-    ("device", "width", "expected"), [("cpu", 384, 4096), ("cpu", 1024, 768), ("cuda", 384, 32_768)]
+    ("device", "width", "alone", "expected"),
+    [
+        ("cpu", 384, False, 1024),
+        ("cpu", 384, True, 4096),
+        ("cpu", 1024, True, 768),
+        ("cuda", 384, False, 32_768),
+    ],
 )
-def test_a_narrow_network_gets_larger_batches_on_a_processor(device, width, expected):
-    assert padding_free.usual_tokens_per_batch(torch.device(device), width) == expected
+def test_a_narrow_network_gets_larger_batches_for_a_large_job_alone(device, width, alone, expected):
+    assert padding_free.usual_tokens_per_batch(torch.device(device), width, alone=alone) == expected
+
+
+@pytest.mark.parametrize(
+    ("n_texts", "others", "expected"),
+    # Texts of 512 tokens: 20 are a large job, 4 are what anybody may have.
+    [(20, False, [7, 7, 6]), (20, True, [2] * 10), (4, False, [2, 2])],
+)
+def test_only_a_large_job_that_nobody_waits_for_is_cut_into_large_batches(
+    tmp_path, monkeypatch, n_texts, others, expected
+):
+    encoder = fast_encoder(build_tiny_bert(tmp_path / "model"), describe())
+    monkeypatch.setattr(encoder._batches, "others_want_little", lambda: others)
+    monkeypatch.setattr(encoder._batches, "n_parts", lambda _: 1)
+    orders = []
+    rows = encoder._batches.rows
+    monkeypatch.setattr(encoder._batches, "rows", lambda ids, **how: orders.append(len(ids)) or rows(ids, **how))
+    encoder.encode(["가 " * 600] * n_texts, Role.PASSAGE)
+    assert orders == expected
 
 
 def test_no_text_makes_no_batch():

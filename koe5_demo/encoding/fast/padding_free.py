@@ -20,7 +20,7 @@ from torch import Tensor
 from koe5_demo.encoding.fast.model_folder import ModelFolder
 from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, WeightSource, build_network
 from koe5_demo.encoding.fast.precision import Precision, attention_dtype, detect
-from koe5_demo.encoding.fast.shared_batches import SharedBatches, Tokens
+from koe5_demo.encoding.fast.shared_batches import FREE_TOKENS, SharedBatches, Tokens
 from koe5_demo.encoding.fast.speeds import UNKNOWN, Speed
 from koe5_demo.encoding.fast.threads import bound_kernel_cache, close_gaps
 from koe5_demo.encoding.text_tokens import TextTokenizer, TokenizedTexts
@@ -32,10 +32,11 @@ ENGINE_NAME: Final = "padding-free"
 CPU_TOKENS_PER_BATCH: Final = 768
 """Enough that reading the weights from memory costs nothing, few enough that activations stay in cache."""
 NARROW_WIDTH: Final = 512
-NARROW_TOKENS_PER_BATCH: Final = 4096
+NARROW_TOKENS_PER_BATCH, NARROW_TOKENS_ALONE = 1024, 4096
 """A narrow network is done with a batch before its weights have come from memory: there larger batches pay, by a tenth
-with AVX2 and in int8, by a fifth in bfloat16 (width 384, page of 32 texts, against 1024). At width 1024 there is
-nothing to win."""
+with AVX2 and in int8, by a fifth in bfloat16 (width 384, page of 32 texts). But nothing interrupts a batch: a job gets
+them that has the network for itself and wants much of it; with 4096 for all, fifty visitors waited four times as long.
+At width 1024 there is nothing to win."""
 GPU_TOKENS_PER_BATCH: Final = 32_768
 TEXTS_PER_WINDOW: Final = 4096
 """Texts tokenized together on a GPU, while the window before is computed; a CPU takes all texts as one window."""
@@ -57,11 +58,19 @@ Arrival = _Event | None
 """What to wait for before a copy is complete; None: it is."""
 
 
-def usual_tokens_per_batch(device: torch.device, width: int) -> int:
-    """Return how many tokens go at once through a network of this width."""
+def usual_tokens_per_batch(device: torch.device, width: int, *, alone: bool = False) -> int:
+    """Return how many tokens go at once through a network of this width.
+
+    Args:
+        device: Where it runs.
+        width: Of a token's vector.
+        alone: Whether the job is large, and nobody else wants the network.
+    """
     if device.type == "cuda":
         return GPU_TOKENS_PER_BATCH
-    return CPU_TOKENS_PER_BATCH if width > NARROW_WIDTH else NARROW_TOKENS_PER_BATCH
+    if width > NARROW_WIDTH:
+        return CPU_TOKENS_PER_BATCH
+    return NARROW_TOKENS_ALONE if alone else NARROW_TOKENS_PER_BATCH
 
 
 def arithmetic_of(precision: Precision, device: torch.device, speed: Speed = UNKNOWN) -> Arithmetic:
@@ -101,8 +110,9 @@ class PaddingFreeEncoder:
         self._tokenizer = tokenizer
         self._info = info
         self._on_gpu = network.device.type == "cuda"
-        usual = usual_tokens_per_batch(network.device, info.dimensions)
-        self._tokens_per_batch = tokens_per_batch or usual
+        usual = partial(usual_tokens_per_batch, network.device, info.dimensions)
+        self._tokens_per_batch = tokens_per_batch or usual()
+        self._tokens_alone = tokens_per_batch or usual(alone=True)
         bring = begin_to_bring if self._on_gpu else bring_now
         self._batches = SharedBatches(partial(_run, network, bring), _part, most_tokens=self._tokens_per_batch)
 
@@ -188,7 +198,8 @@ class PaddingFreeEncoder:
 
     def _portions(self, lengths: IntArray) -> Iterator[IntArray]:
         """Yield the places of texts that are ordered together: batches, or parts of them while others want little."""
-        batches = cut_batches(lengths, self._tokens_per_batch)
+        alone = lengths.sum() > FREE_TOKENS and not self._batches.others_want_little()
+        batches = cut_batches(lengths, self._tokens_alone if alone else self._tokens_per_batch)
         for batch in batches:
             yield from np.array_split(batch, min(len(batch), self._batches.n_parts(len(batches))))
 

@@ -95,7 +95,7 @@ class SharedBatches(Generic[Rows]):
             self._note_small_order()
             return self._rows_of(order)
         with self._large_orders:
-            while self._clock() < self._rests_until and self._others_want_little():
+            while self._clock() < self._rests_until and self.others_want_little():
                 self._sleep(POLL_S)
             rows = self._rows_of(order)
             self._rests_until = self._clock() + REST * order.seconds
@@ -103,7 +103,7 @@ class SharedBatches(Generic[Rows]):
 
     def n_parts(self, n_batches: int) -> int:
         """Return into how many orders a caller of so many batches should cut each of them."""
-        return PARTS if n_batches > 1 and self._others_want_little() else 1
+        return PARTS if n_batches > 1 and self.others_want_little() else 1
 
     def alone(self, compute: Callable[[], Result]) -> Result:
         """Return what `compute` returns, run between two batches."""
@@ -115,7 +115,8 @@ class SharedBatches(Generic[Rows]):
             recent = {thread: at for thread, at in self._small_orders.items() if now - at < LATELY_S}
             self._small_orders = recent | {get_ident(): now}
 
-    def _others_want_little(self) -> bool:
+    def others_want_little(self) -> bool:
+        """Return whether somebody else ordered something small a moment ago."""
         now, own = self._clock(), get_ident()
         return any(now - at < LATELY_S for thread, at in self._small_orders.items() if thread != own)
 

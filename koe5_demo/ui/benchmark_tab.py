@@ -129,7 +129,7 @@ class _Events:
             (form.start, form.begin, self.run_chosen),
             (form.reproduce, form.begin_paper, self.reproduce),
         ):
-            started = self._on(button.click, begin, form.inputs, [form.token, *form.pressed])
+            started = self._on(button.click, begin, form.inputs, [form.token, *form.pressed], spoken=None)
             started.success(
                 guarded(run), inputs, outputs, concurrency_id=BENCHMARK_QUEUE, concurrency_limit=RUNS_AT_ONCE, **QUIET
             )

@@ -102,7 +102,8 @@ def wire(
         inputs, outputs: Components.
         language: The page's switch.
         spoken: Holds the visitor's `Spoken`: an event that waited while the language was switched, or computed for
-            long, answers in the new one, and `compute` is then called again. None where the switch itself is the event.
+            long, answers in the new one, and `compute` is then called again. None where the switch itself is the event,
+            and for what must be done once.
         name: What the log calls the event; the name of `compute` when empty.
         how: More of what gradio's events take.
 

@@ -39,7 +39,7 @@ from koe5_demo.errors import InputError
 from koe5_demo.inputs import UPLOADED
 from koe5_demo.settings import Settings
 from koe5_demo.ui.benchmark_form import SystemChoice, Values, progress
-from koe5_demo.ui.boundary import PLAIN, QUIET, Words, guarded, label, language_of, latest, wire
+from koe5_demo.ui.boundary import PLAIN, QUIET, Spoken, Words, guarded, label, language_of, latest, wire
 from koe5_demo.ui.render import hint, notices, render_template
 from koe5_demo.words import Language, message
 
@@ -254,10 +254,14 @@ class OwnDataPanel:
         return self.show(desk, values, language)
 
     def show(self, desk: OwnDesk, values: Values, language: Language) -> Values:
-        """Return what the page shows; anew if it has changed meanwhile, as of two answers the older may arrive last."""
+        """Return what the page shows, in the language of then if the event was given `spoken`.
+
+        Anew if either has changed meanwhile, as of two answers the older may arrive last.
+        """
+        spoken: Spoken = values.get(self.spoken, Spoken())
         while True:
             state = desk.state
-            shown = self._shown_of(state, values, language)
+            shown = spoken.said(language.value, partial(self._shown_of, state, values))
             if desk.state is state:
                 return {self.desk: desk, **shown}
 
@@ -381,7 +385,7 @@ class OwnDataPanel:
     def wire_files(self, language: gr.Radio) -> None:
         """Wire files, menus, the example, and the language."""
         on = partial(wire, language=language)
-        inputs, outputs = {self.desk, *self.choice_inputs}, [self.desk, *self.shown]
+        inputs, outputs = {self.desk, self.spoken, *self.choice_inputs}, [self.desk, *self.shown]
         for part, upload in self.uploads.items():
             take = partial(self.take_file, part)
             on(upload.upload, take, {*inputs, upload}, [*outputs, upload], name=f"own_{part}")
@@ -408,7 +412,8 @@ class OwnDataPanel:
             return {**told, **self.show(self._desk(values), values, language)}
 
         on(latest(self.systems.models.input, self.systems.more.input), own_tell, inputs, [self.counts])
-        on(language.change, own_show, {*inputs, self.last_step}, [*outputs, self.progress])
+        # Here the switch knows better than `spoken`, which is told at the same time.
+        on(language.change, own_show, {*inputs - {self.spoken}, self.last_step}, [*outputs, self.progress])
 
     def wire_run(self, language: gr.Radio) -> None:
         """Wire start, run, stop."""

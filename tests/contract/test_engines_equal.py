@@ -17,6 +17,7 @@ from koe5_demo.encoding.fast.dense import LAYOUTS, int8_works, prepacking_works
 from koe5_demo.encoding.fast.packed import PackedNetwork
 from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict
 from koe5_demo.encoding.fast.speeds import Speed
+from koe5_demo.encoding.fast.threads import usable_threads
 from koe5_demo.encoding.fast.weights import SAFETENSORS
 from koe5_demo.records import ModelInfo, Prompts, Role
 from koe5_demo.words import Language
@@ -234,3 +235,10 @@ def test_the_thread_that_opens_a_model_computes_nothing(tmp_path, monkeypatch):
     encoder.encode(["서울"], Role.PASSAGE)
     assert computed_in
     assert threading.get_ident() not in computed_in
+
+
+def test_the_thread_that_opens_a_model_has_the_threads_that_this_machine_grants(tmp_path):
+    # torch keeps their number for each thread; what sentence-transformers computes, it computes in the caller's.
+    torch.set_num_threads(usable_threads() + 1)
+    open_fast(files_of(build_tiny_xlmr(tmp_path / "model")), "cpu", dtype="fp32")
+    assert torch.get_num_threads() == usable_threads()

@@ -357,3 +357,19 @@ def test_limits_hold_on_the_page(live, tmp_path):
     path.write_text(SHEET, "utf-8")
     shown = Visitor(panel).upload("questions", path)
     assert "1행까지" in shown[panel.counts]
+
+
+def test_what_a_file_holds_comes_in_the_language_that_is_chosen_while_it_is_told(panel, tmp_path, monkeypatch):
+    path = tmp_path / "faq.csv"
+    path.write_text(SHEET, "utf-8")
+    visitor = Visitor(panel)
+    tell = panel.tell
+
+    def switches(*told):
+        visitor.values[panel.spoken].language = Language.EN
+        return tell(*told)
+
+    monkeypatch.setattr(panel, "tell", switches)
+    shown = visitor.upload("questions", path)
+    assert not re.search("[가-힣]", re.sub("<[^>]*>", "", shown[panel.counts]))
+    assert len(visitor.values[panel.desk].state.files) == 1  # the file was read once

@@ -69,6 +69,8 @@ def open_fast(files: ModelFiles, device: str = "auto", *, dtype: str = "auto") -
         SettingError: If the machine has no such device.
         OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError: If the files are broken.
     """
+    bound_kernel_cache()
+    set_threads()
     # OpenMP keeps a team of threads for each thread that computed. While there are two, a team goes to sleep between
     # two operators, and a query takes up to twice as long: the team of this thread ends with it.
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="opening") as passing:
@@ -76,8 +78,6 @@ def open_fast(files: ModelFiles, device: str = "auto", *, dtype: str = "auto") -
 
 
 def _open(files: ModelFiles, device: str, dtype: str) -> Encoder:
-    bound_kernel_cache()
-    set_threads()
     place = find_device(device)
     try:
         folder = read_model_folder(files.folder)

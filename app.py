@@ -1,9 +1,6 @@
 """Start the page: settings, models, page, server."""
 
-import ctypes
 import gc
-import os
-import platform
 import sys
 from threading import Event, Thread
 
@@ -11,6 +8,7 @@ from koe5_demo.catalog import EMBEDDED_MODEL
 from koe5_demo.edge.logs import configure_logging
 from koe5_demo.encoding.cache import VectorCache
 from koe5_demo.encoding.endpoint import is_endpoint
+from koe5_demo.encoding.fast.memory import prepare_memory, share_heaps
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.encoding.opening import find_source
 from koe5_demo.errors import DemoError
@@ -21,8 +19,6 @@ from koe5_demo.ui.launch import launch
 from koe5_demo.words import Language
 
 BAD_INPUT = 2
-M_ARENA_MAX = -8  # of glibc's malloc.h
-HEAPS = 2
 
 
 def main() -> int:
@@ -41,6 +37,7 @@ def main() -> int:
 def serve(settings: Settings) -> None:
     """Serve the page until interrupted."""
     share_heaps()
+    prepare_memory(large_pages=settings.model != EMBEDDED_MODEL)
     configure_logging(settings.log_format)
     if not is_endpoint(settings.model):
         find_source(settings.model)  # a name that means nothing is told now, not by a page without its model
@@ -51,16 +48,6 @@ def serve(settings: Settings) -> None:
     host.open_wanted()  # not before the page is up: this imports torch
     Thread(target=settle, args=[host.request(EMBEDDED_MODEL)], daemon=True).start()
     page.block_thread()
-
-
-def share_heaps() -> None:
-    """Let all threads share two heaps.
-
-    glibc by itself gives each thread one of its own, in which what one visitor's large request needed stays for good: a
-    page with fifty visitors took 160 MB more. `MALLOC_ARENA_MAX`, where it is set, is obeyed.
-    """
-    if platform.libc_ver()[0] == "glibc" and "MALLOC_ARENA_MAX" not in os.environ:
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)
 
 
 def settle(loaded: Event) -> None:

@@ -21,6 +21,7 @@ from bench.peer_engines import ours
 from bench.peers import EQUAL_POINTS, machine, quality_of, quality_texts
 from koe5_demo.catalog import MINI
 from koe5_demo.encoding.fast.choice import find_device, probe_queries
+from koe5_demo.encoding.fast.model_folder import read_model_folder
 from koe5_demo.encoding.fast.precision import LARGEST_MOVE, TIE, candidates, detect, judge
 from koe5_demo.encoding.fast.threads import set_threads
 from koe5_demo.encoding.probes import probes
@@ -33,7 +34,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--queries", type=int, default=300, help="of each tune set (default %(default)s)")
     options = parser.parse_args(argv)
     set_threads()
-    native = [precision.value for precision in candidates("auto", detect(find_device("cpu")))]
+    width = read_model_folder(options.model).shape.width
+    native = [precision.value for precision in candidates("auto", detect(find_device("cpu")), width)]
     runs = [("original fp32", options.original, "fp32")] if options.original else []
     runs += [(f"stored {dtype}", options.model, dtype) for dtype in ("fp32", *native[:-1])]
     lines = measure(runs, options.queries)

@@ -375,8 +375,8 @@ def test_secrets_of_the_environment_are_never_exported(lenient: tuple[str, Path]
 
 HEAPS = """
 import ctypes, threading
-import app
-app.share_heaps()
+from koe5_demo.encoding.fast.memory import share_heaps
+share_heaps()
 all_have = threading.Barrier(8)
 def work():
     kept = [bytes(1_000) for _ in range(1_000)]
@@ -388,7 +388,6 @@ ctypes.CDLL(None).malloc_stats()
 """
 
 
-@pytest.mark.slow  # a fresh process imports gradio
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries part memory in their own way")
 def test_threads_share_two_heaps() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}

@@ -2,6 +2,8 @@ import gc
 import json
 import os
 import platform
+import subprocess
+import sys
 import threading
 import weakref
 from pathlib import Path
@@ -15,7 +17,7 @@ from sentence_transformers.sentence_transformer.modules import Dense
 
 from doubles import until
 from koe5_demo.encoding import zero_gpu
-from koe5_demo.encoding.fast import attention, padding_free
+from koe5_demo.encoding.fast import attention, dense, padding_free
 from koe5_demo.encoding.fast.attention import (
     AttendProducts,
     Segments,
@@ -33,10 +35,11 @@ from koe5_demo.encoding.fast.dense import (
     prepacking_works,
     quantize_rows,
 )
+from koe5_demo.encoding.fast.memory import LARGE_PAGES, close_gaps
 from koe5_demo.encoding.fast.model_folder import OtherShapeError, read_model_folder
 from koe5_demo.encoding.fast.packed import WORDS, token_positions
 from koe5_demo.encoding.fast.precision import Precision
-from koe5_demo.encoding.fast.threads import cgroup_cores, close_gaps, usable_threads
+from koe5_demo.encoding.fast.threads import cgroup_cores, usable_threads
 from koe5_demo.encoding.fast.weights import FileWeights
 from koe5_demo.encoding.few_bits import CODES, SCALES
 from koe5_demo.encoding.text_tokens import TextTokenizer
@@ -221,15 +224,17 @@ def test_a_row_of_zeros_stays_zero():
     assert torch.isfinite(scales).all()
 
 
-def test_an_int8_layer_is_close_whatever_the_size_of_a_row():
+@pytest.mark.parametrize(("largest", "error"), [(127, 0.02), (63, 0.03)])
+def test_an_int8_layer_is_close_whatever_the_size_of_a_row(monkeypatch, largest, error):
     if not int8_works():
         pytest.skip("no int8 here")
+    monkeypatch.setattr(dense, "largest_weight", lambda: largest)
     torch.manual_seed(0)
     weight, bias = torch.randn(64, 128), torch.zeros(64)
     x = torch.randn(5, 128) * torch.tensor([1e-3, 1.0, 10.0, 1e3, 1.0])[:, None]
     with torch.inference_mode():
         got, expected = Int8Dense(weight, bias, gelu=False)(x), PlainDense(weight, bias, gelu=False)(x)
-    assert ((got - expected).norm(dim=1) / expected.norm(dim=1)).max() < 0.02
+    assert ((got - expected).norm(dim=1) / expected.norm(dim=1)).max() < error
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
@@ -282,6 +287,35 @@ def test_gaps_go_back_to_the_system_while_what_lies_between_them_stays():
     close_gaps()
     assert before - resident_mb() > 60
     assert all(piece.sum() == 60_000 for piece in kept)
+
+
+WHEN_LARGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+IN_LARGE_PAGES = """
+import sys
+from pathlib import Path
+from koe5_demo.encoding.fast.memory import prepare_memory
+import torch
+prepare_memory(large_pages=sys.argv[1] == "asked for")
+tensor = torch.ones(16_000_000)
+lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+print(next(int(line.split()[1]) // 1024 for line in lines if line.startswith("AnonHugePages")))
+"""
+
+
+@pytest.mark.skipif(
+    not WHEN_LARGE.is_file() or "[madvise]" not in WHEN_LARGE.read_text(),
+    reason="here the system gives pages of 2 MB always or never, whatever is asked for",
+)
+@pytest.mark.parametrize(
+    ("asked", "before", "least", "most"),
+    [("asked for", {}, 50, 61), ("not asked for", {}, 0, 2), ("asked for", {LARGE_PAGES: "0"}, 0, 2)],
+)
+def test_large_tensors_lie_in_large_pages_where_they_are_asked_for(asked, before, least, most):
+    environ = {name: value for name, value in os.environ.items() if name != LARGE_PAGES} | before
+    done = subprocess.run(
+        [sys.executable, "-c", IN_LARGE_PAGES, asked], env=environ, capture_output=True, text=True, check=True
+    )
+    assert least <= int(done.stdout) <= most  # of 61 MB
 
 
 def test_queries_and_passages_encoded_together_are_those_encoded_apart(encoder):

@@ -1,15 +1,22 @@
+import json
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+import torch
 
 from koe5_demo.encoding.fast import speeds
 from koe5_demo.encoding.fast.attention import ON_CPU
 from koe5_demo.encoding.fast.dense import LAYOUTS
-from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict, candidates, judge, notice_of
+from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict, candidates, detect, judge, notice_of
 from koe5_demo.encoding.fast.speeds import Measured, Speed
 from koe5_demo.encoding.probes import probes
 from koe5_demo.records import Role
 from koe5_demo.words import Language
 
+NARROW, WIDE = 384, 1024
 QUERY_FIRST = np.array([True, False, False])
 
 
@@ -89,7 +96,41 @@ def test_there_are_sixteen_probes_of_varied_length():
     ],
 )
 def test_precisions_are_tried_fastest_first_and_end_with_float32(asked, hardware, expected):
-    assert [precision.value for precision in candidates(asked, hardware)] == expected
+    assert [precision.value for precision in candidates(asked, hardware, WIDE)] == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "width", "expected"),
+    [("auto", WIDE, ["int8", "fp32"]), ("auto", NARROW, ["fp32"]), ("int8", NARROW, ["int8", "fp32"])],
+)
+def test_weights_of_7_bits_are_tried_at_a_width_that_bears_them_or_by_name(asked, width, expected):
+    hardware = Hardware("cpu", int8=True, weights_of_7_bits=True)
+    assert [precision.value for precision in candidates(asked, hardware, width)] == expected
+
+
+HELD_TO_AVX2 = """
+import json, torch
+from dataclasses import asdict
+from koe5_demo.encoding.fast.dense import Int8Dense
+from koe5_demo.encoding.fast.precision import detect
+layer = Int8Dense(torch.ones(32, 512), torch.zeros(32), gelu=False)
+with torch.inference_mode():
+    largest, mixed = layer(torch.ones(2, 512)), layer(torch.tensor([1.0, -0.5]).repeat(2, 256))
+print(json.dumps([asdict(detect(torch.device("cpu"))), largest.unique().tolist(), mixed.unique().tolist()]))
+"""
+
+
+@pytest.mark.skipif(not detect(torch.device("cpu")).int8, reason="no int8 here")
+def test_a_processor_held_to_avx2_emulates_no_16_bits_and_adds_up_int8_rightly():
+    held = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    done = subprocess.run(
+        [sys.executable, "-c", HELD_TO_AVX2], env=os.environ | held, capture_output=True, text=True, check=True
+    )
+    hardware, largest, mixed = json.loads(done.stdout)
+    expected = {"device": "cpu", "bf16": False, "fp16": False, "int8": True, "weights_of_7_bits": True}
+    assert hardware == expected
+    assert largest == pytest.approx([512], rel=1e-4)  # sums in 16 bits, cut off, would make it half as much
+    assert mixed == pytest.approx([128], rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -103,13 +144,13 @@ def test_precisions_are_tried_fastest_first_and_end_with_float32(asked, hardware
 )
 def test_auto_tries_what_was_measured_to_be_faster_here(costs, expected):
     costs = {Precision(name): cost for name, cost in costs.items()}
-    found = candidates("auto", Hardware("cpu", bf16=True, int8=True), costs)
+    found = candidates("auto", Hardware("cpu", bf16=True, int8=True), WIDE, costs)
     assert [precision.value for precision in found] == expected
 
 
 def test_an_arithmetic_that_the_processor_lacks_is_not_tried_whatever_was_measured():
     costs = {Precision.FP32: 10.0, Precision.BF16: 1.0}
-    assert candidates("auto", Hardware("cpu"), costs) == (Precision.FP32,)
+    assert candidates("auto", Hardware("cpu"), WIDE, costs) == (Precision.FP32,)
 
 
 # --- speeds ----------------------------------------------------------------------------------------------------------

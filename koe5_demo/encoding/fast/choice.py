@@ -18,12 +18,13 @@ import numpy.typing as npt
 import torch
 
 from koe5_demo.encoding.fast import precision as guard
+from koe5_demo.encoding.fast.memory import close_gaps, prepare_memory
 from koe5_demo.encoding.fast.model_folder import ModelFolder, OtherShapeError, read_model_folder
 from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, StreamedLayers, build_embeddings
 from koe5_demo.encoding.fast.padding_free import ENGINE_NAME, PaddingFreeEncoder
 from koe5_demo.encoding.fast.precision import STORED_AS, Precision
 from koe5_demo.encoding.fast.speeds import UNKNOWN, Speeds, known_speeds
-from koe5_demo.encoding.fast.threads import bound_kernel_cache, close_gaps, set_threads
+from koe5_demo.encoding.fast.threads import set_threads
 from koe5_demo.encoding.fast.weights import FileWeights
 from koe5_demo.encoding.probes import probes
 from koe5_demo.encoding.text_tokens import TextTokenizer
@@ -69,7 +70,7 @@ def open_fast(files: ModelFiles, device: str = "auto", *, dtype: str = "auto") -
         SettingError: If the machine has no such device.
         OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError: If the files are broken.
     """
-    bound_kernel_cache()
+    prepare_memory()
     set_threads()
     # OpenMP keeps a team of threads for each thread that computed. While there are two, a team goes to sleep between
     # two operators, and a query takes up to twice as long: the team of this thread ends with it.
@@ -88,12 +89,13 @@ def _open(files: ModelFiles, device: str, dtype: str) -> Encoder:
         return open_reference(files, place, dtype, str(error))
     described = files.describe(folder.shape.width, folder.max_tokens, folder.prompts)
     # float32 asks the hardware nothing: trying its other instructions takes time.
-    tried = (Precision.FP32,) if dtype == "fp32" else guard.candidates(dtype, guard.detect(place))
+    width = folder.shape.width
+    tried = (Precision.FP32,) if dtype == "fp32" else guard.candidates(dtype, guard.detect(place), width)
     speeds: Speeds = {}
     if place.type == "cpu":
-        speeds = known_speeds(folder.shape.width, folder.shape.n_heads, tried, files.speeds)
+        speeds = known_speeds(width, folder.shape.n_heads, tried, files.speeds)
         costs = {precision: speed.microseconds for precision, speed in speeds.items()}
-        tried = guard.candidates(dtype, guard.detect(place), costs) if dtype == "auto" else tried
+        tried = guard.candidates(dtype, guard.detect(place), width, costs) if dtype == "auto" else tried
     info = replace(described, engine=ENGINE_NAME, device=str(place))
     opening = _Opening(files, folder, weights, info, place, speeds)
     return first_that_passes(dtype, tried, opening.build, opening.float32_probes)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-INT8_LARGEST: Final = 127
+INT8_LARGEST, INT7_LARGEST = 127, 63
 ZERO_POINT: Final = 128
 NOTHING_AFTER: Final[tuple[str, list[float], str]] = ("none", [], "")
 EXACT_GELU_AFTER: Final[tuple[str, list[float], str]] = ("gelu", [], "none")
@@ -117,7 +117,8 @@ class Int8Dense:
     """Both sides in int8, sums in int32: weights with a scale for each output, activations with one for each token.
 
     A scale for each token, not one for all: activations of a transformer have a few tokens many times larger than the
-    rest, and texts that happen to share a batch must not change each other's vectors.
+    rest, and texts that happen to share a batch must not change each other's vectors. Weights have 7 bits where 8 are
+    not added up rightly: see `largest_weight`.
 
     Args:
         weight: (n_out, n_in), floating point; not kept.
@@ -127,11 +128,8 @@ class Int8Dense:
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, gelu: bool, *, out_dtype: torch.dtype = torch.float32) -> None:
-        scales = weight.float().abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny) / INT8_LARGEST
-        quantized = (weight.float() / scales[:, None]).round_().to(torch.int8)
-        self._weight = torch.ops.onednn.qlinear_prepack(quantized, None)
-        self._scales = scales
-        self._zero_points = torch.zeros(len(scales), dtype=torch.int32)
+        scales = weight.float().abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny) / largest_weight()
+        self._product = Int8Product((weight.float() / scales[:, None]).round_().to(torch.int8), scales)
         self._bias = bias.to(out_dtype)
         self._gelu = gelu
         self._out_dtype = out_dtype
@@ -144,11 +142,43 @@ class Int8Dense:
 
     def product(self, quantized: Tensor) -> Tensor:
         """Map `(T, n_in)` uint8, zero at 128, to `(T, n_out)`: the bare product, in units of the rows' scales."""
+        return self._product(quantized, self._out_dtype)
+
+
+class Int8Product:
+    """The product of oneDNN that `Int8Dense` stands on.
+
+    Args:
+        weight: (n_out, n_in) int8.
+        scales: (n_out,) float32, what a step of an output's weights is worth.
+    """
+
+    def __init__(self, weight: Tensor, scales: Tensor) -> None:
+        self._weight = torch.ops.onednn.qlinear_prepack(weight, None)
+        self._scales = scales
+        self._zero_points = torch.zeros(len(scales), dtype=torch.int32)
+
+    def __call__(self, x: Tensor, out_dtype: torch.dtype) -> Tensor:
+        """Map `(T, n_in)` uint8, zero at 128, to `(T, n_out)`."""
         weight = (self._weight, self._scales, self._zero_points)
         # Input scale 1, no bias, output scale 1: the scale differs by token, so it and the bias come afterwards.
-        out = (None, 1.0, 0, self._out_dtype, *NOTHING_AFTER)
-        y: Tensor = torch.ops.onednn.qlinear_pointwise(quantized, 1.0, ZERO_POINT, *weight, *out)
+        out = (None, 1.0, 0, out_dtype, *NOTHING_AFTER)
+        y: Tensor = torch.ops.onednn.qlinear_pointwise(x, 1.0, ZERO_POINT, *weight, *out)
         return y
+
+
+@lru_cache
+def largest_weight() -> int:
+    """Return the largest weight in int8 whose products this processor adds up rightly: 127 or 63.
+
+    Without VNNI two products are added in 16 bits, where 2 * 255 * 127 does not fit and 2 * 255 * 63 does. Tried on a
+    product that would overflow, since what oneDNN uses of a processor can be bounded from outside.
+    """
+    weight, n_in = torch.full((32, 64), INT8_LARGEST, dtype=torch.int8), 64
+    x = torch.full((4, n_in), 2 * INT8_LARGEST + 1, dtype=torch.uint8)
+    y = Int8Product(weight, torch.ones(32))(x, torch.float32)
+    right = (2 * INT8_LARGEST + 1 - ZERO_POINT) * INT8_LARGEST * n_in
+    return INT8_LARGEST if bool((y == right).all()) else INT7_LARGEST
 
 
 def quantize_rows(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from koe5_demo.encoding.fast.memory import close_gaps, prepare_memory
 from koe5_demo.encoding.fast.model_folder import ModelFolder
 from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, WeightSource, build_network
 from koe5_demo.encoding.fast.precision import Precision, attention_dtype, detect
 from koe5_demo.encoding.fast.shared_batches import FREE_TOKENS, SharedBatches, Tokens
 from koe5_demo.encoding.fast.speeds import UNKNOWN, Speed
-from koe5_demo.encoding.fast.threads import bound_kernel_cache, close_gaps
 from koe5_demo.encoding.text_tokens import TextTokenizer, TokenizedTexts
 from koe5_demo.encoding.token_batches import cut_batches
 from koe5_demo.prompts import split_prompt, with_prompts
@@ -139,7 +139,7 @@ class PaddingFreeEncoder:
             speed: Which way was measured to be the fastest here.
             tokens_per_batch: See the class.
         """
-        bound_kernel_cache()
+        prepare_memory()
         arithmetic = arithmetic_of(precision, device, speed)
         network = build_network(source, folder.shape, arithmetic, device, cls=folder.cls)
         tokenizer = TextTokenizer(folder.tokenizer, info.max_tokens)

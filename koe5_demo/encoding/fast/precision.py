@@ -19,13 +19,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from koe5_demo.encoding.fast.dense import int8_works
+from koe5_demo.encoding.fast.dense import INT8_LARGEST, int8_works, largest_weight
 from koe5_demo.records import FloatArray, Notice
 
 LARGEST_MOVE: Final = 0.01
 TIE: Final = 0.001
 """Two passages whose float32 cosines to a query are closer than this count as tied: the page shows three digits.
 A new best passage counts whatever the distance."""
+NARROW_FOR_7_BITS: Final = 512
+"""Up to this width `auto` does not try int8 with weights of 7 bits: at 384 it moves a cosine by 0.096, and the guard
+would say so after seconds of work."""
 LEAST_SAVING: Final = 0.9
 """A cheaper arithmetic must take at most this share of float32's time, or it is not worth a rounding."""
 BF16_CAPABILITY: Final = (8, 0)
@@ -63,12 +66,14 @@ class Hardware:
     Attributes:
         device: Kind of device: cpu, cuda, mps.
         bf16, fp16, int8: Whether dense layers gain by it.
+        weights_of_7_bits: Whether int8 has a bit less for weights.
     """
 
     device: str
     bf16: bool = False
     fp16: bool = False
     int8: bool = False
+    weights_of_7_bits: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,12 @@ def detect(device: torch.device) -> Hardware:
         capability = torch.cuda.get_device_capability(device)
         return Hardware("cuda", bf16=capability >= BF16_CAPABILITY, fp16=capability >= FP16_CAPABILITY)
     if device.type == "cpu":
-        bf16 = _cpu_has("_is_avx512_bf16_supported") or _cpu_has("_is_amx_tile_supported")
-        return Hardware("cpu", bf16=bf16, fp16=_cpu_has("_is_amx_fp16_supported"), int8=_cpu_int8())
+        # What torch uses of a processor can be bounded from outside: then 16 bits are emulated whatever it could do.
+        wide = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+        bf16 = wide and (_cpu_has("_is_avx512_bf16_supported") or _cpu_has("_is_amx_tile_supported"))
+        fp16 = wide and _cpu_has("_is_amx_fp16_supported")
+        int8 = _cpu_has("_is_avx2_supported") and int8_works()
+        return Hardware("cpu", bf16, fp16, int8, weights_of_7_bits=int8 and largest_weight() < INT8_LARGEST)
     return Hardware(device.type)
 
 
@@ -108,13 +117,16 @@ def attention_dtype(precision: Precision, hardware: Hardware) -> torch.dtype:
     return STORED_AS[precision]
 
 
-def candidates(asked: str, hardware: Hardware, costs: Mapping[Precision, float] | None = None) -> tuple[Precision, ...]:
+def candidates(
+    asked: str, hardware: Hardware, width: int, costs: Mapping[Precision, float] | None = None
+) -> tuple[Precision, ...]:
     """Return the precisions to try, in order; the last is always fp32, which needs no guard.
 
     Args:
         asked: auto, fp32, bf16, fp16 or int8. One that is asked for by name is tried even where it is slow, except
             int8, which cannot run without its instructions.
         hardware: Of the device.
+        width: Of the network.
         costs: Measured time of the same work in each, any unit. `auto` leaves out what does not save a tenth; without
             a measurement it trusts the hardware.
     """
@@ -123,6 +135,8 @@ def candidates(asked: str, hardware: Hardware, costs: Mapping[Precision, float] 
         native[Precision.FP16] = hardware.fp16 and not hardware.bf16
     cheaper = [precision for precision, has in native.items() if has]
     if asked == "auto":
+        if hardware.weights_of_7_bits and width <= NARROW_FOR_7_BITS:
+            cheaper.remove(Precision.INT8)
         if costs:
             pays = [p for p in cheaper if costs[p] <= LEAST_SAVING * costs[Precision.FP32]]
             cheaper = sorted(pays, key=lambda precision: costs[precision])
@@ -172,7 +186,3 @@ def _cpu_has(query: str) -> bool:
     # torch has no public name for these yet; where one is missing, the answer is no.
     ask = getattr(torch.cpu, query, None)
     return bool(ask is not None and ask())
-
-
-def _cpu_int8() -> bool:
-    return _cpu_has("_is_vnni_supported") and int8_works()

@@ -37,7 +37,7 @@ STEADY: Final = 0.9
 """A round that leaves every least time above this part of what it was is the last."""
 HOPELESS: Final = 1.5
 """Ways that take so many times the least after two rounds are not tried again."""
-WAYS: Final = 3
+WAYS: Final = 4
 """Counted up when one of them changes: what was measured of the others no longer decides."""
 QUIET: Final = 0.9
 """Share of the time that this thread must have had for what it measured to be remembered."""

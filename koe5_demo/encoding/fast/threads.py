@@ -1,11 +1,9 @@
-"""How much of the machine the arithmetic may use: the threads that a container grants, and bounds on what it keeps."""
+"""How many threads the arithmetic may use: those that a container grants."""
 
 from __future__ import annotations
 
-import ctypes
 import math
 import os
-import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -14,8 +12,6 @@ import torch
 
 CGROUP: Final = Path("/sys/fs/cgroup")
 EXPLICIT: Final = "OMP_NUM_THREADS"
-KERNEL_CACHES: Final = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
-N_KERNELS: Final = 128
 
 
 def usable_threads(root: Path = CGROUP, environ: Mapping[str, str] = os.environ) -> int:
@@ -52,27 +48,6 @@ def set_threads() -> int:
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
     return threads
-
-
-def bound_kernel_cache() -> None:
-    """Keep oneDNN from remembering a kernel for every number of tokens it ever saw.
-
-    Batches without padding have hundreds of different sizes, and by default 1,024 kernels of about 1 MB each are kept.
-    A batch needs some 100; making one takes less than a millisecond. Works if nothing has been computed yet; values
-    set from outside are obeyed.
-    """
-    for name in KERNEL_CACHES:
-        os.environ.setdefault(name, str(N_KERNELS))
-
-
-def close_gaps() -> None:
-    """Return freed memory to the system; glibc by itself keeps the gaps. Some 10 milliseconds.
-
-    Packing weights leaves gaps, and so do batches of all sizes: after large jobs beside many small ones a page held 150
-    of 850 MB in them.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _scheduled_cores() -> int:

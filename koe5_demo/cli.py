@@ -17,6 +17,7 @@ import numpy as np
 
 from koe5_demo import exports, inputs
 from koe5_demo.catalog import EMBEDDED_MODEL
+from koe5_demo.encoding.fast.memory import prepare_memory
 from koe5_demo.encoding.opening import ModelOptions, add_model_options
 from koe5_demo.encoding.opening import open_model as open_named
 from koe5_demo.errors import DataError, DemoError, HubError, InputError
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given and given[0] in BRIEF:
             # Read when torch is imported. Threads that wait by counting cost a few texts more than they save.
             os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+            prepare_memory(large_pages=False)  # they take longer to come: a few texts never earn that
         options = build_parser(given[0] if given else None).parse_args(given)
         run: Callable[[argparse.Namespace, Settings], int] = options.func
         return run(options, settings)

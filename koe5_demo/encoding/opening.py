@@ -34,7 +34,6 @@ KNOWN_MODULES: Final = "sentence_transformers."
 PASSAGE_PROMPT_NAMES: Final = ("passage", "document", "corpus")
 SHOWN_NAME: Final = 100
 WEIGHT_FILES: Final = (".safetensors", ".bin")
-SPEEDS: Final = "speeds.json"
 """File in the data folder that remembers how fast this machine computes in which way."""
 LEAST_WORTH_BYTES: Final = 50_000_000
 """Size of the weights below which `auto` stays with float32: to try the others takes longer than a page of texts, and
@@ -142,7 +141,7 @@ def open_model(
             dtype = "fp32"
         described = partial(describe, files, prompts=prompts)
         stamp = partial(ModelInfo.with_fingerprint, content=files.content)
-        opened = open_fast(ModelFiles(files.folder, described, stamp, settings.data_dir / SPEEDS), device, dtype=dtype)
+        opened = open_fast(ModelFiles(files.folder, described, stamp, settings.data_dir), device, dtype=dtype)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
         logger.exception("loading %s failed", files.source.id)
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,5 +1,6 @@
 """The fast engines against sentence-transformers' own `encode` on any mix of lengths, and the guard that picks them."""
 
+import json
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,14 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
+from koe5_demo.encoding.fast import choice
 from koe5_demo.encoding.fast.choice import ModelFiles, open_fast, probe_queries, probe_vectors
 from koe5_demo.encoding.fast.dense import LAYOUTS, int8_works, prepacking_works
 from koe5_demo.encoding.fast.packed import PackedNetwork
 from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict
 from koe5_demo.encoding.fast.speeds import Speed
 from koe5_demo.encoding.fast.threads import usable_threads
+from koe5_demo.encoding.fast.verdicts import Verdicts
 from koe5_demo.encoding.fast.weights import SAFETENSORS
 from koe5_demo.records import ModelInfo, Prompts, Role
 from koe5_demo.words import Language
@@ -107,6 +110,47 @@ def test_auto_takes_bf16_where_it_changes_nothing(tmp_path, bf16_processor):
     assert encoder.info.engine == "padding-free"
     assert encoder.info.remarks(Language.KO) == ""
     assert encoder.info.fingerprint == "padding-free-bfloat16"
+
+
+@pytest.mark.parametrize(("spoilt", "dtype"), [(True, "float32"), (False, "bfloat16")])
+def test_what_the_guard_said_is_remembered_for_this_model(tmp_path, bf16_processor, monkeypatch, spoilt, dtype):
+    folder = build_tiny_xlmr(tmp_path / "model")
+    if spoilt:
+        spoil(folder)
+    files = replace(files_of(folder), kept=tmp_path / "data")
+    first = open_fast(files, "cpu")
+    asked = []
+    real = choice.probe_vectors
+    monkeypatch.setattr(choice, "probe_vectors", lambda encoder: asked.append(encoder.info.dtype) or real(encoder))
+    again = open_fast(files, "cpu")
+    assert asked == []
+    assert first.info.dtype == again.info.dtype == dtype
+    assert again.info == first.info  # the reason why not, too
+    another = replace(files, stamp=lambda info: replace(info, fingerprint="another"))
+    open_fast(another, "cpu")
+    assert asked == ["bfloat16"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"a": 1}', "null"])
+def test_a_file_of_verdicts_that_is_none_is_done_without(tmp_path, content):
+    file = tmp_path / "data" / "verdicts.json"
+    file.parent.mkdir()
+    file.write_text(content, "utf-8")
+    verdicts = Verdicts(file, lambda precision: precision.value)
+    assert verdicts.of(Precision.BF16) is None
+    verdicts.remember(Precision.BF16, Verdict(0.002, 0))
+    assert verdicts.of(Precision.BF16) == Verdict(0.002, 0)
+    assert verdicts.of(Precision.INT8) is None
+
+
+@pytest.mark.parametrize("value", ['"x"', "[1]", "[null, 0]", '["a", 0]', "[0.1, 0, 0]"])
+def test_a_verdict_that_is_none_is_asked_for_again(tmp_path, value):
+    file = tmp_path / "verdicts.json"
+    verdicts = Verdicts(file, lambda precision: precision.value)
+    verdicts.remember(Precision.BF16, Verdict(0.002, 0))
+    key = next(iter(json.loads(file.read_text("utf-8"))))
+    file.write_text(json.dumps({key: json.loads(value)}), "utf-8")
+    assert verdicts.of(Precision.BF16) is None
 
 
 def test_the_streamed_reference_is_the_float32_model(tmp_path, bf16_processor, monkeypatch):

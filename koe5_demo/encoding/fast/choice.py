@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +24,18 @@ from koe5_demo.encoding.fast.model_folder import ModelFolder, OtherShapeError, r
 from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, StreamedLayers, build_embeddings
 from koe5_demo.encoding.fast.padding_free import ENGINE_NAME, PaddingFreeEncoder
 from koe5_demo.encoding.fast.precision import STORED_AS, Precision
-from koe5_demo.encoding.fast.speeds import UNKNOWN, Speeds, known_speeds
+from koe5_demo.encoding.fast.speeds import UNKNOWN, Speeds, known_speeds, machine
 from koe5_demo.encoding.fast.threads import set_threads
+from koe5_demo.encoding.fast.verdicts import NOTHING_SAID, Verdicts
 from koe5_demo.encoding.fast.weights import FileWeights
 from koe5_demo.encoding.probes import probes
 from koe5_demo.encoding.text_tokens import TextTokenizer
 from koe5_demo.errors import SettingError
 from koe5_demo.prompts import with_prompts
 from koe5_demo.records import Encoder, FloatArray, ModelInfo, Notice, Prompts, Role
+
+SPEEDS: Final = "speeds.json"
+VERDICTS: Final = "verdicts.json"
 
 Build = Callable[[Precision, Sequence[Notice]], Encoder]
 Describe = Callable[[int, int | None, Mapping[str, str]], ModelInfo]
@@ -45,13 +50,13 @@ class ModelFiles:
         folder: Where they lie.
         describe: Tells what the model is; engine, dtype, device and notices are filled in by the engine.
         stamp: Gives a finished description its fingerprint.
-        speeds: File in which speeds measured on this machine are kept; None: measured anew.
+        kept: Folder for what was found out on this machine, speeds and verdicts; None: found out anew.
     """
 
     folder: Path
     describe: Describe
     stamp: Callable[[ModelInfo], ModelInfo]
-    speeds: Path | None = None
+    kept: Path | None = None
 
 
 def open_fast(files: ModelFiles, device: str = "auto", *, dtype: str = "auto") -> Encoder:
@@ -93,16 +98,22 @@ def _open(files: ModelFiles, device: str, dtype: str) -> Encoder:
     tried = (Precision.FP32,) if dtype == "fp32" else guard.candidates(dtype, guard.detect(place), width)
     speeds: Speeds = {}
     if place.type == "cpu":
-        speeds = known_speeds(width, folder.shape.n_heads, tried, files.speeds)
+        speeds = known_speeds(width, folder.shape.n_heads, tried, files.kept and files.kept / SPEEDS)
         costs = {precision: speed.microseconds for precision, speed in speeds.items()}
         tried = guard.candidates(dtype, guard.detect(place), width, costs) if dtype == "auto" else tried
     info = replace(described, engine=ENGINE_NAME, device=str(place))
     opening = _Opening(files, folder, weights, info, place, speeds)
-    return first_that_passes(dtype, tried, opening.build, opening.float32_probes)
+    kept = files.kept / VERDICTS if files.kept and place.type == "cpu" else None
+    verdicts = Verdicts(kept, opening.what_was_judged)
+    return first_that_passes(dtype, tried, opening.build, opening.float32_probes, verdicts)
 
 
 def first_that_passes(
-    asked: str, precisions: Sequence[Precision], build: Build, exact: Callable[[], FloatArray]
+    asked: str,
+    precisions: Sequence[Precision],
+    build: Build,
+    exact: Callable[[], FloatArray],
+    verdicts: Verdicts = NOTHING_SAID,
 ) -> Encoder:
     """Build the encoder in the first arithmetic that passes the guard; the last needs none.
 
@@ -111,22 +122,28 @@ def first_that_passes(
         precisions: What to try, in order.
         build: Makes an encoder in an arithmetic, with what there is to tell about the choice.
         exact: The probes' vectors in float32; asked for only if there is something to compare.
+        verdicts: What the guard said before; one that was refused then is not built again.
     """
     *cheaper, last = precisions
     missing = asked not in ("auto", *(precision.value for precision in precisions))
     notices = [Notice("notice_dtype_missing", {"dtype": asked})] if missing else []
-    if not cheaper:
-        return build(last, notices)
-    reference = exact()
+    reference: FloatArray | None = None
     for precision in cheaper:
-        encoder = build(precision, notices)
-        verdict = guard.judge(reference, probe_vectors(encoder), probe_queries())
-        if verdict.passed:
-            return encoder
+        verdict = verdicts.of(precision)
+        if verdict is not None and verdict.passed:
+            return build(precision, notices)
+        if verdict is None:
+            # Before the weights come: the reference takes memory of its own, which goes again.
+            reference = exact() if reference is None else reference
+            encoder = build(precision, notices)
+            verdict = guard.judge(reference, probe_vectors(encoder), probe_queries())
+            verdicts.remember(precision, verdict)
+            if verdict.passed:
+                return encoder
+            # The refused weights go before the next ones come.
+            del encoder
+            give_back_memory()
         notices.append(guard.notice_of(precision, verdict))
-        # The refused weights go before the next ones come.
-        del encoder
-        give_back_memory()
     return build(last, notices)
 
 
@@ -237,6 +254,12 @@ class _Opening:
         )
         close_gaps()
         return encoder
+
+    def what_was_judged(self, precision: Precision) -> str:
+        """Return all that a verdict depends on: model, arithmetic, the ways that were measured to be fast, machine."""
+        stamped = self.files.stamp(replace(self.base, dtype=precision.label))
+        speed = self.speeds.get(precision, UNKNOWN)
+        return " / ".join((machine(), stamped.fingerprint, precision.value, speed.layout, speed.attend))
 
     def float32_probes(self) -> FloatArray:
         return _float32_probes(self.folder, self.weights, self.base.prompts, self.base.max_tokens, self.device)

@@ -95,7 +95,7 @@ def known_speeds(width: int, n_heads: int, precisions: Sequence[Precision], file
         precisions: Which; those that this machine computes natively.
         file: Where they are remembered; a file that cannot be read or written is done without.
     """
-    place = f"{_machine()} / width {width} / {n_heads} heads"
+    place = f"{machine()} / width {width} / {n_heads} heads"
     known = _read(file).get(place, {})
     missing = [precision for precision in precisions if precision not in known]
     if missing:
@@ -190,8 +190,8 @@ def _seconds(run: Callable[[], Tensor]) -> float:
     return time.perf_counter() - start
 
 
-def _machine() -> str:
-    """Return what a speed depends on, in words."""
+def machine() -> str:
+    """Return what a speed depends on, and rounding too, in words."""
     parts = (_processor(), torch.backends.cpu.get_cpu_capability(), os.environ.get(HELD_BACK, ""))
     return " / ".join((*parts, f"torch {torch.__version__}", f"{torch.get_num_threads()} threads", f"ways {WAYS}"))
 

@@ -21,6 +21,15 @@ __all__ = ["examples", "served"]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what models opened here leave behind, speeds and verdicts, apart from the user's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip"))
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_log_level() -> Iterator[None]:
     """Undo what the command line sets for its process: it silences the package's log."""

@@ -31,13 +31,16 @@ FORMULA: Final = re.compile(GUARDED)
 LOCAL_CODE: Final = """\
 from sentence_transformers import SentenceTransformer
 
-model = SentenceTransformer({place!r}{revision}{dtype})
+{remark}model = SentenceTransformer({place!r}{revision}{dtype})
 {limit}{texts}
 # The prompts stand in the texts already; prompt="" keeps the library from adding one.
 q = model.encode(queries, prompt="", normalize_embeddings=True)
 p = model.encode(passages, prompt="", normalize_embeddings=True)
 print((q @ p.T).round(4))
 """
+OTHER_ARITHMETIC: Final = "# Shown were scores in int8, which the library does not have: these are float32's.\n"
+DTYPES_OF_TORCH: Final = ("bfloat16", "float16")
+"""Named to the library, which computes in float32 by itself."""
 SERVER_CODE: Final = """\
 import os
 
@@ -394,7 +397,8 @@ def snippet(result: RankingResult) -> str:
     return LOCAL_CODE.format(
         place=place,
         revision=f', revision="{info.revision}"' if info.hub_id else "",
-        dtype="" if info.dtype == "float32" else f', model_kwargs={{"dtype": "{info.dtype}"}}',
+        remark=OTHER_ARITHMETIC if info.dtype == "int8" else "",
+        dtype=f', model_kwargs={{"dtype": "{info.dtype}"}}' if info.dtype in DTYPES_OF_TORCH else "",
         limit=f"model.max_seq_length = {info.known_limit}\n" if info.known_limit else "",
         texts=_texts_as_code(info, comparison.queries, comparison.passages),
     )

@@ -549,6 +549,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "{dtype} 연산을 이 장치나 이 모델에서 쓸 수 없어 float32로 계산합니다.",
         "{dtype} arithmetic is not available on this device or for this model: float32 computes.",
     ),
+    "notice_weights_of_7_bits": (
+        "이 프로세서에서는 int8의 가중치를 7비트로 반올림합니다: 8비트로는 곱의 합이 넘칩니다.",
+        "On this processor int8 rounds weights to 7 bits: with 8, sums of products would overflow.",
+    ),
     "note_no_prompts": ("이 모델에는 접두사를 붙이지 않습니다.", "No prefix is added for this model."),
     "note_role_none": ("역할이 none이라 접두사를 붙이지 않았습니다.", "No prefix was added: the role is none."),
     "no_match": ("일치 없음", "no match"),

@@ -238,6 +238,19 @@ def test_int8_falls_back_step_by_step(tmp_path, monkeypatch):
     assert encoder.info.remarks(Language.EN).index("int8") < encoder.info.remarks(Language.EN).index("bf16")
 
 
+@pytest.mark.parametrize(("coarse", "told"), [(True, True), (False, False)])
+def test_weights_of_7_bits_are_told(tmp_path, monkeypatch, coarse, told):
+    if not int8_works():
+        pytest.skip("no int8 here")
+    hardware = Hardware("cpu", int8=True, weights_of_7_bits=coarse)
+    monkeypatch.setattr("koe5_demo.encoding.fast.precision.detect", lambda _: hardware)
+    monkeypatch.setattr("koe5_demo.encoding.fast.precision.judge", lambda *_: Verdict(0.0, 0))
+    info = open_fast(files_of(build_tiny_xlmr(tmp_path / "model")), "cpu", dtype="int8").info
+    assert info.dtype == "int8"
+    assert ("7 bits" in info.remarks(Language.EN)) is told
+    assert ("7비트" in info.remarks(Language.KO)) is told
+
+
 def test_a_pickled_checkpoint_is_read_too(tmp_path, bf16_processor):
     folder = build_tiny_xlmr(tmp_path / "model")
     expected = load(folder).encode(["passage: 서울"], normalize_embeddings=True)

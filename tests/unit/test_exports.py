@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,6 +60,17 @@ def test_the_matrix_as_csv_keeps_negative_numbers_as_numbers() -> None:
     rows = list(csv.reader(io.StringIO(similarity_csv(["-가", "나"], matrix, ENCODER.info))))
     assert rows[0][1:] == ["'-가", "나"]
     assert rows[1][1:] == ["1.000000", "-0.500000"]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "given", "told"), [("float32", False, False), ("bfloat16", True, False), ("int8", False, True)]
+)
+def test_the_snippet_names_an_arithmetic_that_the_library_has(dtype: str, given: bool, told: bool) -> None:
+    code = snippet(replace(RESULT, info=replace(RESULT.info, dtype=dtype)))
+    compile(code, "snippet", "exec")
+    assert (f'model_kwargs={{"dtype": "{dtype}"}}' in code) is given
+    assert ("in int8" in code) is told
+    assert "model_kwargs" not in code or given
 
 
 def test_the_snippet_is_python_that_carries_the_texts_as_sent() -> None:

@@ -246,7 +246,9 @@ class _Opening:
     speeds: Speeds
 
     def build(self, precision: Precision, notices: Sequence[Notice]) -> PaddingFreeEncoder:
-        info = self.files.stamp(replace(self.base, dtype=precision.label, notices=(*self.base.notices, *notices)))
+        coarse = precision is Precision.INT8 and guard.detect(self.device).weights_of_7_bits
+        told = (*self.base.notices, *notices, *([Notice("notice_weights_of_7_bits")] if coarse else []))
+        info = self.files.stamp(replace(self.base, dtype=precision.label, notices=told))
         source = self.weights.all(STORED_AS[precision])
         speed = self.speeds.get(precision, UNKNOWN)
         encoder = PaddingFreeEncoder.from_weights(

@@ -1,7 +1,7 @@
 """What the guard said of a model in an arithmetic on this machine: judging takes seconds, and each start asks.
 
-The probes themselves are part of what is remembered by, and the bounds are applied when a verdict is read, so a new
-version with other probes or bounds judges anew.
+The probes and what counts as a tie are part of the key, and the bounds are applied when a verdict is read: a version
+with others judges anew.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
-from koe5_demo.encoding.fast.precision import Precision, Verdict
+from koe5_demo.encoding.fast.precision import TIE, Precision, Verdict
 from koe5_demo.encoding.probes import probes
 from koe5_demo.whole_files import whole_file
 
@@ -51,7 +51,7 @@ class Verdicts:
 
     def _key(self, precision: Precision) -> str:
         asked = blake2b("\0".join(f"{probe.role.value} {probe.text}" for probe in probes()).encode(), digest_size=8)
-        return f"{self.what(precision)} / probes {asked.hexdigest()}"
+        return f"{self.what(precision)} / probes {asked.hexdigest()} / tie {TIE}"
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -11,6 +11,7 @@ from sentence_transformers import SentenceTransformer
 from koe5_demo.encoding.cache import CachingEncoder, VectorCache
 from koe5_demo.encoding.opening import load_encoder
 from koe5_demo.encoding.sentence_transformer import SentenceTransformerEncoder
+from koe5_demo.prompts import holds_only_prompt
 from koe5_demo.ranking import rank
 from koe5_demo.ranking.explain import UnitKind, explain, strongest
 from koe5_demo.records import ModelInfo, Prompts, Role
@@ -23,7 +24,8 @@ WORDS = st.sampled_from(
 )
 TEXTS = st.one_of(
     st.lists(WORDS, min_size=1, max_size=40).map(" ".join),
-    st.text(min_size=1, max_size=80).filter(lambda text: bool(text.strip())),
+    # Blank texts are refused, a soft hyphen alone among them.
+    st.text(min_size=1, max_size=80).filter(lambda text: not holds_only_prompt(text, E5)),
 )
 
 

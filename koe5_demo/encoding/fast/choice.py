@@ -23,7 +23,7 @@ from koe5_demo.encoding.fast.memory import close_gaps, prepare_memory
 from koe5_demo.encoding.fast.model_folder import ModelFolder, OtherShapeError, read_model_folder
 from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, StreamedLayers, build_embeddings
 from koe5_demo.encoding.fast.padding_free import ENGINE_NAME, PaddingFreeEncoder
-from koe5_demo.encoding.fast.precision import STORED_AS, Precision
+from koe5_demo.encoding.fast.precision import STORED_AS, Hardware, Precision
 from koe5_demo.encoding.fast.speeds import UNKNOWN, Speeds, known_speeds, machine
 from koe5_demo.encoding.fast.threads import set_threads
 from koe5_demo.encoding.fast.verdicts import NOTHING_SAID, Verdicts
@@ -93,16 +93,17 @@ def _open(files: ModelFiles, device: str, dtype: str) -> Encoder:
 
         return open_reference(files, place, dtype, str(error))
     described = files.describe(folder.shape.width, folder.max_tokens, folder.prompts)
-    # float32 asks the hardware nothing: trying its other instructions takes time.
     width = folder.shape.width
-    tried = (Precision.FP32,) if dtype == "fp32" else guard.candidates(dtype, guard.detect(place), width)
+    # float32 asks the hardware nothing: trying its other instructions takes time.
+    hardware = Hardware(place.type) if dtype == "fp32" else guard.detect(place)
+    tried = guard.candidates(dtype, hardware, width)
     speeds: Speeds = {}
     if place.type == "cpu":
         speeds = known_speeds(width, folder.shape.n_heads, tried, files.kept and files.kept / SPEEDS)
         costs = {precision: speed.microseconds for precision, speed in speeds.items()}
-        tried = guard.candidates(dtype, guard.detect(place), width, costs) if dtype == "auto" else tried
+        tried = guard.candidates(dtype, hardware, width, costs) if dtype == "auto" else tried
     info = replace(described, engine=ENGINE_NAME, device=str(place))
-    opening = _Opening(files, folder, weights, info, place, speeds)
+    opening = _Opening(files, folder, weights, info, place, hardware, speeds)
     kept = files.kept / VERDICTS if files.kept and place.type == "cpu" else None
     verdicts = Verdicts(kept, opening.what_was_judged)
     return first_that_passes(dtype, tried, opening.build, opening.float32_probes, verdicts)
@@ -243,10 +244,11 @@ class _Opening:
     weights: FileWeights
     base: ModelInfo
     device: torch.device
+    hardware: Hardware
     speeds: Speeds
 
     def build(self, precision: Precision, notices: Sequence[Notice]) -> PaddingFreeEncoder:
-        coarse = precision is Precision.INT8 and guard.detect(self.device).weights_of_7_bits
+        coarse = precision is Precision.INT8 and self.hardware.weights_of_7_bits
         told = (*self.base.notices, *notices, *([Notice("notice_weights_of_7_bits")] if coarse else []))
         info = self.files.stamp(replace(self.base, dtype=precision.label, notices=told))
         source = self.weights.all(STORED_AS[precision])

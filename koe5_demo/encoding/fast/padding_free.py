@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from koe5_demo.encoding.fast.memory import close_gaps, prepare_memory
+from koe5_demo.encoding.fast.memory import close_gaps
 from koe5_demo.encoding.fast.model_folder import ModelFolder
 from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, WeightSource, build_network
 from koe5_demo.encoding.fast.precision import Precision, attention_dtype, detect
@@ -139,7 +139,6 @@ class PaddingFreeEncoder:
             speed: Which way was measured to be the fastest here.
             tokens_per_batch: See the class.
         """
-        prepare_memory()
         arithmetic = arithmetic_of(precision, device, speed)
         network = build_network(source, folder.shape, arithmetic, device, cls=folder.cls)
         tokenizer = TextTokenizer(folder.tokenizer, info.max_tokens)

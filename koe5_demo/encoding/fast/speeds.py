@@ -9,7 +9,6 @@ threads and width.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
 import time
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -26,8 +25,8 @@ from torch import Tensor
 from koe5_demo.encoding.fast.attention import ON_CPU, Segments
 from koe5_demo.encoding.fast.dense import LAYOUTS, Dense, DenseMaker, Int8Dense, prepacking_works
 from koe5_demo.encoding.fast.precision import STORED_AS, Precision, attention_dtype, detect
+from koe5_demo.encoding.fast.remembered import Remembered
 from koe5_demo.encoding.token_batches import Run
-from koe5_demo.whole_files import whole_file
 
 MLP_FACTOR: Final = 4
 FEW_TOKENS, MANY_TOKENS = 32, 256
@@ -96,13 +95,14 @@ def known_speeds(width: int, n_heads: int, precisions: Sequence[Precision], file
         file: Where they are remembered; a file that cannot be read or written is done without.
     """
     place = f"{machine()} / width {width} / {n_heads} heads"
-    known = _read(file).get(place, {})
+    kept = Remembered(file)
+    known = _speeds(kept.get(place))
     missing = [precision for precision in precisions if precision not in known]
     if missing:
         found = measure(width, n_heads, missing)
         known |= found.speeds
         if found.share >= QUIET:
-            _write(file, place, known)
+            kept.put(place, {p.value: (speed.layout, speed.microseconds, speed.attend) for p, speed in known.items()})
     return {precision: known[precision] for precision in precisions}
 
 
@@ -204,15 +204,11 @@ def _processor() -> str:
     return platform.processor()
 
 
-def _read(file: Path | None) -> dict[str, dict[Precision, Speed]]:
-    """Return what is remembered; nothing where the file is not as it was written."""
+def _speeds(kept: Any) -> dict[Precision, Speed]:
+    """Return what is remembered; nothing where it is not as it was written."""
     try:
-        content = json.loads(file.read_text("utf-8")) if file is not None else {}
-        return {
-            str(place): {Precision(name): _speed(*values) for name, values in speeds.items()}
-            for place, speeds in content.items()
-        }
-    except (OSError, ValueError, TypeError, AttributeError):
+        return {Precision(name): _speed(*values) for name, values in kept.items()}
+    except (ValueError, TypeError, AttributeError):
         return {}
 
 
@@ -220,16 +216,3 @@ def _speed(layout: str, microseconds: float, attend: str) -> Speed:
     if layout not in (*LAYOUTS, INT8_LAYOUT) or attend not in (*ON_CPU, ""):
         raise ValueError(f"no such way: {layout}, {attend}")
     return Speed(layout, float(microseconds), attend)
-
-
-def _write(file: Path | None, place: str, speeds: Speeds) -> None:
-    if file is None:
-        return
-    content = {
-        place: {p.value: (speed.layout, speed.microseconds, speed.attend) for p, speed in known.items()}
-        for place, known in (_read(file) | {place: dict(speeds)}).items()
-    }
-    with contextlib.suppress(OSError):  # remembering saves a moment; without it nothing is lost
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(file) as out:
-            out.write(json.dumps(content, ensure_ascii=False, indent=1).encode())

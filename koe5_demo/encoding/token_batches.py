@@ -30,7 +30,7 @@ class Run:
         return self.start + self.n_texts * self.length
 
 
-def cut_batches(lengths: IntArray, tokens_per_batch: int) -> list[IntArray]:
+def cut_batches(lengths: IntArray, tokens_per_batch: int, *, at_once: int = 1) -> list[IntArray]:
     """Part texts into batches of at most `tokens_per_batch` tokens, longest texts first.
 
     Batches are made about equally full: a small rest would cost nearly as much as a full batch. A text longer than a
@@ -39,13 +39,14 @@ def cut_batches(lengths: IntArray, tokens_per_batch: int) -> list[IntArray]:
     Args:
         lengths: (n,) tokens of each text, all at least 1.
         tokens_per_batch: Bound of a batch, at least 1.
+        at_once: So many run side by side: their number is a multiple of this where the bound leaves room for it.
 
     Returns:
         Places of texts, one array a batch, every place once; none for no text.
     """
     if len(lengths) == 0:
         return []
-    n_batches = -(-int(lengths.sum()) // tokens_per_batch)
+    n_batches = at_once * -(-int(lengths.sum()) // (at_once * tokens_per_batch))
     even = -(-int(lengths.sum()) // n_batches)
     batches: list[list[int]] = [[]]
     filled = 0

@@ -111,12 +111,14 @@ def test_encode_cleans_texts_and_keeps_the_places_of_blank_ones(
     command = ["encode", "--input", str(source), "--role", "passage", "--output", str(target), "--model", "mini"]
     assert main(command) == 0
     clean = load_encoder("mini").encode(["서\N{REPLACEMENT CHARACTER}울", "부산"], Role.PASSAGE).vectors
-    np.testing.assert_array_equal(np.load(target), clean)
+    # Two openings may have measured two ways of computing to be the fastest ones: equal but for rounding.
+    np.testing.assert_allclose(np.load(target), clean, atol=1e-6)
     source.write_text('{"text": "서울"}\n{"text": "\\u200b"}\n', "utf-8")
     capsys.readouterr()
     assert main(command) == 0
     seoul = load_encoder("mini").encode(["서울"], Role.PASSAGE).vectors[0]
-    np.testing.assert_array_equal(np.load(target), [seoul, np.zeros_like(seoul)])
+    np.testing.assert_allclose(np.load(target)[0], seoul, atol=1e-6)
+    assert not np.load(target)[1].any()
     assert "빈 행 1개(행 2)" in capsys.readouterr().err
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from sentence_transformers.sentence_transformer.modules import Dense
 
 from doubles import until
 from koe5_demo.encoding import zero_gpu
-from koe5_demo.encoding.fast import attention, dense, padding_free
+from koe5_demo.encoding.fast import attention, dense, packed, padding_free
 from koe5_demo.encoding.fast.attention import (
     AttendProducts,
     Segments,
@@ -37,7 +38,8 @@ from koe5_demo.encoding.fast.dense import (
 )
 from koe5_demo.encoding.fast.memory import LARGE_PAGES, close_gaps
 from koe5_demo.encoding.fast.model_folder import OtherShapeError, read_model_folder
-from koe5_demo.encoding.fast.packed import WORDS, token_positions
+from koe5_demo.encoding.fast.packed import WORDS, token_positions, usual_rows
+from koe5_demo.encoding.fast.padding_free import TokensPerBatch, usual_tokens_per_batch
 from koe5_demo.encoding.fast.precision import Precision
 from koe5_demo.encoding.fast.threads import cgroup_cores, usable_threads
 from koe5_demo.encoding.fast.weights import FileWeights
@@ -83,22 +85,17 @@ def test_a_text_longer_than_a_batch_gets_its_own():
 
 
 @pytest.mark.parametrize(
-    ("device", "width", "alone", "expected"),
-    [
-        ("cpu", 384, False, 1024),
-        ("cpu", 384, True, 4096),
-        ("cpu", 1024, True, 768),
-        ("cuda", 384, False, 32_768),
-    ],
+    ("device", "width", "shared", "alone", "lane"),
+    [("cpu", 384, 1024, 4096, 2048), ("cpu", 1024, 768, 768, 768), ("cuda", 384, 32_768, 32_768, 32_768)],
 )
-def test_a_narrow_network_gets_larger_batches_for_a_large_job_alone(device, width, alone, expected):
-    assert padding_free.usual_tokens_per_batch(torch.device(device), width, alone=alone) == expected
+def test_a_narrow_network_gets_larger_batches_for_a_large_job_alone(device, width, shared, alone, lane):
+    assert usual_tokens_per_batch(torch.device(device), width) == TokensPerBatch(shared, alone, lane)
 
 
 @pytest.mark.parametrize(
     ("n_texts", "others", "expected"),
-    # Texts of 512 tokens: 20 are a large job, 4 are what anybody may have.
-    [(20, False, [7, 7, 6]), (20, True, [2] * 10), (4, False, [2, 2])],
+    # Texts of 512 tokens: more than two are more than a batch.
+    [(20, False, [7, 7, 6]), (20, True, [2] * 10), (4, False, [4]), (4, True, [2, 2])],
 )
 def test_only_a_large_job_that_nobody_waits_for_is_cut_into_large_batches(
     tmp_path, monkeypatch, n_texts, others, expected
@@ -111,6 +108,76 @@ def test_only_a_large_job_that_nobody_waits_for_is_cut_into_large_batches(
     monkeypatch.setattr(encoder._batches, "rows", lambda ids, **how: orders.append(len(ids)) or rows(ids, **how))
     encoder.encode(["가 " * 600] * n_texts, Role.PASSAGE)
     assert orders == expected
+
+
+def in_two_lanes(folder, monkeypatch, **how):
+    monkeypatch.setattr(padding_free, "n_lanes", lambda *_, **__: 2)
+    return fast_encoder(folder, describe(), **how)
+
+
+def test_a_large_job_alone_runs_in_lanes_and_gives_the_same_rows(folder, encoder, monkeypatch):
+    laned = in_two_lanes(folder, monkeypatch, tokens_per_batch=64)
+    begun = []
+    begin = laned._lanes.begin
+    monkeypatch.setattr(laned._lanes, "begin", lambda ids: begun.append(sum(map(len, ids))) or begin(ids))
+    texts = ["가" * (n % 40 + 1) for n in range(0, 300, 7)]
+    seen = []
+    got = laned.encode(texts, Role.PASSAGE, on_progress=lambda *step: seen.append(step))
+    expected = encoder.encode(texts, Role.PASSAGE)
+    np.testing.assert_allclose(got.vectors, expected.vectors, atol=1e-6)
+    assert sum(begun) == expected.n_tokens.sum() == seen[-1][0]
+    assert len(begun) > 4
+    assert max(begun) <= 64
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_what_fits_a_batch_needs_no_lanes(folder, monkeypatch):
+    laned = in_two_lanes(folder, monkeypatch, tokens_per_batch=64)
+    monkeypatch.setattr(laned._lanes, "begin", lambda _: pytest.fail("in a lane"))
+    assert laned.encode(["가나다"] * 3, Role.PASSAGE).vectors.shape == (3, 32)
+
+
+def test_a_job_in_lanes_goes_back_to_shared_batches_when_somebody_comes(folder, encoder, monkeypatch):
+    laned = in_two_lanes(folder, monkeypatch, tokens_per_batch=64)
+    begun, shared = [], []
+    begin, rows = laned._lanes.begin, laned._batches.rows
+    monkeypatch.setattr(laned._batches, "others_want_little", lambda: len(begun) >= 3)
+    monkeypatch.setattr(laned._lanes, "begin", lambda ids: begun.append(ids) or begin(ids))
+    monkeypatch.setattr(laned._batches, "rows", lambda ids, **how: shared.append(how["n_before"]) or rows(ids, **how))
+    texts = ["가" * (n % 40 + 1) for n in range(0, 150, 7)]
+    got = laned.encode(texts, Role.PASSAGE)
+    np.testing.assert_allclose(got.vectors, encoder.encode(texts, Role.PASSAGE).vectors, atol=1e-6)
+    assert len(begun) == 3
+    assert shared[0] == sum(len(text) for ids in begun for text in ids)  # what it had there counts for its rest
+
+
+def test_batches_side_by_side_are_as_many_as_run_at_once():
+    # 30 tokens in batches of 10 would be three; for two lanes four of 8, 8, 8 and 6.
+    batches = cut_batches(np.ones(30, dtype=np.int64), 10, at_once=2)
+    assert [len(batch) for batch in batches] == [8, 8, 8, 6]
+
+
+@pytest.mark.parametrize(
+    ("n_tokens", "rows"),
+    [(1, 16), (16, 16), (17, 32), (255, 256), (257, 272), (513, 544), (1000, 1024), (2048, 2048), (2049, 2176)],
+)
+def test_a_batch_runs_with_one_of_a_few_numbers_of_rows(n_tokens, rows):
+    assert usual_rows(n_tokens) == rows
+
+
+def test_rows_without_a_text_change_nothing_and_are_not_returned(encoder, monkeypatch):
+    network = encoder._network
+    tokens = network.pack([[2, 7, 9], [2, 8, 3, 3]])
+    filled = network.hidden(tokens)
+    seen = []
+    layer = network._layers[0]
+    monkeypatch.setattr(network, "_layers", [replace(layer, up=lambda x: seen.append(len(x)) or layer.up(x))])
+    network.hidden(tokens)
+    monkeypatch.undo()
+    monkeypatch.setattr(packed, "usual_rows", lambda n: n)
+    assert filled.shape == (7, 32)
+    assert seen == [16]
+    torch.testing.assert_close(filled, network.hidden(tokens), atol=1e-6, rtol=0)
 
 
 def test_no_text_makes_no_batch():

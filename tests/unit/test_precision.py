@@ -195,6 +195,14 @@ def test_what_a_busy_moment_made_slow_is_measured_again(monkeypatch, n_disturbed
     assert len(runs) == 2 * n_rounds
 
 
+@pytest.mark.parametrize(
+    ("prepacked", "plain", "fastest"), [(1.0, 0.96, "prepacked"), (1.0, 0.9, "plain"), (1.0, 2.0, "prepacked")]
+)
+def test_a_less_exact_way_must_win_by_more_than_chance(prepacked, plain, fastest):
+    first, second = (Precision.BF16, "prepacked"), (Precision.BF16, "plain")
+    assert speeds.clearly_fastest({first: prepacked, second: plain}) == (Precision.BF16, fastest)
+
+
 def test_speeds_are_measured_once_and_then_remembered(tmp_path, measured):
     file = tmp_path / "data" / "speeds.json"
     first = speeds.known_speeds(384, 12, [Precision.FP32], file)

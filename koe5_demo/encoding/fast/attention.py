@@ -30,7 +30,7 @@ class Segments:
     """Where the texts of a packed sequence lie.
 
     Attributes:
-        runs: Neighbours of equal length; together they cover the sequence in order.
+        runs: Neighbours of equal length; together they cover the texts in order. On a CPU rows without a text may follow.
         bounds: (n_texts + 1,) int32 on the network's device, first token of each text and the end.
         longest: Tokens of the longest text.
     """
@@ -46,14 +46,12 @@ Attention = Callable[[Tensor, Segments, int], Tensor]
 
 def attend_runs(qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
     """Call torch's fused attention once for each run. Works on every device."""
-    width = qkv.shape[1] // 3
-    parts = []
+    out = _room(qkv, segments)
     for run in segments.runs:
         query, key, value = _heads(qkv, run, n_heads).unbind(0)  # (n_texts, n_heads, length, width of a head)
-        mixed = functional.scaled_dot_product_attention(query, key, value)
-        # The kernel for the CPU writes heads side by side already: there this is a view.
-        parts.append(mixed.transpose(1, 2).reshape(run.n_texts * run.length, width))
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+        # Into place at once: joined at the end, they would have left the cache, and one thread would copy them.
+        _into(out, run, functional.scaled_dot_product_attention(query, key, value), n_heads)
+    return out
 
 
 class AttendProducts:
@@ -70,9 +68,8 @@ class AttendProducts:
 
     def __call__(self, qkv: Tensor, segments: Segments, n_heads: int) -> Tensor:
         """Map `(T, 3 * D)` to `(T, D)`; see `Attention`."""
-        width = qkv.shape[1] // 3
-        out = qkv.new_empty(len(qkv), width)
-        scale = float((width // n_heads) ** -0.5)
+        out = _room(qkv, segments)
+        scale = float((out.shape[1] // n_heads) ** -0.5)
         for run in segments.runs:
             if run.stop - run.start < FEW_TOKENS or run.length**2 > SCORES_PER_RUN:
                 query, key, value = _heads(qkv, run, n_heads).unbind(0)
@@ -162,6 +159,13 @@ def agrees_with_runs(attend: Attention, device: torch.device, dtype: torch.dtype
         return torch.allclose(got.float(), expected.float(), atol=error)
     except (RuntimeError, ImportError, NotImplementedError, TypeError, AttributeError):
         return False
+
+
+def _room(qkv: Tensor, segments: Segments) -> Tensor:
+    """Return memory for `(T, D)`; rows that belong to no text are zero."""
+    out = qkv.new_empty(len(qkv), qkv.shape[1] // 3)
+    out[segments.runs[-1].stop :] = 0
+    return out
 
 
 def _heads(qkv: Tensor, run: Run, n_heads: int) -> Tensor:

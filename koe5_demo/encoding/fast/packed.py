@@ -37,6 +37,9 @@ WeightSource = Callable[[str], Tensor]
 
 logger = logging.getLogger(__name__)
 
+STEPS: Final = 16
+"""Between a number of rows and its double."""
+LEAST_STEP: Final = 16
 LAYER: Final = "encoder.layer.{}."
 WORDS: Final = "embeddings.word_embeddings.weight"
 
@@ -75,6 +78,11 @@ class Arithmetic:
     int8: bool = False
     layout: str = ""
     attend: str = ""
+
+    @property
+    def is_short(self) -> bool:
+        """Whether dense layers are not in float32."""
+        return self.int8 or self.dense != torch.float32
 
     def makers(self, device: torch.device) -> tuple[DenseMaker, DenseMaker]:
         """Return the maker of dense layers that feed attention, and that of the others."""
@@ -191,13 +199,15 @@ class PackedNetwork:
     @torch.inference_mode()
     def hidden(self, tokens: PackedTokens) -> Tensor:
         """Return the last layer's vectors of all tokens, `(T, D)` float32."""
-        x = self._embeddings(tokens.ids, tokens.positions)
+        n = len(tokens.ids)
+        n_more = usual_rows(n) - n if self.device.type == "cpu" else 0
+        x = self._embeddings(functional.pad(tokens.ids, (0, n_more)), functional.pad(tokens.positions, (0, n_more)))
         rounded = x.to(self.arithmetic.dense)
         for layer in self._layers:
             mixed = self._attend(layer.to_qkv(rounded), tokens.segments, self._shape.n_heads)
             x, rounded = self._join(x, layer.from_heads(mixed), layer.after_attention)
             x, rounded = self._join(x, layer.down(layer.up(rounded)), layer.after_mlp)
-        return x
+        return x[:n]
 
     @torch.inference_mode()
     def pooled(self, tokens: PackedTokens) -> Tensor:
@@ -236,7 +246,7 @@ def add_norm_in_place(
     x: Tensor, y: Tensor, weight: Tensor, bias: Tensor, epsilon: float, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
     """Do the same and spoil `y`, the fresh result of a dense layer: its memory is in the cache, a new one's is not."""
-    total = y.add_(x) if y.dtype == x.dtype else x + y
+    total = y.to(x.dtype).add_(x)  # `x + y` of two dtypes would make a copy of y first, and then another for the sum
     normed = functional.layer_norm(total, weight.shape, weight, bias, epsilon)
     return normed, normed.to(dtype)
 
@@ -258,6 +268,16 @@ def fused_add_norm(device: torch.device) -> AddNorm:
         logger.warning("no compiled kernels: %s", error)
         return add_norm
     return fused
+
+
+def usual_rows(n_tokens: int) -> int:
+    """Return with how many rows a batch of so many tokens runs on a CPU: at most a sixteenth more, and 16 at least.
+
+    oneDNN makes a kernel for every number of rows, and keeps few. With matrix units that takes several times as long
+    as the product itself, for each of a layer's four: a batch should find one that is there.
+    """
+    step = max(LEAST_STEP, 1 << max(0, n_tokens.bit_length() - STEPS.bit_length()))
+    return -(-n_tokens // step) * step
 
 
 def token_positions(flat: IntArray, lengths: IntArray, pad_id: int | None) -> IntArray:

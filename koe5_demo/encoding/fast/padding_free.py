@@ -17,12 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from koe5_demo.encoding.fast.lanes import Lanes, n_lanes
 from koe5_demo.encoding.fast.memory import close_gaps
 from koe5_demo.encoding.fast.model_folder import ModelFolder
 from koe5_demo.encoding.fast.packed import Arithmetic, PackedNetwork, WeightSource, build_network
 from koe5_demo.encoding.fast.precision import Precision, attention_dtype, detect
-from koe5_demo.encoding.fast.shared_batches import FREE_TOKENS, SharedBatches, Tokens
+from koe5_demo.encoding.fast.shared_batches import SharedBatches, Tokens
 from koe5_demo.encoding.fast.speeds import UNKNOWN, Speed
+from koe5_demo.encoding.fast.threads import usable_threads
 from koe5_demo.encoding.text_tokens import TextTokenizer, TokenizedTexts
 from koe5_demo.encoding.token_batches import cut_batches
 from koe5_demo.prompts import split_prompt, with_prompts
@@ -32,11 +34,6 @@ ENGINE_NAME: Final = "padding-free"
 CPU_TOKENS_PER_BATCH: Final = 768
 """Enough that reading the weights from memory costs nothing, few enough that activations stay in cache."""
 NARROW_WIDTH: Final = 512
-NARROW_TOKENS_PER_BATCH, NARROW_TOKENS_ALONE = 1024, 4096
-"""A narrow network is done with a batch before its weights have come from memory: there larger batches pay, by a tenth
-with AVX2 and in int8, by a fifth in bfloat16 (width 384, page of 32 texts). But nothing interrupts a batch: a job gets
-them that has the network for itself and wants much of it; with 4096 for all, fifty visitors waited four times as long.
-At width 1024 there is nothing to win."""
 GPU_TOKENS_PER_BATCH: Final = 32_768
 TEXTS_PER_WINDOW: Final = 4096
 """Texts tokenized together on a GPU, while the window before is computed; a CPU takes all texts as one window."""
@@ -58,19 +55,34 @@ Arrival = _Event | None
 """What to wait for before a copy is complete; None: it is."""
 
 
-def usual_tokens_per_batch(device: torch.device, width: int, *, alone: bool = False) -> int:
-    """Return how many tokens go at once through a network of this width.
+@dataclass(frozen=True)
+class TokensPerBatch:
+    """How many tokens go at once through a network.
 
-    Args:
-        device: Where it runs.
-        width: Of a token's vector.
-        alone: Whether the job is large, and nobody else wants the network.
+    Attributes:
+        shared: For everybody.
+        alone: For a large job while nobody else wants the network.
+        lane: For such a job where batches run side by side.
     """
-    if device.type == "cuda":
-        return GPU_TOKENS_PER_BATCH
-    if width > NARROW_WIDTH:
-        return CPU_TOKENS_PER_BATCH
-    return NARROW_TOKENS_ALONE if alone else NARROW_TOKENS_PER_BATCH
+
+    shared: int
+    alone: int
+    lane: int
+
+
+NARROW_TOKENS_PER_BATCH: Final = TokensPerBatch(1024, 4096, 2048)
+"""A narrow network is done with a batch before its weights have come from memory: there larger batches pay, by a tenth
+with AVX2, by a fifth in bfloat16 (width 384, page of 32 texts). But nothing interrupts a batch: a job gets them that
+has the network for itself and wants much of it; with 4096 for all, fifty visitors waited four times as long. At width
+1024 there is nothing to win."""
+
+
+def usual_tokens_per_batch(device: torch.device, width: int) -> TokensPerBatch:
+    """Return what was measured to be fast for a network of this width."""
+    if device.type != "cuda" and width <= NARROW_WIDTH:
+        return NARROW_TOKENS_PER_BATCH
+    n = GPU_TOKENS_PER_BATCH if device.type == "cuda" else CPU_TOKENS_PER_BATCH
+    return TokensPerBatch(n, n, n)
 
 
 def arithmetic_of(precision: Precision, device: torch.device, speed: Speed = UNKNOWN) -> Arithmetic:
@@ -110,11 +122,14 @@ class PaddingFreeEncoder:
         self._tokenizer = tokenizer
         self._info = info
         self._on_gpu = network.device.type == "cuda"
-        usual = partial(usual_tokens_per_batch, network.device, info.dimensions)
-        self._tokens_per_batch = tokens_per_batch or usual()
-        self._tokens_alone = tokens_per_batch or usual(alone=True)
-        bring = begin_to_bring if self._on_gpu else bring_now
-        self._batches = SharedBatches(partial(_run, network, bring), _part, most_tokens=self._tokens_per_batch)
+        bound = usual_tokens_per_batch(network.device, info.dimensions)
+        n = tokens_per_batch
+        self._bound = bound if n is None else TokensPerBatch(n, n, n)
+        run = partial(_run, network, begin_to_bring if self._on_gpu else bring_now)
+        self._batches = SharedBatches(run, _part, most_tokens=self._bound.shared)
+        short = network.device.type == "cpu" and network.arithmetic.is_short
+        lanes = n_lanes(usable_threads(), short_products=short)
+        self._lanes = Lanes(lanes, lambda ids: network.pooled(network.pack(ids)))
 
     @classmethod
     def from_weights(
@@ -167,27 +182,29 @@ class PaddingFreeEncoder:
         vectors = np.zeros((len(sent), self._info.dimensions), dtype=np.float32)
         n_tokens = np.zeros(len(sent), dtype=np.int64)
         progress = _Progress(len(sent), on_progress)
-        pending: deque[tuple[IntArray, Tensor, int, Arrival]] = deque()
+        pending: deque[tuple[IntArray, int, Callable[[], Tensor]]] = deque()
         n_before = 0
 
         def collect() -> None:
-            places, rows, done, arrival = pending.popleft()
-            if arrival is not None:
-                arrival.synchronize()
-            vectors[places] = rows.numpy()
+            places, done, rows = pending.popleft()
+            vectors[places] = rows().numpy()
             progress.advance(done)
 
         for window in self._windows(sent):
             n_tokens[window.start : window.start + len(window.tokens.ids)] = window.tokens.n_tokens
             lengths = window.tokens.lengths
             progress.announce(len(lengths), int(lengths.sum()))
-            for places in self._portions(lengths):
+            for places, in_lane in self._portions(lengths):
                 ids = [window.tokens.ids[place] for place in places]
-                rows, arrival = self._batches.rows(ids, n_before=n_before)
+                if in_lane:
+                    rows, in_flight = self._lanes.begin(ids).result, self._lanes.n + 1
+                else:
+                    rows = partial(_arrived, *self._batches.rows(ids, n_before=n_before))
+                    in_flight = BATCHES_IN_FLIGHT if self._on_gpu else 0
                 n = int(lengths[places].sum())
                 n_before += n
-                pending.append((places + window.start, rows, n, arrival))
-                while len(pending) > (BATCHES_IN_FLIGHT if self._on_gpu else 0):
+                pending.append((places + window.start, n, rows))
+                while len(pending) > in_flight:
                     collect()
         while pending:
             collect()
@@ -195,12 +212,20 @@ class PaddingFreeEncoder:
             close_gaps()
         return Encoded(vectors, n_tokens, self._info.max_tokens)
 
-    def _portions(self, lengths: IntArray) -> Iterator[IntArray]:
-        """Yield the places of texts that are ordered together: batches, or parts of them while others want little."""
-        alone = lengths.sum() > FREE_TOKENS and not self._batches.others_want_little()
-        batches = cut_batches(lengths, self._tokens_alone if alone else self._tokens_per_batch)
+    def _portions(self, lengths: IntArray) -> Iterator[tuple[IntArray, bool]]:
+        """Yield the places of texts that are ordered together, and whether a lane of their own takes them.
+
+        They are batches, or parts of batches while others want little.
+        """
+        n, bound = self._lanes.n, self._bound
+        alone = lengths.sum() > bound.shared and not self._batches.others_want_little()
+        in_lanes = alone and n > 1
+        per_batch = bound.lane if in_lanes else bound.alone if alone else bound.shared
+        batches = cut_batches(lengths, per_batch, at_once=n if in_lanes else 1)
         for batch in batches:
-            yield from np.array_split(batch, min(len(batch), self._batches.n_parts(len(batches))))
+            n_parts = self._batches.n_parts(len(batches))
+            for part in np.array_split(batch, min(len(batch), n_parts)):
+                yield part, in_lanes and n_parts == 1
 
     def count_tokens(self, texts: Sequence[str], role: Role) -> IntArray:
         """Return (n,) uncut token counts with prompt and special tokens."""
@@ -247,6 +272,12 @@ def _run(
 
 def _part(brought: tuple[Tensor, Arrival], rows: slice) -> tuple[Tensor, Arrival]:
     return brought[0][rows], brought[1]
+
+
+def _arrived(rows: Tensor, arrival: Arrival) -> Tensor:
+    if arrival is not None:
+        arrival.synchronize()
+    return rows
 
 
 def bring_now(vectors: Tensor) -> tuple[Tensor, Arrival]:

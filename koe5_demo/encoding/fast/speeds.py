@@ -34,9 +34,12 @@ FEW_TOKENS, MANY_TOKENS = 32, 256
 ROUNDS, MOST_ROUNDS = 3, 20
 STEADY: Final = 0.9
 """A round that leaves every least time above this part of what it was is the last."""
+CLEARLY: Final = 0.95
+"""A way is taken before those that stand in front of it, which are more exact, if it takes at most this share of their
+time. Else chance would decide between two that are level, and with it what the guard says."""
 HOPELESS: Final = 1.5
 """Ways that take so many times the least after two rounds are not tried again."""
-WAYS: Final = 4
+WAYS: Final = 5
 """Counted up when one of them changes: what was measured of the others no longer decides."""
 QUIET: Final = 0.9
 """Share of the time that this thread must have had for what it measured to be remembered."""
@@ -115,7 +118,7 @@ def measure(width: int, n_heads: int, precisions: Sequence[Precision]) -> Measur
         hardware = detect(torch.device("cpu"))
         dtypes = {precision: attention_dtype(precision, hardware) for precision in precisions}
         attend = {dtype: _fastest_attention(width, n_heads, dtype) for dtype in set(dtypes.values())}
-    fastest = {p: min((way for way in best if way[0] is p), key=lambda way: best[way]) for p in precisions}
+    fastest = {p: clearly_fastest({way: cost for way, cost in best.items() if way[0] is p}) for p in precisions}
     speeds = {p: Speed(key[1], round(1e6 * best[key], 3), attend[dtypes[p]]) for p, key in fastest.items()}
     return Measured(speeds, (time.thread_time() - own) / (time.perf_counter() - start))
 
@@ -130,7 +133,13 @@ def _fastest_attention(width: int, n_heads: int, dtype: torch.dtype) -> str:
         name: [partial(make(), qkv, segments, n_heads) for qkv, segments in inputs] for name, make in ON_CPU.items()
     }
     best = _least_seconds({(None, name): tuple(pair) for name, pair in runs.items()})
-    return min(best, key=lambda way: best[way])[1]
+    return clearly_fastest(best)[1]
+
+
+def clearly_fastest(seconds: Mapping[Way, float]) -> Way:
+    """Return the first way that no other one beats by more than chance."""
+    least = min(seconds.values())
+    return next(way for way, cost in seconds.items() if CLEARLY * cost <= least)
 
 
 def _least_seconds(runs: Runs) -> dict[Way, float]:

@@ -30,7 +30,7 @@ class Segments:
     """Where the texts of a packed sequence lie.
 
     Attributes:
-        runs: Neighbours of equal length; together they cover the texts in order. On a CPU rows without a text may follow.
+        runs: Neighbours of equal length; together they cover all texts. On a CPU rows of no text may follow.
         bounds: (n_texts + 1,) int32 on the network's device, first token of each text and the end.
         longest: Tokens of the longest text.
     """

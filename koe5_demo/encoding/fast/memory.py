@@ -21,8 +21,8 @@ HEAPS: Final = 2
 def prepare_memory(*, large_pages: bool = True) -> None:
     """Tell torch how to use memory. Works if nothing has been computed yet; what was set before is obeyed.
 
-    oneDNN keeps a kernel for every shape it saw, by default 1,024 of about 1 MB each. A batch needs some 100, and batches
-    come in few sizes (`packed.usual_rows`).
+    oneDNN keeps a kernel for every shape it saw, by default 1,024 of about 1 MB each. A batch needs some 100, and
+    batches come in few sizes (`packed.usual_rows`).
 
     Args:
         large_pages: Whether tensors of 2 MB and more lie in pages of 2 MB, where Linux gives them on request, and not

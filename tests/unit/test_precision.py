@@ -9,7 +9,7 @@ import torch
 
 from koe5_demo.encoding.fast import speeds
 from koe5_demo.encoding.fast.attention import ON_CPU
-from koe5_demo.encoding.fast.dense import LAYOUTS
+from koe5_demo.encoding.fast.dense import LAYOUTS, prepacking_works
 from koe5_demo.encoding.fast.precision import Hardware, Precision, Verdict, candidates, detect, judge, notice_of
 from koe5_demo.encoding.fast.speeds import Measured, Speed
 from koe5_demo.encoding.probes import probes
@@ -201,6 +201,12 @@ def test_what_a_busy_moment_made_slow_is_measured_again(monkeypatch, n_disturbed
 def test_a_less_exact_way_must_win_by_more_than_chance(prepacked, plain, fastest):
     first, second = (Precision.BF16, "prepacked"), (Precision.BF16, "plain")
     assert speeds.clearly_fastest({first: prepacked, second: plain}) == (Precision.BF16, fastest)
+
+
+@pytest.mark.skipif(not prepacking_works(torch.bfloat16), reason="this processor cannot lay out bfloat16")
+def test_in_16_bits_gelu_sees_sums_that_were_not_rounded() -> None:
+    assert list(speeds._layouts(Precision.BF16)) == ["prepacked"]
+    assert list(speeds._layouts(Precision.FP32))[:2] == ["prepacked", "prepacked, then GELU"]
 
 
 def test_speeds_are_measured_once_and_then_remembered(tmp_path, measured):

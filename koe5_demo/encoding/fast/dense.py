@@ -110,8 +110,8 @@ LAYOUTS: Final[dict[str, DenseMaker]] = {
     "transposed": TransposedDense,
     "plain": PlainDense,
 }
-"""Ways to keep a weight, by the names under which their speed is remembered; the prepacked ones need oneDNN. The first
-is the most exact one: its GELU sees sums that were not rounded to 16 bits."""
+"""Ways to keep a weight, by the names under which their speed is remembered; the prepacked ones need oneDNN. In 16
+bits the first is the most exact one: its GELU sees sums that were not rounded."""
 
 
 class Int8Dense:

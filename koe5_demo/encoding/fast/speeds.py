@@ -35,8 +35,8 @@ ROUNDS, MOST_ROUNDS = 3, 20
 STEADY: Final = 0.9
 """A round that leaves every least time above this part of what it was is the last."""
 CLEARLY: Final = 0.95
-"""A way is taken before the usual ones that stand in front of it if it takes at most this share of their time. Else chance
-would decide between two that are level, and with it what the guard says."""
+"""A way is taken before the usual ones, in front of it, if it takes at most this share of their time. Else chance would
+decide between two that are level, and with it what the guard says."""
 HOPELESS: Final = 1.5
 """Ways that take so many times the least after two rounds are not tried again."""
 WAYS: Final = 5

@@ -67,7 +67,8 @@ def test_a_downloaded_model_loads_when_the_hub_is_gone(
     before = load_encoder("koe5").encode(TEXTS, Role.QUERY).vectors
     use_hub("http://127.0.0.1:9", tmp_path / "hub-cache", monkeypatch)
     after = load_encoder("koe5").encode(TEXTS, Role.QUERY).vectors
-    np.testing.assert_array_equal(before, after)
+    # Two openings may have measured two ways of computing to be the fastest ones: equal but for rounding.
+    np.testing.assert_allclose(before, after, atol=1e-6)
 
 
 def test_a_hub_that_is_down_is_named_with_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

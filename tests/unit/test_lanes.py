@@ -34,6 +34,23 @@ def test_lanes_compute_with_one_thread_and_everybody_else_with_as_many_as_before
     assert others == [before]
 
 
+def test_callers_may_bring_the_first_batches_at_once() -> None:
+    for _ in range(20):
+        lanes, together = Lanes(2, len), Barrier(4)
+        found: list[int] = []
+
+        def bring(lanes: Lanes[int] = lanes, together: Barrier = together, found: list[int] = found) -> None:
+            together.wait()
+            found.append(lanes.begin([[1]]).result(timeout=20))
+
+        callers = [Thread(target=bring) for _ in range(4)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        assert found == [1] * 4
+
+
 def test_what_a_batch_raises_is_raised_for_it_alone() -> None:
     lanes = Lanes(2, lambda ids: 1 // len(ids))
     bad, good = lanes.begin([]), lanes.begin([[1]])

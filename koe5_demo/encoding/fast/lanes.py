@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Barrier
+from threading import Thread
 from typing import Final, Generic, TypeVar
 
 import torch
@@ -43,26 +43,20 @@ class Lanes(Generic[Rows]):
     def __init__(self, n: int, run: Callable[[Tokens], Rows]) -> None:
         self.n = n
         self._run = run
-        self._pool = ThreadPoolExecutor(n, thread_name_prefix="lane")
-        self._ready = False
+        self._pool = ThreadPoolExecutor(
+            n, thread_name_prefix="lane", initializer=_compute_alone, initargs=(torch.get_num_threads(),)
+        )
 
     def begin(self, ids: Tokens) -> Future[Rows]:
         """Have the rows of these texts computed as soon as a lane is free; batches begin in the order they come."""
-        if not self._ready:
-            self._prepare()
         return self._pool.submit(self._run, ids)
 
-    def _prepare(self) -> None:
-        threads = torch.get_num_threads()
-        together = Barrier(self.n)
-        for done in [self._pool.submit(_compute_alone, together) for _ in range(self.n)]:
-            done.result()
-        # torch keeps the number for each thread, and the last one that was set for threads that are new to it.
-        torch.set_num_threads(threads)
-        self._ready = True
 
-
-def _compute_alone(together: Barrier) -> None:
-    together.wait()  # or one thread would take this task twice
-    torch.get_num_threads()  # what a thread asks or computes first sets the common number: not after the next line
+def _compute_alone(usual: int) -> None:
+    """Let this thread compute by itself, and threads to come with `usual` ones."""
+    torch.get_num_threads()  # the first question or computation of a thread gives it the common number: not after this
     torch.set_num_threads(1)
+    # torch keeps the number for each thread, and the last one that was set for threads that are new to it.
+    restoring = Thread(target=torch.set_num_threads, args=(usual,))
+    restoring.start()
+    restoring.join()

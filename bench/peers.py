@@ -5,10 +5,11 @@
     python -m bench.peers --workloads page --engines ours-fp32 onnx-fp32 --quick
 
 In each round every engine encodes the same texts once, in an order that turns from round to round; a ratio is the
-median over rounds of the two times in one round. Each peer lives in an environment of its own, made on demand under
-`--environments` from the package index; one that cannot be installed is skipped with the reason. What an arithmetic
-costs is measured beside its speed: NDCG@10 on samples of `tune-law` and `tune-precedent`, Spearman on KorSTS dev, and
-the largest error of a cosine against sentence-transformers in float32.
+median over rounds of the two times in one round. Each round has texts of its own, as visitors have: kernels that an
+engine makes for lengths it has not met yet are part of its work. Each peer lives in an environment of its own, made on
+demand under `--environments` from the package index; one that cannot be installed is skipped with the reason. What an
+arithmetic costs is measured beside its speed: NDCG@10 on samples of `tune-law` and `tune-precedent`, Spearman on KorSTS
+dev, and the largest error of a cosine against sentence-transformers in float32.
 
 ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 before the command take AVX-512 from torch
 and OpenVINO; ONNX Runtime keeps it.
@@ -25,7 +26,7 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -45,6 +46,9 @@ DEFAULT_BATCH = 32
 EQUAL_POINTS = 0.3
 PASSAGE_CHARS = (350, 450)
 QUERY_TOKENS = 30
+ROUNDS = {"single": 9, "page": 5, "corpus": 3, "long": 3}
+WORKLOADS = tuple(ROUNDS)
+WARM_UP_TEXTS = 64
 QUICK_TEXTS, QUICK_QUERIES = 4, 10
 FEATURES = ("avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
@@ -80,14 +84,24 @@ ENGINE_LIST = (
 )
 
 
+Requests = tuple[tuple[str, ...], ...]
+
+
 @dataclass(frozen=True)
 class Workload:
-    """What is encoded: requests of some texts each, all of one role."""
+    """What is encoded, all of one role.
+
+    Attributes:
+        name: One of `WORKLOADS`.
+        role: Of the texts.
+        warm_up: Requests before the clock starts.
+        rounds: The requests of each round, of some texts each; as many in each, and no text in two.
+    """
 
     name: str
     role: str
-    rounds: int
-    requests: tuple[tuple[str, ...], ...]
+    warm_up: Requests
+    rounds: tuple[Requests, ...]
 
 
 @dataclass(frozen=True)
@@ -216,19 +230,22 @@ def make(name: str, plain: Path, options: argparse.Namespace) -> Workload:
     def most(n: int) -> int:
         return min(n, options.texts) if options.texts else n
 
-    if name == "single":
-        queries = texts_of_lengths([QUERY_TOKENS] * most(20), count)
-        return Workload(name, "query", 1 if options.quick else 9, tuple((query,) for query in queries))
-    lengths: dict[str, Callable[[], list[int]]] = {
-        "page": lambda: [page_lengths()[i] for i in np.linspace(0, 31, most(32)).astype(int)],
-        "long": lambda: [512] * most(64),
+    lengths = {
+        "single": [QUERY_TOKENS] * most(20),
+        "page": [page_lengths()[i] for i in np.linspace(0, 31, most(32)).astype(int)],
+        "long": [512] * most(64),
     }
-    texts = passages(most(2_000)) if name == "corpus" else texts_of_lengths(lengths[name](), count)
-    rounds = {"page": 5, "corpus": 3, "long": 3}[name]
-    return Workload(name, "passage", 1 if options.quick else rounds, (tuple(texts),))
+
+    def requests(seed: int) -> Requests:
+        texts = passages(most(2_000), seed) if name == "corpus" else texts_of_lengths(lengths[name], count, seed)
+        return tuple((text,) for text in texts) if name == "single" else (tuple(texts),)
+
+    warm_up, *rounds = map(requests, range(1 + (1 if options.quick else ROUNDS[name])))
+    role = "query" if name == "single" else "passage"
+    return Workload(name, role, tuple(request[:WARM_UP_TEXTS] for request in warm_up[:2]), tuple(rounds))
 
 
-def passages(n: int, seed: int = 11) -> list[str]:
+def passages(n: int, seed: int) -> list[str]:
     """Return n passages of about 400 characters."""
     choose = random.Random(seed)
     text = " ".join(korean_documents())
@@ -284,20 +301,20 @@ Seconds = dict[tuple[str, int], list[float]]
 
 
 def _measure(running: Sequence[EngineProcess], workload: Workload) -> Seconds:
-    single = all(len(request) == 1 for request in workload.requests)
+    single = all(len(request) == 1 for request in workload.rounds[0])
     turns = [(process, batch) for process in running for batch in process.engine.batches[: 1 if single else None]]
     seconds: Seconds = {(process.engine.name, batch): [] for process, batch in turns}
-    for process, batch in turns:  # kernels are made for sizes not seen before: that is no part of the work
-        process.encode(workload.requests[:2], workload.role, batch)
-    for number in range(workload.rounds):
+    for process, batch in turns:
+        process.encode(workload.warm_up, workload.role, batch)
+    for number, requests in enumerate(workload.rounds):
         for process, batch in turns[number % len(turns) :] + turns[: number % len(turns)]:
-            took = process.encode(workload.requests, workload.role, batch)
+            took = process.encode(requests, workload.role, batch)
             seconds[process.engine.name, batch].append(took)
     return seconds
 
 
 def _rows(running: Sequence[EngineProcess], workload: Workload, seconds: Seconds) -> list[Row]:
-    n_texts = sum(map(len, workload.requests))
+    n_requests, n_texts = len(workload.rounds[0]), sum(map(len, workload.rounds[0]))
     dtypes = {process.engine.name: process.dtype for process in running}
     st = seconds[REFERENCE, DEFAULT_BATCH]
     return [
@@ -307,7 +324,7 @@ def _rows(running: Sequence[EngineProcess], workload: Workload, seconds: Seconds
             batch=batch,
             dtype=dtypes[name],
             texts_per_s=round(n_texts / median(times), 2),
-            ms_per_request=round(1e3 * median(times) / len(workload.requests), 2),
+            ms_per_request=round(1e3 * median(times) / n_requests, 2),
             ratio_to_st=round(paired(st, times), 2),
             ratio_to_st_batch_1=round(paired(seconds.get((REFERENCE, 1), st), times), 2),
         )
@@ -476,8 +493,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         options.texts, options.quality = options.texts or QUICK_TEXTS, min(options.quality, QUICK_QUERIES)
     return options
 
-
-WORKLOADS = ("single", "page", "corpus", "long")
 
 if __name__ == "__main__":
     main()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from bench import encode, growth, peer_engines, peers
 from bench.limits import Network, flops_of, network_of
+from koe5_demo.catalog import MINI
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,6 +48,17 @@ def test_a_ratio_is_the_median_of_the_two_times_of_each_round():
     assert peers.paired([4, 9, 100], [2, 3, 20]) == 3
     # One disturbed round of ours moves nothing: 2, 2, 0.1.
     assert peers.paired([4, 4, 4], [2, 2, 40]) == 2
+
+
+@pytest.mark.parametrize(("name", "n_requests"), [("single", 5), ("page", 1), ("corpus", 1), ("long", 1)])
+def test_each_round_of_the_peers_has_as_many_texts_and_none_of_another_round(name, n_requests):
+    workload = peers.make(name, MINI.folder, Namespace(texts=5, quick=False))
+    assert len(workload.rounds) >= 3
+    texts = [text for requests in (workload.warm_up, *workload.rounds) for request in requests for text in request]
+    assert len(set(texts)) == len(texts)
+    for requests in workload.rounds:
+        assert len(requests) == n_requests
+        assert sum(map(len, requests)) == 5
 
 
 def quality(engine, points, error=0.0):

@@ -1,6 +1,6 @@
 """Our engine against the fastest peers on the same texts and the same model, in one interleaved run.
 
-    python -m bench.peers --output DIR                                  # everything: an hour and more
+    python -m bench.peers --output DIR                                  # everything: some two hours
     python -m bench.peers --texts 200 --output DIR                      # corpus of 200 instead of 2,000: 20 minutes
     python -m bench.peers --workloads page --engines ours-fp32 onnx-fp32 --quick
 
@@ -85,6 +85,7 @@ ENGINE_LIST = (
 
 
 Requests = tuple[tuple[str, ...], ...]
+"""Each of some texts that are encoded together."""
 
 
 @dataclass(frozen=True)

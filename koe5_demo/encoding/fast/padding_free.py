@@ -125,11 +125,14 @@ class PaddingFreeEncoder:
         bound = usual_tokens_per_batch(network.device, info.dimensions)
         n = tokens_per_batch
         self._bound = bound if n is None else TokensPerBatch(n, n, n)
-        run = partial(_run, network, begin_to_bring if self._on_gpu else bring_now)
-        self._batches = SharedBatches(run, _part, most_tokens=self._bound.shared)
+
+        def vectors(ids: Tokens) -> Tensor:
+            return network.pooled(network.pack(ids))
+
+        bring = begin_to_bring if self._on_gpu else bring_now
+        self._batches = SharedBatches(lambda ids: bring(vectors(ids)), _part, most_tokens=self._bound.shared)
         short = network.device.type == "cpu" and network.arithmetic.is_short
-        lanes = n_lanes(usable_threads(), short_products=short)
-        self._lanes = Lanes(lanes, lambda ids: network.pooled(network.pack(ids)))
+        self._lanes = Lanes(n_lanes(usable_threads(), short_products=short), vectors)
 
     @classmethod
     def from_weights(
@@ -261,13 +264,6 @@ class PaddingFreeEncoder:
                     yield _window(*ahead.popleft())
             while ahead:
                 yield _window(*ahead.popleft())
-
-
-def _run(
-    network: PackedNetwork, bring: Callable[[Tensor], tuple[Tensor, Arrival]], ids: Tokens
-) -> tuple[Tensor, Arrival]:
-    """Return the vectors of a batch on the CPU, and what to wait for before they are there."""
-    return bring(network.pooled(network.pack(ids)))
 
 
 def _part(brought: tuple[Tensor, Arrival], rows: slice) -> tuple[Tensor, Arrival]:

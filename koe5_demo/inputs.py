@@ -82,12 +82,7 @@ def check(queries: Parsed, passages: Parsed, limits: Limits) -> list[Notice]:
         raise InputError("no_query")
     if not passages.texts:
         raise InputError("no_passage")
-    if len(queries.texts) > limits.queries:
-        raise InputError("too_many_queries", n=len(queries.texts), limit=limits.queries)
-    if len(passages.texts) > limits.passages:
-        raise InputError("too_many_passages", n=len(passages.texts), limit=limits.passages)
-    check_lengths(passages, limits, key="passage_too_long", also=queries.texts)
-    check_lengths(queries, limits, key="query_too_long")
+    check_limits(queries, passages, limits)
     notices = [*queries.notices, *passages.notices]
     if len(passages.texts) == 1:
         notices.append(Notice("notice_one_passage"))
@@ -95,6 +90,20 @@ def check(queries: Parsed, passages: Parsed, limits: Limits) -> list[Notice]:
     if pairs:
         notices.append(Notice("notice_duplicates", {"pairs": pairs}))
     return notices
+
+
+def check_limits(queries: Parsed, passages: Parsed, limits: Limits) -> None:
+    """Refuse more than can be ranked at once.
+
+    Raises:
+        InputError: Naming the limit that is passed.
+    """
+    if len(queries.texts) > limits.queries:
+        raise InputError("too_many_queries", n=len(queries.texts), limit=limits.queries)
+    if len(passages.texts) > limits.passages:
+        raise InputError("too_many_passages", n=len(passages.texts), limit=limits.passages)
+    check_lengths(passages, limits, key="passage_too_long", also=queries.texts)
+    check_lengths(queries, limits, key="query_too_long")
 
 
 def check_texts(texts: Parsed, limits: Limits) -> None:

@@ -957,7 +957,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "model_ready_wanted": ("{id}를 쓸 수 있습니다.", "{id} is ready."),
     "model_meanwhile": (
         "그동안 내장 모델 mini가 답합니다. mini는 KoE5가 아닙니다.",
-        "Meanwhile the embedded model mini answers. mini is not KoE5.",
+        "Meanwhile the embedded mini answers; it is not KoE5.",
     ),
     "model_switch": ("{id}로 바꾸기", "Switch to {id}"),
     "model_retry": ("다시 시도", "Try again"),
@@ -1035,7 +1035,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     # What a visitor reads of an error whose whole text is for the operator; that text stands under "details".
     "hub_unreachable_short": (
         "모델 허브에 연결할 수 없어 {name} 모델을 받지 못했습니다.",
-        "{name} could not be downloaded: the model hub cannot be reached.",
+        "{name} was not downloaded: the model hub cannot be reached.",
     ),
     "hub_not_found_short": ("모델 허브에서 {name} 모델을 찾지 못했습니다.", "{name} was not found on the model hub."),
     "hub_incomplete_short": (

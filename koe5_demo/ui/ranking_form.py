@@ -12,14 +12,14 @@ import gradio as gr
 
 from koe5_demo.encoding.host import ModelHost
 from koe5_demo.errors import DemoError
-from koe5_demo.inputs import UPLOADED, Layout, read_file
+from koe5_demo.inputs import UPLOADED, Layout, check_limits, read_file
 from koe5_demo.ranking.examples import Example, example_note, example_of, examples
 from koe5_demo.ranking.form import FilledForm, read_texts, shown_at_first, told_of_reading
 from koe5_demo.ranking.lexical import BM25
 from koe5_demo.settings import Limits
 from koe5_demo.ui.boundary import PLAIN, Words, choices, label
 from koe5_demo.ui.model_bar import model_choices
-from koe5_demo.ui.render import caption, fold, line, render_template
+from koe5_demo.ui.render import caption, fold, line, notices, render_template
 from koe5_demo.words import Language, message
 
 Values = Mapping[Any, Any]
@@ -156,26 +156,29 @@ class RankingForm:
         return done | (self.fill(applied.before) if applied is not None else {})
 
     def tell(self, filled: FilledForm, limits: Limits, host: ModelHost, language: Language) -> dict[Any, Any]:
-        """Return how much was read and how much of it the model will see, and what the example in the boxes shows."""
+        """Return how much was read and how much of it the model will see, and what the example in the boxes shows.
+
+        What will not be ranked because it is too much is told in place of that.
+        """
         note = example_note(filled.queries, filled.passages, language)
         shown_note = {self.examples.note: line(note, language)}
         try:
             texts = read_texts(filled, limits)
         except DemoError as error:
-            return {self.count: line(error.text(language), language), **shown_note}
-        told = told_of_reading(filled, texts, host.ready_encoder(filled.model), language)
+            return {self.count: notices((), language, warning=error.text(language)), **shown_note}
+        try:
+            check_limits(*texts, limits)
+            told = told_of_reading(filled, texts, host.ready_encoder(filled.model), language)
+            count = render_template("line.html", language, parts=told)
+        except DemoError as error:
+            count = notices((), language, warning=error.text(language))
         n_passages, file = len(texts[1].texts), filled.file
         card = (
             ""
             if file is None
             else render_template("file_card.html", language, name=file.name, column=filled.column or "", n=n_passages)
         )
-        return {
-            self.count: render_template("line.html", language, parts=told),
-            self.fold: fold(n_passages, language),
-            self.file_card: card,
-            **shown_note,
-        }
+        return {self.count: count, self.fold: fold(n_passages, language), self.file_card: card, **shown_note}
 
     def offer_columns(self, path: str | None, limits: Limits, sheet: str | None = None) -> dict[Any, Any]:
         """Show a file in place of the passage box, with its sheets and columns to choose from; without one, the box.

@@ -74,6 +74,13 @@ def test_several_queries_offer_a_choice(opened: Page, fill: Fill) -> None:
     expect(opened.locator("#query-choice [aria-pressed=true]")).to_contain_text("Q2")
 
 
+def test_too_many_queries_are_told_while_they_are_typed(opened: Page, fill: Fill) -> None:
+    fill("\n".join(f"{n}번째 질의" for n in range(51)), PASSAGES)
+    expect(opened.locator("#count")).to_contain_text("질의가 51개입니다. 한 번에 50개까지")
+    fill("수도", PASSAGES)
+    expect(opened.locator("#count")).to_contain_text("질의 1개")
+
+
 def test_blocks_keep_lines_together(opened: Page, fill: Fill) -> None:
     fill("수도", "서울은\n수도이다.\n\n부산은\n항구이다.")
     opened.locator("#layout").get_by_text("빈 줄", exact=True).click()

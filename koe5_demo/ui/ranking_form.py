@@ -160,25 +160,18 @@ class RankingForm:
 
         What will not be ranked because it is too much is told in place of that.
         """
-        note = example_note(filled.queries, filled.passages, language)
-        shown_note = {self.examples.note: line(note, language)}
+        note = line(example_note(filled.queries, filled.passages, language), language)
+        told = {self.examples.note: note, self.file_card: _file_card(filled, None, language)}
         try:
             texts = read_texts(filled, limits)
-        except DemoError as error:
-            return {self.count: notices((), language, warning=error.text(language)), **shown_note}
-        try:
+            n_passages = len(texts[1].texts)
+            told |= {self.fold: fold(n_passages, language), self.file_card: _file_card(filled, n_passages, language)}
             check_limits(*texts, limits)
-            told = told_of_reading(filled, texts, host.ready_encoder(filled.model), language)
-            count = render_template("line.html", language, parts=told)
+            parts = told_of_reading(filled, texts, host.ready_encoder(filled.model), language)
+            told[self.count] = render_template("line.html", language, parts=parts)
         except DemoError as error:
-            count = notices((), language, warning=error.text(language))
-        n_passages, file = len(texts[1].texts), filled.file
-        card = (
-            ""
-            if file is None
-            else render_template("file_card.html", language, name=file.name, column=filled.column or "", n=n_passages)
-        )
-        return {self.count: count, self.fold: fold(n_passages, language), self.file_card: card, **shown_note}
+            told[self.count] = notices((), language, warning=error.text(language))
+        return told
 
     def offer_columns(self, path: str | None, limits: Limits, sheet: str | None = None) -> dict[Any, Any]:
         """Show a file in place of the passage box, with its sheets and columns to choose from; without one, the box.
@@ -209,6 +202,14 @@ class RankingForm:
             self.column: gr.update(visible=several, choices=list(table.columns), value=chosen),
             self.beside: gr.update(visible=several, choices=list(table.columns), value=shown_at_first(table, chosen)),
         }
+
+
+def _file_card(filled: FilledForm, n_passages: int | None, language: Language) -> str:
+    """Return the file's name and what was read of it, if it was."""
+    if filled.file is None:
+        return ""
+    name, column = filled.file.name, filled.column or ""
+    return render_template("file_card.html", language, name=name, column=column, n=n_passages)
 
 
 def build_examples(words: Words) -> ExampleBar:

@@ -174,6 +174,7 @@ def test_stop_keeps_the_results_that_were_done(tab: Page) -> None:
     tab.locator("#bench-lexical").get_by_text("Kiwi").click()
     choose(tab, "#bench-dtype", re.compile("int8"))
     start(tab)
+    expect(tab.locator("#bench-stop")).to_be_visible(timeout=SLOW)
     expect(tab.locator("#bench-run input")).to_have_value(re.compile(r"^\d{4}-\d\d-\d\d .* UTC"), timeout=SLOW)
     tab.locator("#bench-stop").dispatch_event("click")  # a real click waits until nothing moves: the run may be over
     expect(tab.locator("#bench-progress")).to_contain_text("중지했습니다", timeout=SLOW)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from openpyxl import Workbook
 from playwright.sync_api import Locator, Page, expect
 
@@ -277,3 +278,22 @@ def test_the_page_fits_its_window(opened: Page, fill: Fill) -> None:
         fill("수도", PASSAGES + "\n" + "긴문단" * 200)
         rank(opened, 4)
         assert opened.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("가" * 100_001, "1번째 문단이 100,001자입니다. 글 하나는 100,000자까지"),
+        ("\n\n".join(f"{n}번째 문단" for n in range(1001)), "후보 문단이 1,001개입니다. 한 번에 1,000개까지"),
+    ],
+)
+def test_a_file_with_too_much_is_told_at_once_and_stays_named(
+    opened: Page, tmp_path: Path, text: str, told: str
+) -> None:
+    file = tmp_path / "긴 글.txt"
+    file.write_text(text, "utf-8")
+    upload(opened, str(file))
+    expect(opened.locator("#count")).to_contain_text(told)
+    expect(opened.locator("#file-card")).to_contain_text("긴 글.txt")
+    opened.locator("#file-remove").click()
+    expect(opened.locator("#count")).to_contain_text("문단 6개")
